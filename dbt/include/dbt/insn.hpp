@@ -76,7 +76,6 @@ inline constexpr Field fields[] = {
     {'E', 16, 16},  // E of wrteei, the new MSR[EE]
     {'c', 6, 10},   // CT, which cache
     {'m', 6, 10},   // MO of mbar
-    {'l', 9, 10},   // L of msync, WC of wait
     {'o', 6, 10},   // TO, trap conditions
     {'v', 20, 26},  // LEV of sc
     {'i', 6, 29},   // LI, signed, in words
@@ -135,7 +134,6 @@ struct Insn {
     constexpr bool e() const { return get<'E'>() != 0; }
     constexpr unsigned ct() const { return get<'c'>(); }
     constexpr unsigned mo() const { return get<'m'>(); }
-    constexpr unsigned l() const { return get<'l'>(); }
     constexpr unsigned to() const { return get<'o'>(); }
     constexpr unsigned lev() const { return get<'v'>(); }
     /// Displacement of b in bytes.
