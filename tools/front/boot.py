@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`trapeze boot`: one guest from image to exit status."""
+import json
+import os
+import secrets
+import shlex
+import shutil
+import signal
+import sys
+import tempfile
+import time
+
+from . import build, guest, qemu, setup, summary
+from .common import (GUEST, GUEST_FAILED, INTERRUPTED, LAST, OK, RUN_OFFSET, TIMEOUT, USAGE,
+                     VMM_ELF, VMM_FAILED, Failure, complain, paint, say, shown)
+from .console import GuestConsole, VmmLog
+from .session import Session
+
+# The default guest's workload takes seconds; one that takes this long never ends.
+WORKLOAD_TIMEOUT = 300.0
+
+
+class Boot:
+    """One boot: what was asked for, what it runs on, how it ended."""
+
+    def __init__(self, options):
+        self.options = options
+        self.mode = "run" if options.run is not None else (
+            "shell" if options.shell else "workload")
+        # Our initramfs runs the show unless a kernel of the user's comes with its own, or none.
+        self.ours = not options.kernel or (options.run is not None and not options.initrd)
+        self.nonce = secrets.token_hex(8) if self.ours else None
+        self.timeout = options.timeout
+        if self.timeout is None and self.ours and self.mode == "workload" and not options.gdb:
+            self.timeout = WORKLOAD_TIMEOUT
+        self.vmm_elf = os.environ.get("TRAPEZE_VMM", VMM_ELF)
+        self.result = None
+
+    def check(self):
+        """Raises Failure (status 2) for what cannot be, before anything is built."""
+        options = self.options
+        guest.check_memory(options.mem, options.native)
+        files = [("--kernel", options.kernel), ("--initrd", options.initrd),
+                 ("--dtb", options.dtb), *(("--drive", path) for path in options.drive)]
+        for name, path in files:
+            if path is None:
+                continue
+            if not os.path.exists(path):
+                raise Failure(f"{path}: there is no such file ({name})")
+            if not os.path.isfile(path) and not (name == "--drive" and not os.path.isdir(path)):
+                raise Failure(f"{path}: is not a file ({name})")
+            if not os.access(path, os.R_OK | (os.W_OK if name == "--drive" else 0)):
+                raise Failure(f"{path}: permission denied ({name})")
+        if options.initrd and not options.kernel:
+            raise Failure("--initrd goes with --kernel; the default guest brings its own")
+        if options.run is not None and options.initrd:
+            raise Failure("--run needs the default initramfs: leave --initrd out")
+        if options.native and options.watchdog:
+            raise Failure("--watchdog is the VMM's: it does not go with --native")
+        if options.json:
+            folder = os.path.dirname(os.path.abspath(options.json))
+            if not os.path.isdir(folder) or os.path.isdir(options.json):
+                raise Failure(f"{options.json}: cannot be written (--json)")
+
+    def prepare(self, directory):
+        """Builds what is needed and returns QEMU's arguments."""
+        options = self.options
+        setup.ensure()
+        build.for_boot(need_vmm=not options.native and self.vmm_elf == VMM_ELF,
+                       need_pack=not options.native or bool(options.kernel or options.dtb),
+                       need_guest=self.ours)
+        kernel = options.kernel or os.path.join(GUEST, "uImage")
+        initrd, words, symbols = options.initrd, [], None
+        if self.ours:
+            initrd = os.path.join(directory, "initramfs.cpio.gz")
+            guest.write_initramfs(initrd, self.nonce, self.mode, options.run)
+            words = [guest.default_bootargs(self.mode, options.verbose)]
+        if not options.kernel:
+            symbols = os.path.join(GUEST, "System.map")
+        append = " ".join(words + ([options.append] if options.append else []))
+        if not options.native or options.kernel or options.dtb:
+            image = os.path.join(directory, "guest.fit")
+            guest.pack(image, kernel, initrd, options, append, symbols)
+        if options.native:
+            native = guest.native_kernel(kernel, directory, options.raw)
+            command = qemu.machine(options.mem, native, initrd, append, options.dtb)
+        else:
+            vmm_options = f"mem={options.mem >> 20}M watchdog={options.watchdog}"
+            if options.vmm_append:
+                vmm_options += " " + options.vmm_append
+            memory = guest.host_memory(options.mem, os.path.getsize(image))
+            command = qemu.machine(memory, self.vmm_elf, image, vmm_options, None)
+        command += qemu.devices(options.drive, options.net)
+        if options.icount:
+            command += ["-icount", "shift=0,sleep=off"]
+        if options.gdb:
+            command += ["-s", "-S"]
+        return command + options.qemu_arguments
+
+    def _tell_gdb(self):
+        elf = self.options.kernel or os.path.join(GUEST, "vmlinux")
+        elf = elf if self.options.native else self.vmm_elf
+        say("QEMU waits for a debugger; in another terminal:")
+        say(f"  gdb-multiarch {shown(elf)} -ex 'target remote localhost:1234'", "bold")
+
+    def run(self):
+        """Boots and returns the exit status."""
+        self.check()
+        with tempfile.TemporaryDirectory(prefix="trapeze-") as directory:
+            command = self.prepare(directory)
+            os.makedirs(LAST, exist_ok=True)
+            return self._run_qemu(command)
+
+    def _open_log(self, name):
+        # A new file each time, so that a boot that runs beside this one keeps its own.
+        path = os.path.join(LAST, name)
+        if os.path.exists(path):
+            os.unlink(path)
+        return open(path, "wb")
+
+    def _run_qemu(self, command):
+        options = self.options
+        interactive = options.shell
+        raw = interactive and sys.stdin.isatty()
+        console = GuestConsole(self.nonce, only_run=self.mode == "run" and not options.verbose,
+                               markers=options.verbose, raw=raw, anchored=interactive)
+        self._open_log("qemu.log").close()
+        qemu_log = os.path.join(LAST, "qemu.log")
+        with self._open_log("console.log") as log, self._open_log("vmm.log") as vmm_file:
+            show_vmm = not (options.quiet or interactive) and (
+                self.mode != "run" or options.verbose)
+            session = None
+
+            def on_line(text):
+                vmm_file.write(text.encode() + b"\n")
+                vmm_file.flush()
+                if show_vmm:
+                    if not session.column_zero and sys.stdout.isatty():
+                        session.show(b"\n")
+                    say(text, "dim")
+
+            vmm_log = None if options.native else VmmLog(on_line)
+            machine = qemu.Qemu(command, qemu_log, vmm_log is not None)
+            if options.verbose:
+                say("+ " + shlex.join(machine.command), "dim")
+            if options.gdb:
+                self._tell_gdb()
+            started = time.monotonic()
+            session = Session(machine, console, vmm_log, log, self.timeout,
+                              "keys" if interactive else "none", wait=self.ours)
+            try:
+                session.run()
+            finally:
+                machine.close()
+            wall = time.monotonic() - started
+        status, words = self._judge(session, machine.status(), qemu_log)
+        self._report(session, status, words, wall)
+        return status
+
+    def _judge(self, session, qemu_status, qemu_log):
+        """(exit status, a line for the user or None) from how everything ended."""
+        console, log = session.console, session.vmm_log
+        offset = RUN_OFFSET if self.mode == "run" else 0
+        if session.stopped == "leave":
+            return OK, None
+        if session.stopped and session.stopped.startswith("SIG"):
+            number = signal.Signals[session.stopped]
+            return (INTERRUPTED if number == signal.SIGINT else 128 + number), "stopped"
+        if session.stopped == "timeout":
+            return offset + TIMEOUT, f"the guest did not end within {self.timeout:g} s"
+        if not session.stopped and qemu_status:
+            with open(qemu_log, encoding="utf-8", errors="replace") as text:
+                first = text.read().strip().split("\n")[0]
+            return offset + VMM_FAILED, f"QEMU ended with status {qemu_status}: {first}"
+        end = None
+        if log:
+            if not log.summary:
+                why = f" ({log.broken})" if log.broken else ""
+                return offset + VMM_FAILED, f"the VMM printed no summary{why}"
+            wrong = summary.problem(log.summary)
+            if wrong:
+                return offset + VMM_FAILED, f"the VMM's summary is broken: {wrong}"
+            end = log.summary["end"]
+            reason = log.summary.get("reason") or summary.ENDS[end]
+            bad = {"vmm-failed": VMM_FAILED, "input": USAGE, "guest-died": GUEST_FAILED}
+            if end in bad:
+                return offset + bad[end], f"{summary.ENDS[end]}: {reason}"
+        if console.panicked:
+            return offset + GUEST_FAILED, "the guest's kernel panicked"
+        if not self.ours:
+            return OK, None
+        if console.status is None:
+            return offset + GUEST_FAILED, "the guest ended before it was done"
+        if session.stopped == "no-end":
+            return offset + GUEST_FAILED, "the guest was done but did not power off"
+        if self.mode == "run":
+            return console.status, None
+        if self.mode == "workload" and console.status:
+            return GUEST_FAILED, f"the guest's workload ended with status {console.status}"
+        return OK, None
+
+    def _report(self, session, status, words, wall):
+        options, log = self.options, session.vmm_log
+        native = log is None
+        facts = {"schema": 1, "mode": "native" if native else "vmm", "status": status,
+                 "guest_status": session.console.status, "stopped": session.stopped,
+                 "wall_seconds": round(wall, 3)}
+        good = log and log.summary and not summary.problem(log.summary)
+        facts = {**(log.summary if good else {}), **facts}
+        text = json.dumps(facts, indent=1) + "\n"
+        with self._open_log("summary.json") as last:
+            last.write(text.encode())
+        if options.json:
+            shutil.copyfile(os.path.join(LAST, "summary.json"), options.json)
+        quiet = options.quiet or (self.mode == "run" and not options.verbose)
+        if options.shell:
+            # The terminal may be anywhere in a line; the guest's last words stay readable.
+            sys.stderr.write("\n" if not session.column_zero else "")
+        elif not session.column_zero and not quiet:
+            session.show(b"\n")
+        if not quiet and not options.shell and (native or good):
+            stream = sys.stderr if self.mode == "run" else sys.stdout
+            self._print(summary.render(facts, stream), stream)
+        if words:
+            complain(words)
+        if status not in (OK, INTERRUPTED) and self.mode != "run" or words:
+            self._name_logs(session, status)
+
+    @staticmethod
+    def _print(text, stream):
+        try:
+            print(text, file=stream, flush=True)
+        except BrokenPipeError:
+            # Whoever read stdout has left; the summary is in build/last all the same.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+    def _name_logs(self, session, status):
+        logs = ["console.log"] + (["vmm.log"] if session.vmm_log else [])
+        if status % RUN_OFFSET == VMM_FAILED:
+            logs.append("qemu.log")
+        say(paint("  logs: ", "dim", sys.stderr)
+            + ", ".join(shown(os.path.join(LAST, name)) for name in logs))
+
+
+def run(options):
+    """The subcommand."""
+    return Boot(options).run()

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Configures and builds with CMake presets and ninja; builds the guest. Quick when done."""
+import contextlib
+import fcntl
+import hashlib
+import os
+import re
+import subprocess
+import time
+
+from .common import BUILD, GUEST, LOGS, ROOT, VMM_FAILED, Failure, Step, say
+
+GUEST_FILES = ("uImage", "vmlinux", "System.map", "initramfs.cpio.gz")
+_PROGRESS = re.compile(r"^\[(\d+)/(\d+)\]")
+
+
+@contextlib.contextmanager
+def lock():
+    """Only one front door builds at a time in one checkout; the others wait."""
+    os.makedirs(BUILD, exist_ok=True)
+    with open(os.path.join(BUILD, ".lock"), "w", encoding="ascii") as handle:
+        for _ in range(100):
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                time.sleep(0.02)
+        else:
+            # Only worth a word when the other one really builds and does not merely look.
+            say("waiting for another ./trapeze that builds in this checkout")
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _tail(path, count=25):
+    with open(path, encoding="utf-8", errors="replace") as log:
+        return "".join(log.readlines()[-count:]).rstrip()
+
+
+def _logged(title, name, command, environment=None, progress=None):
+    """Runs `command` with all output in build/log/NAME.log; on failure shows the log's end."""
+    os.makedirs(LOGS, exist_ok=True)
+    path = os.path.join(LOGS, name + ".log")
+    with Step(title) as step:
+        with open(path, "w", encoding="utf-8") as log:
+            log.write(f"+ {' '.join(command)}\n")
+            log.flush()
+            with subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                  errors="replace") as process:
+                for line in process.stdout:
+                    log.write(line)
+                    log.flush()
+                    step.note(progress(line) if progress else line.strip())
+        if process.returncode != 0:
+            # Before the Step's own last line, so that the log's end stays readable.
+            say("\n" + _tail(path))
+            raise Failure(f"{title} failed; the whole log is {path}", VMM_FAILED)
+
+
+def _ninja_progress(line):
+    return line.strip() if _PROGRESS.match(line) else ""
+
+
+def _newer(path, than):
+    return not os.path.exists(than) or os.path.getmtime(path) > os.path.getmtime(than)
+
+
+def cmake(preset, targets):
+    """Builds `targets` (ninja targets or output paths; none: all) of a CMake preset."""
+    directory = os.path.join(BUILD, preset)
+    rules = os.path.join(directory, "build.ninja")
+    # ninja re-runs CMake when a CMakeLists.txt changes, but does not know about the presets.
+    if _newer(os.path.join(ROOT, "CMakePresets.json"), rules):
+        _logged(f"configure {preset}", f"configure-{preset}", ["cmake", "--preset", preset])
+        if os.path.exists(rules):
+            os.utime(rules)
+    command = ["ninja", "-C", directory, *targets]
+    # A dry run tells in milliseconds that there is nothing to do, and then nothing is printed.
+    dry = subprocess.run(command + ["-n"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                         text=True, check=False)
+    if dry.returncode == 0 and "no work to do" in dry.stdout:
+        return
+    _logged(f"build {preset}", f"build-{preset}", command, progress=_ninja_progress)
+
+
+def _guest_fingerprint():
+    """A digest of everything the guest is built from: its folder and the kernel tarball."""
+    digest = hashlib.sha256()
+    source = os.path.join(ROOT, "guest-linux")
+    for folder, folders, files in os.walk(source):
+        folders[:] = sorted(name for name in folders if name != "__pycache__")
+        for name in sorted(files):
+            path = os.path.join(folder, name)
+            digest.update(os.path.relpath(path, source).encode() + b"\0")
+            digest.update(b"x" if os.access(path, os.X_OK) else b"-")
+            with open(path, "rb") as handle:
+                digest.update(hashlib.sha256(handle.read()).digest())
+    tarball = os.environ.get("LINUX_TARBALL", "/usr/src/linux-source-6.1.tar.xz")
+    digest.update(tarball.encode())
+    with contextlib.suppress(OSError):
+        status = os.stat(tarball)
+        digest.update(f"{status.st_size} {status.st_mtime_ns}".encode())
+    return digest.hexdigest()
+
+
+def guest():
+    """Builds the guest's kernel and initramfs unless nothing they come from has changed."""
+    stamp = os.path.join(GUEST, ".trapeze-built-from")
+    fingerprint = _guest_fingerprint()
+    with contextlib.suppress(OSError):
+        with open(stamp, encoding="ascii") as handle:
+            if handle.read() == fingerprint and all(
+                    os.path.exists(os.path.join(GUEST, name)) for name in GUEST_FILES):
+                return
+    os.makedirs(GUEST, exist_ok=True)
+    _logged("build the guest (Linux and BusyBox; minutes the first time)", "build-guest",
+            [os.path.join(ROOT, "guest-linux", "build.sh"), "--out", GUEST])
+    absent = [name for name in GUEST_FILES if not os.path.exists(os.path.join(GUEST, name))]
+    if absent:
+        raise Failure(f"the guest's build left no {', '.join(absent)} in {GUEST}", VMM_FAILED)
+    with open(stamp, "w", encoding="ascii") as handle:
+        handle.write(fingerprint)
+
+
+def for_boot(need_vmm, need_pack, need_guest):
+    """Builds what one boot needs and nothing else."""
+    with lock():
+        if need_pack:
+            cmake("host", ["trapeze-pack"])
+        if need_vmm:
+            cmake("hv", ["hv/trapeze-hv.elf"])
+        if need_guest:
+            guest()
+
+
+def everything():
+    """Builds host tools and tests, the VMM, the bare-metal guests and the Linux guest."""
+    with lock():
+        cmake("host", [])
+        cmake("hv", [])
+        guest()

@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line: subcommands, options, their help."""
+import argparse
+import os
+import sys
+
+from . import boot, setup, testing
+from .common import INTERRUPTED, ROOT, RUN_OFFSET, USAGE, VMM_FAILED, Failure, complain
+from .guest import parse_size
+
+TOP_HELP = """Trapeze runs an unmodified Linux under a bare-metal virtual machine monitor for Power
+Architecture e500v2 cores, in QEMU.
+
+commands:
+  setup    install the Debian packages that are missing
+  boot     build what is needed and boot a guest under the VMM (or natively)
+  test     build everything and run every test
+  help     this text, or the help of a command: ./trapeze help boot
+
+Start here:
+  ./trapeze boot               boots Linux, runs a short workload, says where exits and time went
+  ./trapeze boot --shell       a BusyBox shell in the guest; Ctrl-A X leaves
+  ./trapeze boot --run 'uname -a'
+  ./trapeze test
+
+Each command has --help with examples, exit statuses and the files it writes."""
+
+BOOT_HELP = """Boots a guest under the VMM in QEMU (-M ppce500 -cpu e500v2), or natively.
+
+Without options it boots the default guest (Linux and BusyBox, built on first use), runs its
+short workload, shows its console on stdout and the VMM's log on stderr, and ends with tables:
+exits by cause with their cost, the instructions that trapped most, where the time went.
+
+examples:
+  ./trapeze boot                             the default guest and its workload
+  ./trapeze boot --run 'cat /proc/cpuinfo'   one command; its output and status are the guest's
+  ./trapeze boot --shell                     a shell; Ctrl-A X leaves, Ctrl-A ? asks the VMM for
+                                             a report, Ctrl-A Ctrl-A sends Ctrl-A
+  ./trapeze boot --native --run 'uname -a'   the very same kernel without the VMM
+  ./trapeze boot --drive disk.img --net --shell
+  ./trapeze boot --kernel uImage --initrd root.cpio.gz --append 'console=ttyS0'
+  ./trapeze boot --kernel program.elf        a bare-metal program
+  ./trapeze boot --icount --json exits.json -- -d int -D qemu.txt"""
+
+BOOT_END = """exit status:
+    0  the guest ended well
+    1  the guest failed: it died, panicked, ended early, or its workload failed
+    2  usage or input: an option, an image, missing packages
+    3  the VMM itself failed, or QEMU, or the build
+    4  the guest did not end within --timeout
+  130  Ctrl-C (the VMM is asked for its summary first)
+With --run the status is that of the command in the guest, and 1 to 4 become 121 to 124.
+
+images (--kernel): an uImage (plain or gzip), a 32-bit big-endian PowerPC ELF that is not
+relocatable, or a raw binary, which is loaded and entered at 0. --raw takes a file as raw that
+looks like something else.
+
+files written, all below build/: last/console.log (the guest's console), last/vmm.log,
+last/summary.json (what --json copies), last/qemu.log; log/ has the logs of the build.
+
+environment: TRAPEZE_QEMU names another QEMU, TRAPEZE_VMM a VMM to boot instead of building one,
+LINUX_TARBALL another kernel source for the guest; NO_COLOR turns colour off."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Usage errors take one line and name the help."""
+
+    def error(self, message):
+        raise Failure(f"{message} (see {self.prog} --help)", USAGE)
+
+
+def _positive(text):
+    value = float(text)
+    # Larger than any run, and NaN and infinity are not times.
+    if not 0 < value < 1e7:
+        raise ValueError(text)
+    return value
+
+
+def _whole(text):
+    value = int(text)
+    if not 0 <= value < 1 << 31:
+        raise ValueError(text)
+    return value
+
+
+_positive.__name__ = "number of seconds"
+_whole.__name__ = "whole number"
+parse_size.__name__ = "size"
+
+
+def _add_boot(commands):
+    parser = commands.add_parser(
+        "boot", description=BOOT_HELP, epilog=BOOT_END, allow_abbrev=False,
+        usage="./trapeze boot [options] [-- QEMU-ARGUMENTS]",
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    what = parser.add_argument_group("what to do in the guest")
+    only = what.add_mutually_exclusive_group()
+    only.add_argument("--shell", action="store_true", help="an interactive shell on this terminal")
+    only.add_argument("--run", metavar="CMD", help="run one command and return its exit status")
+    which = parser.add_argument_group("which guest")
+    which.add_argument("--kernel", metavar="FILE", help="uImage, ELF or raw binary to boot")
+    which.add_argument("--initrd", metavar="FILE", help="initial RAM disk for --kernel")
+    which.add_argument("--append", metavar="STR", help="more words for the guest's command line")
+    which.add_argument("--dtb", metavar="FILE", help="device tree for the guest")
+    which.add_argument("--raw", action="store_true",
+                       help="take --kernel as a raw binary whatever it looks like")
+    which.add_argument("--native", action="store_true", help="without the VMM")
+    which.add_argument("--mem", metavar="SIZE", type=parse_size, default="256M",
+                       help="guest memory, such as 128M or 1G (default 256M)")
+    which.add_argument("--drive", metavar="FILE", action="append", default=[],
+                       help="raw disk image as a virtio-blk disk; repeatable")
+    which.add_argument("--net", action="store_true",
+                       help="virtio-net on QEMU's user network (the host is 10.0.2.2)")
+    how = parser.add_argument_group("how to run it")
+    how.add_argument("--timeout", metavar="S", type=_positive,
+                     help="stop after S seconds (default: 300 for the workload, else none)")
+    how.add_argument("--watchdog", metavar="S", type=_whole, default=0,
+                     help="the VMM reports a guest that makes no progress for S seconds")
+    how.add_argument("--icount", action="store_true",
+                     help="count instructions as time: 1 instruction is 1 ns, repeatable")
+    how.add_argument("--gdb", action="store_true", help="wait for a debugger on port 1234")
+    how.add_argument("--vmm-append", metavar="STR", help="more options for the VMM itself")
+    say = parser.add_argument_group("what to say")
+    say.add_argument("--json", metavar="FILE", help="write the summary there as JSON")
+    say.add_argument("--quiet", "-q", action="store_true", help="no VMM log, no tables")
+    say.add_argument("--verbose", "-v", action="store_true",
+                     help="also markers, QEMU's command line; with --run all of the console")
+    parser.set_defaults(handler=boot.run)
+
+
+def _parser():
+    parser = _Parser(prog="./trapeze", description=TOP_HELP, allow_abbrev=False,
+                     usage="./trapeze COMMAND [options]",
+                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--version", action="store_true", help="print the version")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", prog="./trapeze",
+                                     help=argparse.SUPPRESS)
+    one = commands.add_parser("setup", description=setup.HELP, allow_abbrev=False,
+                              formatter_class=argparse.RawDescriptionHelpFormatter)
+    one.add_argument("--check", action="store_true", help="only say what is missing")
+    one.add_argument("--list", action="store_true", help="print the package list")
+    one.set_defaults(handler=setup.run)
+    _add_boot(commands)
+    one = commands.add_parser("test", description=testing.HELP, allow_abbrev=False,
+                              usage="./trapeze test [options] [-- CTEST-ARGUMENTS]",
+                              formatter_class=argparse.RawDescriptionHelpFormatter)
+    one.add_argument("-R", "--filter", metavar="REGEX", help="only tests whose name matches")
+    one.add_argument("--list", action="store_true", help="list the tests, run none")
+    one.add_argument("-j", "--jobs", type=_whole, metavar="N", help="tests at a time (default 1)")
+    one.add_argument("-V", "--verbose", action="store_true", help="show what the tests print")
+    one.set_defaults(handler=testing.run)
+    one = commands.add_parser("help", add_help=False)
+    one.add_argument("topic", nargs="?")
+    one.set_defaults(handler=None)
+    return parser, commands
+
+
+def _version():
+    with open(os.path.join(ROOT, "CMakeLists.txt"), encoding="utf-8") as lists:
+        words = lists.read().split()
+    return words[words.index("VERSION", words.index("project(trapeze")) + 1]
+
+
+def _dispatch(arguments):
+    parser, commands = _parser()
+    rest = []
+    if "--" in arguments:
+        cut = arguments.index("--")
+        arguments, rest = arguments[:cut], arguments[cut + 1:]
+    options = parser.parse_args(arguments)
+    if options.version:
+        print("trapeze " + _version())
+        return 0
+    if options.command is None or (options.command == "help" and not options.topic):
+        parser.print_help()
+        return 0 if options.command else USAGE
+    if options.command == "help":
+        if options.topic not in commands.choices:
+            raise Failure(f"there is no command '{options.topic}' (see ./trapeze --help)")
+        commands.choices[options.topic].print_help()
+        return 0
+    if rest and options.command == "setup":
+        raise Failure("setup takes nothing behind --")
+    options.qemu_arguments = options.ctest_arguments = rest
+    return options.handler(options)
+
+
+def main(arguments):
+    """Runs the front door and returns the exit status."""
+    asked_to_run = arguments[:1] == ["boot"] and any(
+        word == "--run" or word.startswith("--run=") for word in arguments)
+    try:
+        return _dispatch(arguments)
+    except Failure as failure:
+        if str(failure):
+            complain(str(failure))
+        return failure.status + (RUN_OFFSET if asked_to_run else 0)
+    except KeyboardInterrupt:
+        complain("stopped")
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except OSError as error:
+        complain(f"{error.filename or ''}: {error.strerror}".lstrip(": "))
+        return VMM_FAILED + (RUN_OFFSET if asked_to_run else 0)

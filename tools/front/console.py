@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What comes out of the two UARTs: the guest's console and the VMM's log."""
+import json
+import re
+
+SUMMARY = "@@trapeze-summary "
+_PANIC = b"Kernel panic - not syncing"
+
+
+class GuestConsole:
+    """Turns the guest's console into what the user sees, and reads /init's markers in it.
+
+    nonce      the word in the markers, or None for a guest that is not ours
+    only_run   show nothing but what lies between the begin and the exit marker
+    markers    show the marker lines as well
+    raw        keep CR LF as it is (for a terminal in raw mode); else undo the tty's LF -> CR LF,
+               which also makes binary output come through unchanged. /init prints an empty line
+               before each marker, to end a line that may be open; it is left out then
+    anchored   look for markers at the start of a line only, so that a '[' that someone types
+               shows at once
+    """
+
+    def __init__(self, nonce, only_run=False, markers=False, raw=False, anchored=False):
+        self._prefix = f"[trapeze:{nonce}] ".encode() if nonce else None
+        self._only_run = only_run
+        self._markers = markers
+        self._raw = raw
+        self._anchored = anchored
+        self._held = b""
+        self._line_start = True
+        self._newline = b""
+        self._panic_tail = b""
+        self.begun = False
+        self.status = None
+        self.panicked = False
+
+    def feed(self, data):
+        """Takes bytes from the UART, returns bytes to show."""
+        tail = self._panic_tail + data
+        self.panicked = self.panicked or _PANIC in tail
+        self._panic_tail = tail[-len(_PANIC):]
+        self._held += data
+        shown = b""
+        while self._held:
+            start = self._find_marker() if self._prefix else -1
+            if start >= 0:
+                end = self._held.find(b"\n", start)
+                if end < 0 and len(self._held) - start < 80:
+                    shown += self._take(start)
+                    break
+                end = end + 1 or len(self._held)
+                shown += self._take(start)
+                shown += self._take_marker(end - start)
+                continue
+            shown += self._take(len(self._held) - self._hold_back())
+            break
+        return shown
+
+    def finish(self):
+        """What was held back because it could have become a marker or a line end."""
+        return self._take(len(self._held)) + self._newline
+
+    def _find_marker(self):
+        start = self._held.find(self._prefix)
+        while self._anchored and start > 0 and self._held[start - 1:start] != b"\n":
+            start = self._held.find(self._prefix, start + 1)
+        return -1 if start == 0 and self._anchored and not self._line_start else start
+
+    def _hold_back(self):
+        """How many bytes at the end may be the start of a marker or of CR LF."""
+        if self._prefix:
+            for count in range(min(len(self._prefix) - 1, len(self._held)), 0, -1):
+                if self._prefix.startswith(self._held[-count:]):
+                    before = self._held[-count - 1:-count] if count < len(self._held) else b""
+                    fresh = before == b"\n" or (not before and self._line_start)
+                    if fresh or not self._anchored:
+                        return count
+        return 1 if not self._raw and self._held.endswith(b"\r") else 0
+
+    def _take(self, count):
+        part, self._held = self._held[:count], self._held[count:]
+        if not part:
+            return b""
+        self._line_start = part.endswith(b"\n")
+        if self._only_run and (not self.begun or self.status is not None):
+            return b""
+        if self._raw:
+            return part
+        part = self._newline + part.replace(b"\r\n", b"\n")
+        self._newline = b""
+        if self._prefix and part.endswith(b"\n"):
+            # It may be the one that /init puts before a marker: wait for what follows.
+            part, self._newline = part[:-1], b"\n"
+        return part
+
+    def _take_marker(self, count):
+        line, self._held = self._held[:count], self._held[count:]
+        self._line_start = True
+        self._newline = b""
+        words = line[len(self._prefix):].split()
+        if words[:1] == [b"begin"]:
+            self.begun = True
+        elif words[:1] == [b"exit"] and len(words) == 2 and words[1].isdigit():
+            self.status = int(words[1]) & 0xff
+        if not self._markers:
+            return b""
+        return line if self._raw else line.replace(b"\r\n", b"\n")
+
+
+class VmmLog:
+    """The VMM's console: whole lines for people, one line of JSON for us."""
+
+    def __init__(self, on_line):
+        self._on_line = on_line
+        self._rest = b""
+        self.summary = None
+        self.broken = None
+
+    def feed(self, data):
+        """Takes bytes from the UART; calls back with each complete human line."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            self._line(line)
+
+    def finish(self):
+        """The last line may lack its end when QEMU was killed."""
+        if self._rest:
+            self._line(self._rest)
+            self._rest = b""
+
+    def _line(self, raw):
+        text = raw.decode("utf-8", "replace").rstrip("\r")
+        if not text.startswith(SUMMARY):
+            # The VMM's words may quote a guest: let no escape sequence through.
+            self._on_line(re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", "?", text))
+            return
+        try:
+            found = json.loads(text[len(SUMMARY):])
+            if not isinstance(found, dict) or found.get("schema") != 1:
+                raise ValueError("not a summary of schema 1")
+            self.summary = found
+        except ValueError as error:
+            self.broken = str(error)

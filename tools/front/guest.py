@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the guest is given: its initramfs with orders for /init, its command line, its image."""
+import os
+import shutil
+import struct
+import subprocess
+import zlib
+
+from .common import GUEST, PACK, USAGE, VMM_FAILED, Failure
+
+MIB = 1 << 20
+# The loader of QEMU's ppce500 and the VMM itself need room outside the guest's memory.
+VMM_RESERVE = 64 * MIB
+# hw/ppc/e500.c refuses a machine whose memory is not a multiple of this.
+QEMU_RAM_STEP = 64 * MIB
+MEM_LEAST, MEM_MOST = 16 * MIB, 16 << 30
+
+
+def parse_size(text):
+    """'256M', '1G', '65536K' or bytes -> bytes. Raises ValueError."""
+    units = {"K": 1 << 10, "M": MIB, "G": 1 << 30}
+    unit = units.get(text[-1:].upper(), 1)
+    digits = text[:-1] if unit > 1 else text
+    if not digits.isascii() or not digits.isdigit():
+        raise ValueError(text)
+    return int(digits) * unit
+
+
+def round_up(value, step):
+    """The least multiple of `step` that is not below `value`."""
+    return -(-value // step) * step
+
+
+def host_memory(mem, image_size):
+    """QEMU's -m in bytes, so that the VMM can align `mem` bytes of guest RAM for large pages."""
+    align = 16 * MIB
+    while align < 256 * MIB and align * 4 <= mem:
+        align *= 4
+    return round_up(round_up(VMM_RESERVE + image_size, align) + mem, QEMU_RAM_STEP)
+
+
+def check_memory(mem, native):
+    """Raises Failure (status 2) for a guest memory size that no machine here can have."""
+    if not MEM_LEAST <= mem <= MEM_MOST or mem % MIB:
+        raise Failure("--mem takes whole MiB from 16M to 16G, such as 256M")
+    if native and mem % QEMU_RAM_STEP:
+        raise Failure("--native --mem takes multiples of 64M: QEMU's ppce500 has no other sizes")
+
+
+def _cpio_entry(inode, name, mode, data=b""):
+    """One member of a newc archive (Documentation/driver-api/early-userspace/buffer-format)."""
+    encoded = name.encode() + b"\0"
+    fields = (inode, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(encoded), 0)
+    head = b"070701" + b"".join(b"%08X" % field for field in fields) + encoded
+    return head + b"\0" * (-len(head) % 4) + data + b"\0" * (-len(data) % 4)
+
+
+def overlay(nonce, mode, command):
+    """The orders for /init as a cpio archive: nonce, mode, and the command of mode `run`."""
+    files = [("etc", 0o040755, b""), ("etc/trapeze", 0o040755, b""),
+             ("etc/trapeze/nonce", 0o100644, nonce.encode() + b"\n"),
+             ("etc/trapeze/mode", 0o100644, mode.encode() + b"\n")]
+    if command is not None:
+        files.append(("etc/trapeze/command", 0o100644, os.fsencode(command) + b"\n"))
+    entries = [_cpio_entry(number, *member) for number, member in enumerate(files, 1)]
+    return b"".join(entries) + _cpio_entry(0, "TRAILER!!!", 0)
+
+
+def write_initramfs(path, nonce, mode, command):
+    """The default guest's initramfs with an overlay behind it; Linux unpacks both in turn."""
+    shutil.copyfile(os.path.join(GUEST, "initramfs.cpio.gz"), path)
+    with open(path, "r+b") as archive:
+        archive.seek(0, os.SEEK_END)
+        archive.write(b"\0" * (-archive.tell() % 4))
+        archive.write(overlay(nonce, mode, command))
+
+
+def default_bootargs(mode, verbose):
+    """Linux command line of the default guest: any end of it must end the machine too."""
+    words = ["console=ttyS0,115200", "panic=-1", "oops=panic"]
+    if mode == "run" and not verbose:
+        # The console is one stream: keep kernel messages out of the command's output.
+        words.append("quiet")
+    return " ".join(words)
+
+
+def pack(output, kernel, initrd, options, bootargs, symbols):
+    """Checks the guest's files and writes guest.fit.
+
+    trapeze-pack says on stderr what is wrong with a file; then Failure carries no text.
+    """
+    command = [PACK, "--kernel", kernel, "--mem", str(options.mem), "--output", output]
+    if options.raw:
+        command.append("--raw")
+    for option, value in (("--initrd", initrd), ("--dtb", options.dtb), ("--symbols", symbols)):
+        if value:
+            command += [option, value]
+    if bootargs:
+        command.append("--append=" + bootargs)
+    status = subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode
+    if status == USAGE:
+        raise Failure("", USAGE)
+    if status != 0:
+        raise Failure(f"trapeze-pack ended with status {status}", VMM_FAILED)
+
+
+def native_kernel(kernel, directory, raw):
+    """A path that QEMU's own loader takes for a kernel that trapeze-pack has accepted.
+
+    A raw binary is wrapped as an uImage. Raises Failure for an ELF that is entered at a
+    virtual address, which only the VMM translates.
+    """
+    with open(kernel, "rb") as image:
+        data = image.read()
+    if raw or data[:4] not in (b"\x7fELF", b"\x27\x05\x19\x56"):
+        head = [0x27051956, 0, 0, len(data), 0, 0, zlib.crc32(data), 5, 7, 2, 0, b"raw"]
+        layout = ">7I4B32s"
+        head[1] = zlib.crc32(struct.pack(layout, *head))
+        wrapped = os.path.join(directory, "raw.uImage")
+        with open(wrapped, "wb") as image:
+            image.write(struct.pack(layout, *head) + data)
+        return wrapped
+    if data[:4] == b"\x7fELF":
+        entry, table = struct.unpack_from(">II", data, 24)
+        size, count = struct.unpack_from(">HH", data, 42)
+        inside = False
+        for number in range(count):
+            kind, _, _, physical, _, length = struct.unpack_from(">6I", data,
+                                                                 table + number * size)
+            inside = inside or (kind == 1 and physical <= entry < physical + length)
+        if not inside:
+            raise Failure(f"{kernel}: is entered at virtual address {entry:#x}, which QEMU "
+                          "cannot do natively: give the uImage, or drop --native")
+    return kernel

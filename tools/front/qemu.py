@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""QEMU's command line, and its process with a console on each UART."""
+import ctypes
+import os
+import shutil
+import signal
+import socket
+import subprocess
+
+from .common import VMM_FAILED, Failure
+
+_PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
+
+
+def program():
+    """QEMU's path: $TRAPEZE_QEMU or qemu-system-ppc64 from PATH."""
+    name = os.environ.get("TRAPEZE_QEMU", "qemu-system-ppc64")
+    found = shutil.which(name)
+    if not found:
+        raise Failure(f"{name} is not there: run ./trapeze setup", VMM_FAILED)
+    return found
+
+
+def _comma_safe(path):
+    # In an option's value QEMU takes a comma as the next option unless it is doubled.
+    return path.replace(",", ",,")
+
+
+def machine(mem, kernel, initrd, append, dtb):
+    """The arguments that every boot has. `mem` is in bytes; absent parts are None or ''."""
+    command = [program(), "-M", "ppce500", "-cpu", "e500v2", "-m", f"{mem >> 20}M",
+               "-nodefaults", "-display", "none", "-no-reboot", "-kernel", kernel]
+    if initrd:
+        command += ["-initrd", initrd]
+    if append:
+        command += ["-append", append]
+    if dtb:
+        command += ["-dtb", dtb]
+    return command
+
+
+def devices(drives, net):
+    """virtio-blk for each raw image in `drives`; virtio-net on QEMU's user network if `net`."""
+    command = []
+    for number, path in enumerate(drives):
+        command += ["-drive", f"file={_comma_safe(path)},format=raw,if=none,id=drive{number}",
+                    "-device", f"virtio-blk-pci,drive=drive{number}"]
+    if net:
+        # No option ROM: nothing here runs one, and Debian keeps them in a package of its own.
+        command += ["-netdev", "user,id=net0", "-device", "virtio-net-pci,netdev=net0,romfile="]
+    return command
+
+
+class Qemu:
+    """A running QEMU; `guest` and `vmm` are the sockets of UART0 and UART1 (vmm may be None).
+
+    The sockets are connected pairs, not files, so nothing is left behind, and what QEMU wrote
+    before it ended can still be read up to the end of file.
+    """
+
+    def __init__(self, command, log_path, with_vmm):
+        self.guest, guest_end = self._pair()
+        self.vmm, vmm_end = self._pair() if with_vmm else (None, None)
+        command = [*command, *self._chardev("guest", guest_end)]
+        if with_vmm:
+            command += self._chardev("vmm", vmm_end)
+        self.command = command
+        ends = [end for end in (guest_end, vmm_end) if end]
+        libc = ctypes.CDLL(None, use_errno=True)
+        parent = os.getpid()
+
+        def die_with_parent():
+            # Runs between fork and exec. Even kill -9 of the front door takes QEMU along.
+            libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+            if os.getppid() != parent:
+                os._exit(1)
+
+        with open(log_path, "wb") as log:
+            try:
+                # A session of its own: the terminal's Ctrl-C is ours to handle, not QEMU's.
+                self.process = subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                    pass_fds=[end.fileno() for end in ends], start_new_session=True,
+                    preexec_fn=die_with_parent)
+            except OSError as error:
+                raise Failure(f"cannot start {command[0]}: {error.strerror}",
+                              VMM_FAILED) from None
+            finally:
+                for end in ends:
+                    end.close()
+
+    @staticmethod
+    def _pair():
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        # Room for a burst of output, so that QEMU's UART does not have to wait for us.
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+        return ours, theirs
+
+    @staticmethod
+    def _chardev(name, end):
+        return ["-chardev", f"socket,id={name},fd={end.fileno()}", "-serial", f"chardev:{name}"]
+
+    def status(self):
+        """The exit status, or None while it runs."""
+        return self.process.poll()
+
+    def stop(self):
+        """Ends QEMU for certain: SIGTERM, two seconds, SIGKILL."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(2)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+    def close(self):
+        """Ends QEMU and closes the sockets."""
+        self.stop()
+        for end in (self.guest, self.vmm):
+            if end:
+                end.close()

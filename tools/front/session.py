@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One run of QEMU from start to end: moves bytes, keeps time, and stops it when asked."""
+import os
+import selectors
+import signal
+import socket
+import sys
+import time
+
+from .terminal import CTRL_D, HELP, Keys, raw_mode, write_all
+
+# How long a guest that said it is done, or has panicked, may take to end the machine.
+END_GRACE = 10.0
+# How long the VMM may take to print its summary after 'q'.
+STOP_GRACE = 2.0
+
+
+class Session:
+    """Runs the loop. After run(): `stopped` says why we ended it, None if it ended itself.
+
+    qemu      a Qemu
+    console   a GuestConsole
+    vmm_log   a VmmLog, or None natively
+    log       binary file that gets the guest's console as it came
+    timeout   seconds or None
+    stdin     'none', or 'keys' to send stdin to the guest
+    wait      hold what is typed until /init's begin marker
+    """
+
+    def __init__(self, qemu, console, vmm_log, log, timeout, stdin, wait):
+        self.qemu, self.console, self.vmm_log, self.log = qemu, console, vmm_log, log
+        self.deadline = time.monotonic() + timeout if timeout else None
+        self.wait = wait
+        self.interactive = stdin == "keys" and sys.stdin.isatty()
+        self.stopped = None
+        self.column_zero = True
+        self._stdin = stdin == "keys"
+        self._keys = Keys()
+        self._typed = bytearray()
+        self._kill_at = None
+        self._graceful_end = None
+        self._signals = []
+        self._selector = selectors.DefaultSelector()
+
+    def run(self):
+        """Until QEMU has ended and all its output is read."""
+        wake_in, wake_out = socket.socketpair()
+        wake_in.setblocking(False)
+        wake_out.setblocking(False)
+        old_wakeup = signal.set_wakeup_fd(wake_out.fileno())
+        handled = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        old = {number: signal.signal(number, self._on_signal) for number in handled}
+        self._selector.register(wake_in, selectors.EVENT_READ, self._on_wake)
+        self._selector.register(self.qemu.guest, selectors.EVENT_READ, self._on_guest)
+        if self.qemu.vmm:
+            self._selector.register(self.qemu.vmm, selectors.EVENT_READ, self._on_vmm)
+        try:
+            with raw_mode(self.interactive):
+                if self._stdin:
+                    self._watch_stdin()
+                self._loop()
+        finally:
+            self.qemu.stop()
+            for number, handler in old.items():
+                signal.signal(number, handler)
+            signal.set_wakeup_fd(old_wakeup)
+            self._selector.close()
+            wake_in.close()
+            wake_out.close()
+
+    def _watch_stdin(self):
+        try:
+            self._selector.register(sys.stdin, selectors.EVENT_READ, self._on_stdin)
+        except PermissionError:
+            # epoll takes no regular file: one is always ready, so read it whole.
+            self._typed += sys.stdin.buffer.read() + bytes([CTRL_D])
+
+    def _loop(self):
+        ended = False
+        while True:
+            for key, events in self._selector.select(0 if ended else self._patience()):
+                key.data(events)
+            self._handle_signals()
+            self._keep_time()
+            self._send_typed()
+            if ended and not self._open():
+                return
+            # Once QEMU is gone its ends are closed: whatever is left can be read to the end.
+            ended = ended or self.qemu.status() is not None
+
+    def _open(self):
+        return any(end and end.fileno() in self._selector.get_map()
+                   for end in (self.qemu.guest, self.qemu.vmm))
+
+    def _patience(self):
+        times = [at for at in (self.deadline, self._kill_at, self._graceful_end) if at]
+        soonest = min(times) - time.monotonic() if times else 1.0
+        # QEMU's end shows as end of file on its sockets; the cap is for when it closes none.
+        return min(max(soonest, 0.0), 0.5)
+
+    def _keep_time(self):
+        now = time.monotonic()
+        if self.deadline and now >= self.deadline:
+            self.stop("timeout")
+        if self._graceful_end and now >= self._graceful_end:
+            self.stop("no-end")
+        if self._kill_at and now >= self._kill_at:
+            self._kill_at = None
+            self.qemu.stop()
+        done = self.console.status is not None or self.console.panicked
+        if done and not self._graceful_end:
+            self._graceful_end = now + END_GRACE
+
+    def stop(self, why):
+        """Asks the VMM to stop the guest and to print its summary; ends QEMU if it does not."""
+        if self.stopped:
+            return
+        self.stopped = why
+        self.deadline = self._graceful_end = None
+        if self.qemu.vmm and self._ask_vmm(b"q"):
+            self._kill_at = time.monotonic() + STOP_GRACE
+        else:
+            self.qemu.stop()
+
+    def _ask_vmm(self, byte):
+        try:
+            return self.qemu.vmm.send(byte) == 1
+        except OSError:
+            return False
+
+    def _on_signal(self, number, _frame):
+        self._signals.append(number)
+
+    @staticmethod
+    def _on_wake_drain(end):
+        try:
+            while end.recv(64):
+                pass
+        except BlockingIOError:
+            pass
+
+    def _on_wake(self, _events):
+        for key in list(self._selector.get_map().values()):
+            if key.data == self._on_wake:
+                self._on_wake_drain(key.fileobj)
+
+    def _handle_signals(self):
+        while self._signals:
+            number = self._signals.pop(0)
+            if self.stopped:
+                # A second Ctrl-C: the user does not want to wait for a summary.
+                self.qemu.stop()
+            self.stop(signal.Signals(number).name)
+
+    def _receive(self, end):
+        """Bytes from one of QEMU's sockets, b'' at its end, None when there are none yet."""
+        try:
+            data = end.recv(1 << 16)
+        except BlockingIOError:
+            return None
+        except OSError:
+            data = b""
+        if not data:
+            self._selector.unregister(end)
+        return data
+
+    def _on_guest(self, events):
+        if events & selectors.EVENT_WRITE:
+            self._flush_typed()
+        if events & selectors.EVENT_READ:
+            data = self._receive(self.qemu.guest)
+            if data is None:
+                return
+            self.log.write(data)
+            self.show(self.console.feed(data) if data else self.console.finish())
+
+    def show(self, data):
+        """Guest output on stdout; a closed pipe there ends the run."""
+        if not data:
+            return
+        self.column_zero = data.endswith(b"\n")
+        try:
+            write_all(sys.stdout.fileno(), data)
+        except BrokenPipeError:
+            self.stop("SIGPIPE")
+
+    def _on_vmm(self, _events):
+        data = self._receive(self.qemu.vmm)
+        if data:
+            self.vmm_log.feed(data)
+        elif data == b"":
+            self.vmm_log.finish()
+
+    def _on_stdin(self, _events):
+        data = os.read(sys.stdin.fileno(), 4096)
+        if not data:
+            self._selector.unregister(sys.stdin)
+            self._typed.append(CTRL_D)
+            return
+        if not self.interactive:
+            self._typed += data
+            return
+        for_guest, commands = self._keys.feed(data)
+        self._typed += for_guest
+        for command in commands:
+            if command == "leave":
+                self.stop("leave")
+            elif command == "report" and self.qemu.vmm:
+                self._ask_vmm(b"?")
+            else:
+                write_all(sys.stderr.fileno(), f"\r\n[{HELP}]\r\n".encode())
+
+    def _send_typed(self):
+        key = self._selector.get_map().get(self.qemu.guest.fileno())
+        if not key:
+            return
+        ready = self._typed and (self.console.begun or not self.wait)
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if ready else 0)
+        if key.events != events:
+            self._selector.modify(self.qemu.guest, events, self._on_guest)
+
+    def _flush_typed(self):
+        try:
+            del self._typed[:self.qemu.guest.send(self._typed)]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._typed.clear()

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The user's end: the terminal in raw mode, Ctrl-A commands, output that is never lost."""
+import contextlib
+import os
+import sys
+import termios
+import tty
+
+CTRL_A, CTRL_D = 1, 4
+HELP = "Ctrl-A X leaves, Ctrl-A ? asks the VMM for a report, Ctrl-A Ctrl-A sends Ctrl-A"
+
+
+@contextlib.contextmanager
+def raw_mode(wanted):
+    """Puts the terminal on stdin into raw mode if `wanted`, and always puts it back."""
+    if not wanted:
+        yield
+        return
+    descriptor = sys.stdin.fileno()
+    before = termios.tcgetattr(descriptor)
+    try:
+        tty.setraw(descriptor)
+        yield
+    finally:
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+
+
+def write_all(descriptor, data):
+    """Writes every byte, also when the other end takes them in pieces."""
+    while data:
+        data = data[os.write(descriptor, data):]
+
+
+class Keys:
+    """Splits what is typed into bytes for the guest and Ctrl-A commands."""
+
+    def __init__(self):
+        self._escaped = False
+
+    def feed(self, data):
+        """Returns (bytes for the guest, list of commands out of 'leave', 'report', 'help')."""
+        for_guest, commands = bytearray(), []
+        for byte in data:
+            if not self._escaped:
+                if byte == CTRL_A:
+                    self._escaped = True
+                else:
+                    for_guest.append(byte)
+                continue
+            self._escaped = False
+            if byte in b"xX":
+                commands.append("leave")
+            elif byte == ord("?"):
+                commands.append("report")
+            elif byte in (CTRL_A, ord("a")):
+                for_guest.append(CTRL_A)
+            else:
+                commands.append("help")
+        return bytes(for_guest), commands

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// trapeze-pack: the command line around the library beside it.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+#include <fstream>
+#include <ios>
+#include <string>
+
+#include "pack/devicetree.hpp"
+#include "pack/fit.hpp"
+#include "pack/image.hpp"
+#include "pack/initrd.hpp"
+#include "pack/symbols.hpp"
+
+namespace {
+
+using namespace trapeze::pack;
+
+constexpr int status_input = 2;
+constexpr int status_internal = 3;
+/// A flattened tree cannot hold more than 2 GiB; an ELF with debug information may be large.
+constexpr std::uint64_t file_limit = 1ULL << 30U;
+
+struct Options {
+    std::string kernel;
+    std::string initrd;
+    std::string append;
+    std::string dtb;
+    std::string symbols;
+    std::string output;
+    std::uint64_t mem = 0;
+    bool raw = false;
+    bool describe = false;
+};
+
+void describe(const Guest& guest) {
+    fmt::print("kind: {}\ntitle: {}\nentry: {:#x}\n", name_of(guest.kernel.kind),
+               guest.kernel.title, guest.kernel.entry);
+    for (const Segment& segment : guest.kernel.segments) {
+        fmt::print("segment: {:#x} to {:#x}, {} bytes of data\n", segment.load,
+                   segment.load + segment.mem_size, segment.data.size());
+    }
+    fmt::print("initrd: {} bytes\n", guest.initrd ? guest.initrd->size() : 0);
+    fmt::print("device tree: {} bytes\n", guest.dtb ? guest.dtb->size() : 0);
+    fmt::print("symbols: {}\nbootargs: {}\n", guest.kernel.symbols.size(), guest.bootargs);
+}
+
+void write_file(const std::string& path, const Bytes& data) {
+    std::ofstream file(path, std::ios::binary | std::ios::trunc);
+    file.write(reinterpret_cast<const char*>(data.data()),
+               static_cast<std::streamsize>(data.size()));
+    file.close();
+    if (!file) throw InputError(fmt::format("{}: cannot be written", path));
+}
+
+void pack(const Options& options) {
+    Guest guest;
+    guest.kernel = parse_kernel(read_file(options.kernel, file_limit), options.kernel, options.mem,
+                                options.raw);
+    guest.bootargs = options.append;
+    if (!options.initrd.empty()) {
+        guest.initrd =
+            parse_initrd(read_file(options.initrd, file_limit), options.initrd, options.mem);
+    }
+    if (!options.dtb.empty()) {
+        guest.dtb = parse_device_tree(read_file(options.dtb, file_limit), options.dtb);
+    }
+    if (!options.symbols.empty()) {
+        guest.kernel.symbols =
+            parse_symbols(read_file(options.symbols, file_limit), options.symbols);
+    }
+    check_layout(guest, options.kernel, options.mem);
+    if (!options.output.empty()) write_file(options.output, make_fit(guest));
+    if (options.describe) describe(guest);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    CLI::App app{"Checks a guest's files and packs them into one image for the VMM."};
+    app.footer(
+        "Exit status: 0 packed, 2 something is wrong with an option or a file (one line on\n"
+        "stderr says what), 3 a defect of this program.");
+    Options options;
+    app.add_option("--kernel", options.kernel, "uImage, 32-bit PowerPC ELF or raw binary")
+        ->required();
+    app.add_option("--initrd", options.initrd, "initial RAM disk");
+    app.add_option("--append", options.append, "the guest's command line");
+    app.add_option("--dtb", options.dtb, "device tree blob");
+    app.add_option("--symbols", options.symbols, "System.map or ELF; else those of an ELF kernel");
+    app.add_option("--mem", options.mem, "the guest's memory in bytes")->required();
+    app.add_option("--output", options.output, "the image to write");
+    app.add_flag("--raw", options.raw, "take --kernel as a raw binary whatever it looks like");
+    app.add_flag("--describe", options.describe, "print what was found");
+    try {
+        app.parse(argc, argv);
+        if (options.output.empty() && !options.describe) {
+            throw InputError("nothing to do: give --output or --describe");
+        }
+        pack(options);
+        return 0;
+    } catch (const CLI::Success& help) {
+        return app.exit(help);
+    } catch (const CLI::Error& error) {
+        fmt::print(stderr, "trapeze-pack: {} (see --help)\n", error.what());
+    } catch (const InputError& error) {
+        fmt::print(stderr, "trapeze-pack: {}\n", error.what());
+    } catch (const std::exception& error) {
+        fmt::print(stderr, "trapeze-pack: internal error: {}\n", error.what());
+        return status_internal;
+    }
+    return status_input;
+}
