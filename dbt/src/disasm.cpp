@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dbt/disasm.hpp"
 
-#include <string_view>
-
 #include "dbt/decode.hpp"
 #include "dbt/spr.hpp"
 
@@ -21,9 +19,9 @@ class Text {
         }
     }
 
-    void put(std::string_view s) {
-        for (const char c : s) {
-            put(c);
+    void put(const char* s) {
+        for (; *s != '\0'; ++s) {
+            put(*s);
         }
     }
 
@@ -78,7 +76,7 @@ void put_spr(Text& text, unsigned number) {
 
 /// A bit of the condition register: `eq` in cr0, else `4*cr1+eq`.
 void put_cr_bit(Text& text, unsigned bit) {
-    constexpr std::string_view names[] = {"lt", "gt", "eq", "so"};
+    constexpr const char* names[] = {"lt", "gt", "eq", "so"};
     if (bit >= 4) {
         text.put("4*cr");
         text.put_decimal(bit / 4);
@@ -156,12 +154,12 @@ std::size_t disassemble(Insn insn, std::uint32_t address, char* out, std::size_t
         // b and bc alone have AA.
         text.put((insn.op == Op::b || insn.op == Op::bc) && insn.aa() ? "a" : "");
     }
-    const std::string_view operands = op.operands;
-    if (!operands.empty()) {
+    const char* letter = op.operands;
+    if (*letter != '\0') {
         text.put(' ');
     }
-    for (const char letter : operands) {
-        put_operand(text, insn, address, letter);
+    for (; *letter != '\0'; ++letter) {
+        put_operand(text, insn, address, *letter);
     }
     return text.finish();
 }

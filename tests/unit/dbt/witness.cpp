@@ -25,15 +25,15 @@ struct Witness::State {
 
 namespace {
 
-void append(std::string& text, const char* format, va_list arguments) {
-    std::array<char, 128> piece{};
-    if (std::vsnprintf(piece.data(), piece.size(), format, arguments) < 0) {
-        return;
-    }
-    for (const char c : std::string(piece.data())) {
-        const bool space = c == ' ' || c == '\t';
-        if (!space) {
-            text += c;
+using Piece = std::array<char, 128>;
+
+/// Appends with every run of blanks as one space.
+void append(void* stream, const Piece& piece) {
+    std::string& text = static_cast<Witness::State*>(stream)->text;
+    for (const char* c = piece.data(); *c != '\0'; ++c) {
+        const bool blank = *c == ' ' || *c == '\t';
+        if (!blank) {
+            text += *c;
         } else if (!text.empty() && text.back() != ' ') {
             text += ' ';
         }
@@ -41,19 +41,23 @@ void append(std::string& text, const char* format, va_list arguments) {
 }
 
 int print(void* stream, const char* format, ...) {
+    Piece piece{};
     va_list arguments;
     va_start(arguments, format);
-    append(static_cast<Witness::State*>(stream)->text, format, arguments);
+    const int length = std::vsnprintf(piece.data(), piece.size(), format, arguments);
     va_end(arguments);
-    return 0;
+    append(stream, piece);
+    return length;
 }
 
 int print_styled(void* stream, disassembler_style /*style*/, const char* format, ...) {
+    Piece piece{};
     va_list arguments;
     va_start(arguments, format);
-    append(static_cast<Witness::State*>(stream)->text, format, arguments);
+    const int length = std::vsnprintf(piece.data(), piece.size(), format, arguments);
     va_end(arguments);
-    return 0;
+    append(stream, piece);
+    return length;
 }
 
 void print_target(bfd_vma address, disassemble_info* info) {
