@@ -187,8 +187,9 @@ constexpr Insn decode(std::uint32_t word) {
 /// What there is to know about `op`.
 constexpr const OpInfo& info(Op op) { return detail::infos[static_cast<std::size_t>(op)]; }
 
-/// Whether the core, in user mode, refuses this with a privileged-instruction exception. Of a
-/// register number, bit 5 of the encoded field says it (e500 manual, 2.2 and 2.17).
+/// Whether the core, in user mode, refuses this with a privileged-instruction exception. For a move
+/// to or from an SPR or PMR its number says it, by the same bit (Book E, "SPR numbers"; e500
+/// manual, PMR tables of the register model).
 constexpr bool is_privileged(Insn insn) {
     const OpInfo& i = info(insn.op);
     return i.has(flag::privileged) || (i.has(flag::by_register) && (insn.spr() & 0x10U) != 0);
