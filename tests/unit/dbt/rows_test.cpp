@@ -9,8 +9,10 @@
 #include <map>
 #include <ostream>
 #include <random>
+#include <sstream>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "dbt/decode.hpp"
 #include "dbt/disasm.hpp"
