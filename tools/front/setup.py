@@ -26,7 +26,8 @@ files written: build/log/apt.log (apt-get's output); else only what apt-get inst
 # Grouped by why. A minimal Debian has none of them for certain except what is Essential.
 PACKAGES = {
     "the build": "cmake ninja-build g++ gcc libc6-dev make pkg-config",
-    "the cross compiler, 32-bit": "gcc-powerpc64-linux-gnu g++-powerpc64-linux-gnu "
+    "the cross compiler, 32-bit": "binutils-powerpc64-linux-gnu gcc-powerpc64-linux-gnu "
+                                  "g++-powerpc64-linux-gnu "
                                   "gcc-multilib-powerpc64-linux-gnu "
                                   "g++-multilib-powerpc64-linux-gnu",
     "libraries of the tools": "libcli11-dev libfmt-dev libfdt-dev libelf-dev libdw-dev zlib1g-dev",

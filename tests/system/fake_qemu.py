@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Plays QEMU and the VMM for tests of the front door: what it says on the two UARTs, and how it
+ends, is the JSON file $FAKE_QEMU_PLAY: a list of steps.
+
+  ["guest", TEXT]   writes to the guest's console; NONCE in TEXT becomes the one of this boot
+  ["vmm", TEXT]     writes to the VMM's console
+  ["burst", N]      writes N bytes of x to the guest's console
+  ["sleep", S]      seconds
+  ["wait", C]       waits for the character C on the VMM's console
+  ["hang"]          for ever, deaf to SIGTERM
+  ["exit", N]       ends with this status
+"""
+import json
+import os
+import re
+import signal
+import socket
+import sys
+import time
+
+
+def sockets():
+    """The connected sockets behind -chardev, by id."""
+    found = {}
+    for word in sys.argv:
+        match = re.fullmatch(r"socket,id=(\w+),fd=(\d+)", word)
+        if match:
+            found[match[1]] = socket.socket(fileno=int(match[2]))
+    return found
+
+
+def nonce():
+    """The word that the front door has put into the initramfs or guest.fit."""
+    with open(sys.argv[sys.argv.index("-initrd") + 1], "rb") as image:
+        found = re.search(rb"etc/trapeze/nonce\0+([0-9a-f]+)\n", image.read())
+    return found[1].decode() if found else ""
+
+
+def main():
+    """Plays the steps."""
+    ends = sockets()
+    with open(os.environ["FAKE_QEMU_PLAY"], encoding="utf-8") as play:
+        steps = json.load(play)
+    for what, *value in steps:
+        if what == "guest":
+            ends["guest"].sendall(value[0].replace("NONCE", nonce()).encode())
+        elif what == "vmm":
+            ends["vmm"].sendall(value[0].encode())
+        elif what == "burst":
+            ends["guest"].sendall(b"x" * value[0])
+        elif what == "sleep":
+            time.sleep(value[0])
+        elif what == "wait":
+            while ends["vmm"].recv(1) not in (value[0].encode(), b""):
+                pass
+        elif what == "hang":
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            while True:
+                time.sleep(60)
+        elif what == "exit":
+            sys.exit(value[0])
+
+
+main()

@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How the front door judges what QEMU and the VMM do, with a program that plays both."""
+import json
+import signal
+import time
+import unittest
+
+from support import (FAKE, Case, alive, children, finish, read_until, start, trapeze)
+
+SUMMARY = {"schema": 1, "end": "poweroff", "reason": "the guest asked for it",
+           "ticks_per_second": 400000000,
+           "ticks": {"total": 800000000, "guest": 400000000, "vmm": 200000000,
+                     "idle": 200000000},
+           "exits": [{"cause": "privileged", "count": 1500, "min_ticks": 100, "max_ticks": 4000,
+                      "total_ticks": 300000},
+                     {"cause": "syscall", "count": 500, "min_ticks": 80, "max_ticks": 200,
+                      "total_ticks": 50000}],
+           "instructions": [{"name": "mfmsr", "count": 1000}, {"name": "rfi", "count": 500}],
+           "tlb": {"refills": 3}}
+BEGIN, DONE = ["guest", "\r\n[trapeze:NONCE] begin\r\n"], ["guest", "\r\n[trapeze:NONCE] exit 0\r\n"]
+
+
+def ending(**changes):
+    """The step in which the VMM prints its summary."""
+    return ["vmm", "@@trapeze-summary " + json.dumps({**SUMMARY, **changes}) + "\r\n"]
+
+
+class Fake(Case):
+    """Calls the front door with the fake QEMU."""
+
+    def play(self, *steps):
+        """The environment for a boot that plays these steps."""
+        path = self.path("play.json", json.dumps(steps).encode())
+        return {"TRAPEZE_QEMU": FAKE, "TRAPEZE_VMM": "/dev/null", "FAKE_QEMU_PLAY": path}
+
+    def boot(self, steps, *options):
+        """`./trapeze boot` of the default guest while these steps are played."""
+        return trapeze("boot", *options, **self.play(*steps))
+
+
+class Status(Fake):
+    """Exit statuses."""
+
+    def expect(self, status, *steps, options=(), words=()):
+        """The boot ends with this status, and stderr has these words."""
+        result = self.boot(steps, *options)
+        self.ends(result, status)
+        for word in words:
+            self.assertIn(word, result.err, str(result))
+        return result
+
+    def test_good_end(self):
+        self.expect(0, BEGIN, ["guest", "hello\r\n"], DONE, ending())
+
+    def test_workload_failed(self):
+        self.expect(1, BEGIN, ["guest", "\r\n[trapeze:NONCE] exit 5\r\n"], ending(),
+                    words=["status 5"])
+
+    def test_ended_early(self):
+        self.expect(1, BEGIN, ending(), words=["before it was done"])
+        self.expect(1, ending(end="reset"), words=["before it was done"])
+
+    def test_panic(self):
+        self.expect(1, ["guest", "Kernel panic - not syncing: oh\r\n"], ending(end="reset"),
+                    words=["panicked"])
+
+    def test_guest_died(self):
+        self.expect(1, BEGIN, ending(end="guest-died", reason="no handler at IVOR6"),
+                    words=["no handler at IVOR6", "vmm.log"])
+
+    def test_vmm_refuses_the_input(self):
+        self.expect(2, ending(end="input", reason="the tree has no memory"),
+                    words=["the tree has no memory"])
+
+    def test_vmm_failed(self):
+        self.expect(3, BEGIN, DONE, ending(end="vmm-failed", reason="assertion"),
+                    words=["assertion"])
+        self.expect(3, BEGIN, DONE, words=["no summary"])
+        self.expect(3, BEGIN, DONE, ["vmm", "@@trapeze-summary {bad\r\n"], words=["no summary"])
+        self.expect(3, BEGIN, DONE, ending(ticks=None), words=["broken"])
+        self.expect(3, BEGIN, DONE, ending(end="whatever"), words=["whatever"])
+
+    def test_qemu_failed(self):
+        self.expect(3, ["exit", 7], words=["status 7"])
+
+    def test_run_gives_the_command_s_status(self):
+        for status in (0, 1, 42, 255):
+            result = self.expect(status, BEGIN, ["guest", "out\r\n"],
+                                 ["guest", f"\r\n[trapeze:NONCE] exit {status}\r\n"], ending(),
+                                 options=["--run", "x"])
+            self.assertEqual((result.out, result.err), ("out\n", ""))
+
+    def test_run_moves_ours(self):
+        run = ["--run", "x"]
+        self.expect(121, BEGIN, ending(end="guest-died"), options=run)
+        self.expect(122, ending(end="input"), options=run)
+        self.expect(123, BEGIN, options=run)
+        self.expect(124, BEGIN, ["wait", "q"], ending(end="stopped"),
+                    options=[*run, "--timeout", "1"])
+
+    def test_timeout_prints_the_summary(self):
+        result = self.expect(4, BEGIN, ["wait", "q"], ending(end="stopped"),
+                             options=["--timeout", "1"], words=["1 s"])
+        self.assertIn("privileged", result.out)
+
+    def test_timeout_of_a_hung_vmm(self):
+        started = time.monotonic()
+        self.expect(4, BEGIN, ["hang"], options=["--timeout", "1"], words=["1 s"])
+        self.assertGreater(time.monotonic() - started, 3)
+
+    def test_done_but_no_power_off(self):
+        self.expect(1, BEGIN, DONE, ["wait", "q"], ending(end="stopped"),
+                    words=["did not power off"])
+
+
+class Output(Fake):
+    """What is shown and what is written."""
+
+    def test_tables(self):
+        result = self.boot([["vmm", "[vmm    0.000001] starts\r\n"], BEGIN,
+                            ["guest", "hello\r\n"], DONE, ending()])
+        self.assertIn("hello\n", result.out)
+        self.assertNotIn("[trapeze:", result.out)
+        self.assertNotIn("\x1b", result.out + result.err)
+        self.assertIn("[vmm    0.000001] starts\n", result.err)
+        for row in (r"privileged +1,500 +75\.0 % +0\.25 +0\.50 +10\.00 +750\.0 us",
+                    r"syscall +500 +25\.0 % +0\.20 +0\.25 +0\.50 +125\.0 us",
+                    r"all +2,000", r"mfmsr +1,000 +66\.7 %", r"guest 1\.00 s \(50\.0 %\)"):
+            self.assertRegex(result.out, row)
+
+    def test_quiet(self):
+        result = self.boot([["vmm", "[vmm    0.000001] starts\r\n"], BEGIN,
+                            ["guest", "hello\r\n"], DONE, ending()], "--quiet")
+        self.assertEqual((result.status, result.out, result.err), (0, "hello\n", ""))
+
+    def test_json(self):
+        path = self.path("summary.json")
+        self.ends(self.boot([BEGIN, DONE, ending()], "--json", path), 0)
+        with open(path, encoding="utf-8") as handle:
+            found = json.load(handle)
+        for name, value in SUMMARY.items():
+            self.assertEqual(found[name], value)
+        self.assertEqual((found["mode"], found["status"], found["guest_status"]), ("vmm", 0, 0))
+        self.assertGreater(found["wall_seconds"], 0)
+
+    def test_no_output_is_lost_at_the_end(self):
+        result = self.boot([BEGIN, ["burst", 3000000], ["guest", "\r\n[trapeze:NONCE] exit 0\r\n"],
+                            ending()], "--run", "x")
+        self.ends(result, 0)
+        self.assertEqual(result.out, "x" * 3000000)
+
+    def test_reader_that_leaves(self):
+        process = start("boot", "--timeout", "30", **self.play(
+            BEGIN, ["burst", 4096], ["sleep", 0.5], ["burst", 3000000], ["wait", "q"]))
+        try:
+            read_until(process.stdout, b"xxxx")
+            qemu = children(process.pid)
+            process.stdout.close()
+            self.assertEqual(process.wait(20), 141)
+            self.assertFalse([pid for pid in qemu if alive(pid)])
+        finally:
+            process.stderr.close()
+            process.kill()
+            process.wait()
+
+
+class Signals(Fake):
+    """Nothing is left behind, whatever ends the front door."""
+
+    def ended_by(self, number, *steps):
+        """(exit status, stdout) after the signal; checks that the fake QEMU is gone."""
+        process = start("boot", **self.play(BEGIN, ["guest", "hello\r\nworld"], *steps))
+        try:
+            read_until(process.stdout, b"world")
+            below = children(process.pid)
+            self.assertTrue(below)
+            process.send_signal(number)
+            out, _ = process.communicate(timeout=20)
+            time.sleep(0.2)
+            self.assertFalse([pid for pid in below if alive(pid)], "left behind")
+            return process.returncode, out.decode()
+        finally:
+            finish(process)
+
+    def test_ctrl_c_asks_the_vmm(self):
+        status, out = self.ended_by(signal.SIGINT, ["wait", "q"], ending(end="stopped"))
+        self.assertEqual(status, 130)
+        self.assertIn("privileged", out)
+
+    def test_ctrl_c_with_a_deaf_qemu(self):
+        self.assertEqual(self.ended_by(signal.SIGINT, ["hang"])[0], 130)
+
+    def test_terminate(self):
+        self.assertEqual(self.ended_by(signal.SIGTERM, ["wait", "q"])[0], 143)
+
+    def test_hang_up(self):
+        self.assertEqual(self.ended_by(signal.SIGHUP, ["wait", "q"])[0], 129)
+
+    def test_kill(self):
+        self.assertEqual(self.ended_by(signal.SIGKILL, ["hang"])[0], -9)
+
+
+if __name__ == "__main__":
+    unittest.main()
