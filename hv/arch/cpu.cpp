@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hv/arch/cpu.hpp"
+
+#include "dbt/spr.hpp"
+#include "hv/board/ppce500.hpp"
+
+namespace trapeze::arch {
+
+using dbt::Spr;
+
+namespace {
+
+template <Spr spr>
+u32 get() {
+    u32 value;
+    asm volatile("mfspr %0, %1" : "=r"(value) : "i"(static_cast<int>(spr)));
+    return value;
+}
+template <Spr spr>
+void put(u32 value) {
+    asm volatile("mtspr %0, %1" ::"i"(static_cast<int>(spr)), "r"(value) : "memory");
+}
+
+u32 read_msr() {
+    u32 value;
+    asm volatile("mfmsr %0" : "=r"(value));
+    return value;
+}
+
+extern "C" int hv_probe_word(u32 ea, u32 msr, u32* value);
+extern "C" int hv_probe_flush(u32 ea, u32 msr);
+
+}  // namespace
+
+u32 timebase_low() { return get<Spr::TBL>(); }
+
+u64 timebase() {
+    u32 high, low, again;
+    do {
+        high = get<Spr::TBU>();
+        low = get<Spr::TBL>();
+        again = get<Spr::TBU>();
+    } while (high != again);
+    return u64{high} << 32 | low;
+}
+
+void write_timebase_low(u32 value) { put<Spr::TBLW>(value); }
+void write_timebase_high(u32 value) { put<Spr::TBUW>(value); }
+
+u32 read_decrementer() { return get<Spr::DEC>(); }
+void write_decrementer(u32 value) { put<Spr::DEC>(value); }
+void write_decrementer_reload(u32 value) { put<Spr::DECAR>(value); }
+u32 read_tsr() { return get<Spr::TSR>(); }
+void clear_tsr(u32 bits) { put<Spr::TSR>(bits); }
+void write_tcr(u32 value) { put<Spr::TCR>(value); }
+
+u32 read_l1csr0() { return get<Spr::L1CSR0>(); }
+u32 read_pvr() { return get<Spr::PVR>(); }
+u32 read_svr() { return get<Spr::SVR>(); }
+u32 read_mmucfg() { return get<Spr::MMUCFG>(); }
+u32 read_esr() { return get<Spr::ESR>(); }
+u32 read_dear() { return get<Spr::DEAR>(); }
+
+u32 take_mcsr() {
+    const u32 value = get<Spr::MCSR>();
+    put<Spr::MCSR>(0);
+    return value;
+}
+
+void write_debug_control(u32 dbcr0) { put<Spr::DBCR0>(dbcr0); }
+
+u32 take_debug_status() {
+    const u32 value = get<Spr::DBSR>();
+    put<Spr::DBSR>(value);
+    return value;
+}
+
+void invalidate_icache() {
+    constexpr u32 bits = e500::l1csr1::ice | e500::l1csr1::icfi;
+    asm volatile("msync\n\tisync\n\tmtspr %0, %1\n\tisync" ::"i"(static_cast<int>(Spr::L1CSR1)),
+                 "r"(bits)
+                 : "memory");
+}
+
+void write_sprg(unsigned n, u32 value) {
+    switch (n) {
+        case 3: put<Spr::SPRG3>(value); break;
+        case 4: put<Spr::SPRG4>(value); break;
+        case 5: put<Spr::SPRG5>(value); break;
+        case 6: put<Spr::SPRG6>(value); break;
+        default: put<Spr::SPRG7>(value); break;
+    }
+}
+
+void write_pid(unsigned n, u32 value) {
+    switch (n) {
+        case 0: put<Spr::PID0>(value); break;
+        case 1: put<Spr::PID1>(value); break;
+        default: put<Spr::PID2>(value); break;
+    }
+    asm volatile("isync" ::: "memory");
+}
+
+void write_tlb(unsigned tlb, unsigned entry, const TlbWrite& write) {
+    put<Spr::MAS0>(e500::mas0::make(tlb, entry));
+    put<Spr::MAS1>(write.mas1);
+    put<Spr::MAS2>(write.mas2);
+    put<Spr::MAS3>(write.mas3);
+    put<Spr::MAS7>(write.mas7);
+    asm volatile("isync\n\ttlbwe\n\tmsync\n\tisync" ::: "memory");
+}
+
+void flush_tlb0() {
+    put<Spr::MMUCSR0>(e500::mmucsr0::tlb0_fi);
+    asm volatile("msync\n\tisync" ::: "memory");
+}
+
+bool load_guest_word(u32 ea, bool as, u32& value) {
+    return hv_probe_word(ea, read_msr() | (as ? e500::msr::ds : 0), &value) == 0;
+}
+
+bool flush_guest_block(u32 ea, bool as) {
+    return hv_probe_flush(ea, read_msr() | (as ? e500::msr::ds : 0)) == 0;
+}
+
+u32 read_io(u64 hpa, unsigned size) {
+    const u32 ea = board::io_base + static_cast<u32>(hpa - board::ccsr_base);
+    u32 value = 0;
+    switch (size) {
+        case 1: value = *reinterpret_cast<volatile u8*>(ea); break;
+        case 2: value = *reinterpret_cast<volatile u16*>(ea); break;
+        default: value = *reinterpret_cast<volatile u32*>(ea); break;
+    }
+    asm volatile("mbar" ::: "memory");
+    return value;
+}
+
+void write_io(u64 hpa, unsigned size, u32 value) {
+    const u32 ea = board::io_base + static_cast<u32>(hpa - board::ccsr_base);
+    switch (size) {
+        case 1: *reinterpret_cast<volatile u8*>(ea) = static_cast<u8>(value); break;
+        case 2: *reinterpret_cast<volatile u16*>(ea) = static_cast<u16>(value); break;
+        default: *reinterpret_cast<volatile u32*>(ea) = value; break;
+    }
+    asm volatile("mbar" ::: "memory");
+}
+
+}  // namespace trapeze::arch

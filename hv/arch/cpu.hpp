@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "hv/arch/e500.hpp"
+
+// What the portable rooms (vcpu, mmu, irq) ask of the core they stand on. cpu.cpp beside this
+// file answers with instructions; the host tests answer with a fake.
+namespace trapeze::arch {
+
+using e500::u16;
+using e500::u32;
+using e500::u64;
+using e500::u8;
+
+u32 timebase_low();
+u64 timebase();
+void write_timebase_low(u32 value);
+void write_timebase_high(u32 value);
+
+u32 read_decrementer();
+void write_decrementer(u32 value);
+void write_decrementer_reload(u32 value);
+u32 read_tsr();
+void clear_tsr(u32 bits);  // write one to clear
+void write_tcr(u32 value);
+
+u32 read_l1csr0();
+void write_sprg(unsigned n, u32 value);    // n = 3..7, those a user-mode guest reads directly
+void write_pid(unsigned n, u32 value);     // n = 0..2
+u32 read_pvr();
+u32 read_svr();
+u32 read_mmucfg();
+// The guest's own single-step and branch-taken debugging, which the core does (manual 2.13).
+void write_debug_control(u32 dbcr0);
+u32 take_debug_status();  // reads and clears DBSR
+u32 take_mcsr();          // reads and clears MCSR
+u32 read_esr();
+u32 read_dear();
+void invalidate_icache();
+
+// One entry of the core's own TLB. `tlb` is 0 or 1; `entry` is the way (TLB0) or index (TLB1).
+struct TlbWrite {
+    u32 mas1, mas2, mas3, mas7;
+};
+void write_tlb(unsigned tlb, unsigned entry, const TlbWrite& write);
+void flush_tlb0();
+
+// Reads one word at a guest effective address through the shadow TLB, as supervisor, in address
+// space `as`. False if no shadow entry maps it now.
+bool load_guest_word(u32 ea, bool as, u32& value);
+// dcbf at a guest effective address, for dcbi; false as above.
+bool flush_guest_block(u32 ea, bool as);
+
+// Physical (host) accesses to device registers; `size` is 1, 2 or 4 bytes.
+u32 read_io(u64 hpa, unsigned size);
+void write_io(u64 hpa, unsigned size, u32 value);
+
+
+}  // namespace trapeze::arch

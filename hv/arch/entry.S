@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The vectors and the way in and out of the guest (docs/exits.md has the picture).
+//
+// Three ways through an exit, from short to long:
+//   fast   program exceptions of a handful of instructions, sc: r10-r13, CR, CTR saved, no C++
+//   light  TLB misses: the registers a C++ function may change
+//   full   everything: all registers stand in the Vcpu
+//
+// Registers of the core that are the VMM's: SPRG0-2 (user mode cannot read them), SPRG2 = Vcpu.
+// In VMM C++ code r13 (never allocated under -mno-sdata) is the Vcpu, r2 is still the guest's.
+#include "offsets.h"
+
+#define SPR_SRR0   26
+#define SPR_SRR1   27
+#define SPR_CSRR0  58
+#define SPR_CSRR1  59
+#define SPR_MCSRR0 570
+#define SPR_MCSRR1 571
+#define SPR_ESR    62
+#define SPR_TBL    268
+#define SPR_IAC1   312
+#define SPR_IAC2   313
+#define SPR_SPRG0  272
+#define SPR_SPRG1  273
+#define SPR_SPRG2  274
+
+#define GPR(n) (VCPU_GPR + 4 * (n))
+
+    .section .text.vectors, "ax"
+
+// One slot: \vector is the IVOR number, \to where it goes with r12 free to use.
+// After the prologue: r13 = Vcpu; guest r12, CR saved in it; guest r13 in \scratch0.
+    .macro prologue srr1, scratch0, scratch1, hv
+    mtspr   \scratch0, 13
+    mtspr   \scratch1, 12
+    mfcr    12
+    mfspr   13, \srr1
+    andi.   13, 13, 0x4000              // MSR[PR]: from the guest?
+    mfspr   13, SPR_SPRG2
+    beq-    \hv
+    stw     12, VCPU_CR(13)
+    mfspr   12, \scratch1
+    stw     12, GPR(12)(13)
+    mfspr   12, SPR_TBL
+    stw     12, VCPU_EXIT_TIME(13)
+    .endm
+
+    .macro slot name, vector, to
+    .balign 128
+    .globl  vector_\name
+vector_\name:
+    prologue SPR_SRR1, SPR_SPRG0, SPR_SPRG1, from_hv_\name
+    li      12, \vector
+    b       \to
+from_hv_\name:
+    li      13, \vector
+    b       from_hv
+    .endm
+
+// Critical-class slots may interrupt a non-critical prologue of the VMM (the core leaves CE set
+// there), so they have scratch registers of their own: IAC1 and IAC2, which the VMM never uses to
+// debug with. What they save is copied to SRR0/1, where the exit code looks.
+    .macro  slot_critical name, vector, srr0, srr1, hv
+    .balign 128
+    .globl  vector_\name
+vector_\name:
+    prologue \srr1, SPR_IAC1, SPR_IAC2, from_hv_\name
+    mfspr   12, \srr0
+    mtspr   SPR_SRR0, 12
+    mfspr   12, SPR_IAC1
+    mtspr   SPR_SPRG0, 12
+    li      12, \vector
+    b       full_exit
+from_hv_\name:
+    li      13, \vector
+    b       \hv
+    .endm
+
+    .balign 65536                       // IVPR holds the upper 16 bits
+    .globl  vectors
+vectors:
+    slot_critical critical,      0, SPR_CSRR0, SPR_CSRR1, hv_hit_critical
+    slot_critical machine_check, 1, SPR_MCSRR0, SPR_MCSRR1, hv_defect
+    slot dsi,               2, full_exit
+    slot isi,               3, full_exit
+    slot external,          4, full_exit
+    slot alignment,         5, full_exit
+    slot fp_unavailable,    7, full_exit
+    slot ap_unavailable,    9, full_exit
+    slot decrementer,      10, full_exit
+    slot fixed_interval,   11, full_exit
+    slot_critical watchdog,     12, SPR_CSRR0, SPR_CSRR1, hv_hit_critical
+    slot dtlb,             13, light_exit
+    slot itlb,             14, light_exit
+    slot_critical debug,        15, SPR_CSRR0, SPR_CSRR1, hv_hit_critical
+    slot spe_unavailable,  16, full_exit
+    slot spe_data,         17, full_exit
+    slot spe_round,        18, full_exit
+    slot performance,      19, full_exit
+
+// Light: C++ decides; 0 resumes the guest at once, else everything is saved and handed over.
+light_exit:
+    stw     0, GPR(0)(13)
+    stw     1, GPR(1)(13)
+    .irp    n, 3, 4, 5, 6, 7, 8, 9, 10, 11
+    stw     \n, GPR(\n)(13)
+    .endr
+    mfspr   3, SPR_SPRG0
+    stw     3, GPR(13)(13)
+    mflr    4
+    stw     4, VCPU_LR(13)
+    mfctr   5
+    stw     5, VCPU_CTR(13)
+    mfxer   6
+    stw     6, VCPU_XER(13)
+    mfspr   7, SPR_SRR0
+    stw     7, VCPU_NIP(13)
+    mfspr   8, SPR_SRR1
+    stw     8, VCPU_ENTRY_MSR(13)
+    lis     1, stack_top@ha
+    addi    1, 1, stack_top@l
+    mr      3, 13
+    mr      4, 12
+    bl      hv_light_exit
+    cmpwi   3, 0
+    bne-    1f
+light_return:
+    lwz     4, VCPU_NIP(13)
+    mtspr   SPR_SRR0, 4
+    lwz     5, VCPU_ENTRY_MSR(13)
+    mtspr   SPR_SRR1, 5
+    lwz     6, VCPU_XER(13)
+    mtxer   6
+    lwz     7, VCPU_CTR(13)
+    mtctr   7
+    lwz     8, VCPU_LR(13)
+    mtlr    8
+    lwz     9, VCPU_CR(13)
+    mtcr    9
+    lwz     0, GPR(0)(13)
+    lwz     1, GPR(1)(13)
+    .irp    n, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13
+    lwz     \n, GPR(\n)(13)
+    .endr
+    rfi
+1:  mr      4, 3                        // the light part returned the vector
+    b       full_exit_rest
+
+// Full: from a vector (r12 = vector number, CR and r12 saved).
+    .globl  full_exit
+full_exit:
+    stw     0, GPR(0)(13)
+    stw     1, GPR(1)(13)
+    .irp    n, 3, 4, 5, 6, 7, 8, 9, 10, 11
+    stw     \n, GPR(\n)(13)
+    .endr
+    mfspr   3, SPR_SPRG0
+    stw     3, GPR(13)(13)
+    mflr    4
+    stw     4, VCPU_LR(13)
+    mfctr   5
+    stw     5, VCPU_CTR(13)
+    mfxer   6
+    stw     6, VCPU_XER(13)
+    mfspr   7, SPR_SRR0
+    stw     7, VCPU_NIP(13)
+    mr      4, 12
+full_exit_rest:
+    stw     2, GPR(2)(13)
+    .irp    n, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+    stw     \n, GPR(\n)(13)
+    .endr
+    lis     1, stack_top@ha
+    addi    1, 1, stack_top@l
+    mr      3, 13
+    bl      hv_full_exit
+    .globl  full_return
+full_return:
+    lwz     2, GPR(2)(13)
+    .irp    n, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+    lwz     \n, GPR(\n)(13)
+    .endr
+    b       light_return
+
+// An exception while the VMM ran: r13 = vector; r12 and CR0 are lost but for SPRG1. Three cases:
+// waiting for an interrupt (nothing else in the VMM runs with EE=1), a probe of guest memory that
+// found no mapping, or a defect.
+from_hv:
+    mfspr   12, SPR_SRR1
+    andi.   12, 12, 0x8000              // MSR[EE]
+    bne     idle_exit
+    mtspr   SPR_SPRG0, 11
+    mfspr   11, SPR_SRR0
+    lis     12, probe_begin@ha
+    addi    12, 12, probe_begin@l
+    subf    12, 12, 11
+    cmplwi  12, probe_end - probe_begin
+    blt     2f
+hv_defect:
+    mr      4, 13                       // a defect: say so and end
+    mr      5, 1
+    mflr    6
+    mfspr   13, SPR_SPRG2
+    mr      3, 13
+    lis     1, panic_stack_top@ha
+    addi    1, 1, panic_stack_top@l
+    b       hv_panic
+
+// A critical interrupt while the VMM ran: put it off until the guest runs again, with CE=1.
+hv_hit_critical:
+    mfspr   13, SPR_CSRR1
+    andi.   13, 13, 0x8000
+    bne     1f
+    mfspr   13, SPR_CSRR1
+    rlwinm  13, 13, 0, 15, 13           // without CE
+    rlwinm  13, 13, 0, 23, 21           // without DE
+    mtspr   SPR_CSRR1, 13
+    mtcr    12
+    mfspr   12, SPR_IAC2
+    mfspr   13, SPR_IAC1
+    rfci
+1:  li      13, 0
+idle_exit:                              // every guest register stands in the Vcpu
+    mr      4, 13
+    mfspr   13, SPR_SPRG2
+    mfspr   12, SPR_TBL
+    stw     12, VCPU_EXIT_TIME(13)
+    lis     1, stack_top@ha
+    addi    1, 1, stack_top@l
+    mr      3, 13
+    bl      hv_idle_exit
+    b       full_return
+
+2:  lis     12, probe_fixup@ha          // probes declare r11, r12 and cr0 as lost
+    addi    12, 12, probe_fixup@l
+    mtspr   SPR_SRR0, 12
+    mfspr   13, SPR_SPRG2
+    rfi
+
+// [[noreturn]] void hv_resume(): enters the guest with the registers of the Vcpu.
+    .globl  hv_resume
+hv_resume:
+    mfspr   13, SPR_SPRG2
+    b       full_return
+
+// [[noreturn]] void hv_wait(u32 msr): waits with this MSR; an interrupt ends in hv_idle_exit.
+    .globl  hv_wait
+hv_wait:
+    msync
+    mtmsr   3
+    isync
+1:  b       1b
+
+// int hv_probe_word(u32 ea, u32 msr, u32* value): loads a word under another MSR[DS]; the value
+// is stored under the VMM's own. 0, or -1 if nothing maps the address.
+    .globl  hv_probe_word
+hv_probe_word:
+    mfmsr   10
+    mtmsr   4
+    isync
+probe_begin:
+    lwz     9, 0(3)
+    b       1f
+    .globl  hv_probe_flush
+// int hv_probe_flush(u32 ea, u32 msr): the same for dcbf.
+hv_probe_flush:
+    mfmsr   10
+    mtmsr   4
+    isync
+    dcbf    0, 3
+    mtmsr   10
+    isync
+    li      3, 0
+    blr
+probe_end:
+1:  mtmsr   10
+    isync
+    stw     9, 0(5)
+    li      3, 0
+    blr
+probe_fixup:
+    mtmsr   10
+    isync
+    li      3, -1
+    blr

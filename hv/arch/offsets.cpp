@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// Compiled to assembly, never linked: cmake/offsets.cmake turns its "@define" lines into
+// offsets.h, so that the assembly has no hand-written number.
+#include <cstddef>
+
+#include "hv/vcpu/vcpu.hpp"
+
+using trapeze::vcpu::Cause;
+using trapeze::vcpu::Counter;
+using trapeze::vcpu::ExitStats;
+using trapeze::vcpu::RegisterPage;
+using trapeze::vcpu::Vcpu;
+namespace msr = trapeze::e500::msr;
+
+#define DEFINE(name, value) asm volatile("@define " #name " %0" ::"i"(value))
+
+extern "C" void offsets();
+void offsets() {
+    DEFINE(VCPU_REGS_MSR, offsetof(Vcpu, regs) + offsetof(RegisterPage, msr));
+    DEFINE(VCPU_REGS_PENDING, offsetof(Vcpu, regs) + offsetof(RegisterPage, pending));
+    DEFINE(VCPU_REGS_SRR0, offsetof(Vcpu, regs) + offsetof(RegisterPage, srr0));
+    DEFINE(VCPU_REGS_SRR1, offsetof(Vcpu, regs) + offsetof(RegisterPage, srr1));
+    DEFINE(VCPU_GPR, offsetof(Vcpu, gpr));
+    DEFINE(VCPU_CR, offsetof(Vcpu, cr));
+    DEFINE(VCPU_XER, offsetof(Vcpu, xer));
+    DEFINE(VCPU_CTR, offsetof(Vcpu, ctr));
+    DEFINE(VCPU_LR, offsetof(Vcpu, lr));
+    DEFINE(VCPU_NIP, offsetof(Vcpu, nip));
+    DEFINE(VCPU_EXIT_TIME, offsetof(Vcpu, exit_time));
+    DEFINE(VCPU_ENTRY_MSR, offsetof(Vcpu, entry_msr));
+    DEFINE(VCPU_REAL_MSR_KERNEL, offsetof(Vcpu, real_msr_kernel));
+    DEFINE(VCPU_REAL_MSR_USER, offsetof(Vcpu, real_msr_user));
+    DEFINE(VCPU_HV_MSR, offsetof(Vcpu, hv_msr));
+    DEFINE(VCPU_FETCH_MSR, offsetof(Vcpu, fetch_msr));
+    DEFINE(VCPU_SLOW_RFI, offsetof(Vcpu, slow_rfi));
+    DEFINE(VCPU_VECTOR, offsetof(Vcpu, vector));
+    DEFINE(VCPU_COUNTERS, offsetof(Vcpu, counters));
+    DEFINE(VCPU_EXIT_PRIVILEGED,
+           offsetof(Vcpu, exits) + sizeof(ExitStats) * static_cast<unsigned>(Cause::privileged));
+    DEFINE(VCPU_EXIT_SYSCALL,
+           offsetof(Vcpu, exits) + sizeof(ExitStats) * static_cast<unsigned>(Cause::syscall));
+    DEFINE(STATS_COUNT, offsetof(ExitStats, count));
+    DEFINE(STATS_TICKS, offsetof(ExitStats, ticks));
+    DEFINE(STATS_MIN, offsetof(ExitStats, min));
+    DEFINE(STATS_MAX, offsetof(ExitStats, max));
+    DEFINE(COUNTER_MFMSR, static_cast<unsigned>(Counter::mfmsr));
+    DEFINE(COUNTER_MTMSR, static_cast<unsigned>(Counter::mtmsr));
+    DEFINE(COUNTER_WRTEE, static_cast<unsigned>(Counter::wrtee));
+    DEFINE(COUNTER_WRTEEI, static_cast<unsigned>(Counter::wrteei));
+    DEFINE(COUNTER_RFI, static_cast<unsigned>(Counter::rfi));
+    DEFINE(COUNTER_MFSPR, static_cast<unsigned>(Counter::mfspr));
+    DEFINE(COUNTER_MTSPR, static_cast<unsigned>(Counter::mtspr));
+    DEFINE(MSR_IMPLEMENTED_NO_WE, msr::implemented & ~msr::we);
+    DEFINE(MSR_PASSED_THROUGH, msr::passed_through);
+    DEFINE(MSR_KEPT, msr::kept_by_noncritical);
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hv/arch/setup.hpp"
+
+#include "hv/arch/cpu.hpp"
+#include "hv/board/ppce500.hpp"
+
+extern "C" {
+// arch/entry.S and arch/fast.S, in IVOR order.
+extern const char vectors[];
+extern const char vector_critical[], vector_machine_check[], vector_dsi[], vector_isi[],
+    vector_external[], vector_alignment[], vector_program[], vector_fp_unavailable[],
+    vector_system_call[], vector_ap_unavailable[], vector_decrementer[], vector_fixed_interval[],
+    vector_watchdog[], vector_dtlb[], vector_itlb[], vector_debug[], vector_spe_unavailable[],
+    vector_spe_data[], vector_spe_round[], vector_performance[];
+}
+
+namespace trapeze::arch {
+
+namespace {
+
+template <unsigned spr>
+void put(e500::u32 value) {
+    asm volatile("mtspr %0, %1" ::"i"(spr), "r"(value) : "memory");
+}
+template <unsigned spr>
+void put(const char* handler) {
+    put<spr>(reinterpret_cast<e500::u32>(handler) & 0xffff);
+}
+
+}  // namespace
+
+void setup(vcpu::Vcpu* vcpu) {
+    using namespace e500;
+    constexpr unsigned ivpr = 63, sprg2 = 274, ivor0 = 400, ivor32 = 528, hid0 = 1008;
+    constexpr u32 hid0_nap = 0x0040'0000, hid0_tben = 0x4000;
+
+    // TLB1 entry 14: the device registers (1 MiB).
+    write_tlb(1, 14,
+              {mas1::v | mas1::iprot | 5u << 8, board::io_base | mas2::i | mas2::g,
+               static_cast<u32>(board::ccsr_base) | mas3::sr | mas3::sw,
+               static_cast<u32>(board::ccsr_base >> 32)});
+    write_tlb(1, 13, {0, 0, 0, 0});
+    write_tlb(1, 12, {0, 0, 0, 0});
+
+    put<sprg2>(reinterpret_cast<u32>(vcpu));
+    put<hid0>(hid0_nap | hid0_tben);
+    put<ivpr>(reinterpret_cast<u32>(vectors) & 0xffff'0000u);
+    put<ivor0 + 0>(vector_critical);
+    put<ivor0 + 1>(vector_machine_check);
+    put<ivor0 + 2>(vector_dsi);
+    put<ivor0 + 3>(vector_isi);
+    put<ivor0 + 4>(vector_external);
+    put<ivor0 + 5>(vector_alignment);
+    put<ivor0 + 6>(vector_program);
+    put<ivor0 + 7>(vector_fp_unavailable);
+    put<ivor0 + 8>(vector_system_call);
+    put<ivor0 + 9>(vector_ap_unavailable);
+    put<ivor0 + 10>(vector_decrementer);
+    put<ivor0 + 11>(vector_fixed_interval);
+    put<ivor0 + 12>(vector_watchdog);
+    put<ivor0 + 13>(vector_dtlb);
+    put<ivor0 + 14>(vector_itlb);
+    put<ivor0 + 15>(vector_debug);
+    put<ivor32 + 0>(vector_spe_unavailable);
+    put<ivor32 + 1>(vector_spe_data);
+    put<ivor32 + 2>(vector_spe_round);
+    put<ivor32 + 3>(vector_performance);
+
+    write_tcr(0);
+    clear_tsr(~0u);
+    for (unsigned n = 0; n < 3; ++n) write_pid(n, 0);
+    constexpr u32 me = msr::me;
+    asm volatile("mtmsr %0\n\tisync" ::"r"(me) : "memory");
+}
+
+}  // namespace trapeze::arch

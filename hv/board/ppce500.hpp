@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "hv/arch/e500.hpp"
+
+// The board: QEMU's ppce500, an MPC8544-like system on chip (MPC8548E manual for the blocks).
+namespace trapeze::board {
+
+using e500::u32;
+using e500::u64;
+
+inline constexpr const char* name = "ppce500";
+inline constexpr u64 ccsr_base = 0xf'e000'0000;
+inline constexpr u32 ccsr_size = 0x10'0000;
+
+// Offsets into CCSR.
+inline constexpr u32 uart_page = 0x4000;
+inline constexpr u32 uart0_offset = 0x4500;
+inline constexpr u32 uart1_offset = 0x4600;
+inline constexpr u32 pci_offset = 0x8000;
+inline constexpr u32 mpic_offset = 0x4'0000;
+inline constexpr u32 mpic_size = 0x4'0000;
+inline constexpr u32 guts_offset = 0xe'0000;
+inline constexpr u32 gpio_offset = 0xf'f000;
+
+// Windows of the PCI host bridge, and the platform bus behind which QEMU puts flash.
+inline constexpr u64 pci_memory_base = 0xc'0000'0000;
+inline constexpr u64 pci_memory_size = 0x2000'0000;
+inline constexpr u64 pci_io_base = 0xf'e100'0000;
+inline constexpr u64 pci_io_size = 0x1'0000;
+inline constexpr u64 platform_bus_base = 0xf'0000'0000;
+inline constexpr u64 platform_bus_size = 0x800'0000;
+
+// The VMM's own effective addresses, in AS0: image, CCSR, and a window for copies.
+inline constexpr u32 hv_base = 0xf400'0000;
+inline constexpr u32 hv_size = 0x100'0000;
+inline constexpr u32 io_base = hv_base + hv_size;
+inline constexpr u32 window_base = hv_base + 0x140'0000;
+inline constexpr u32 window_size = 0x40'0000;
+inline constexpr u32 hole_size = 0x200'0000;
+
+[[noreturn]] void power_off();
+[[noreturn]] void reset();
+
+}  // namespace trapeze::board

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "hv/vcpu/run.hpp"
+
+// From the board's device tree and the guest image to a guest that can be entered. Runs once;
+// afterwards nothing is allocated. Any error in what was handed in ends in reject().
+namespace trapeze::boot {
+
+using e500::u32;
+using e500::u64;
+using e500::u8;
+
+// Physical memory as the VMM sees it until the guest starts: linear, the first 2 GiB.
+inline constexpr u32 linear_base = 0x4000'0000;
+inline constexpr u64 linear_size = 0x8000'0000;
+inline u8* at(u64 hpa) { return reinterpret_cast<u8*>(linear_base + static_cast<u32>(hpa)); }
+void map_linear();
+void unmap_linear();
+
+// Ends the VMM because of its input: one line, summary with end=input.
+[[noreturn]] void reject(const char* what, const char* detail = "");
+
+// The VMM's command line (docs/options.md).
+struct Options {
+    u64 memory = 0;        // bytes of guest RAM; 0: all there is
+    u32 watchdog = 0;      // seconds; 0: off
+    u32 tlb0_entries = 2048;  // of the virtual TLB0: 512 (the core's own), 1024 or 2048
+};
+Options parse_options(const char* line);
+
+// What the board's device tree says.
+struct Host {
+    const void* tree;
+    u64 tree_end;
+    u64 ram;
+    u64 image, image_end;  // the guest image (initrd of the VMM)
+    u32 timebase_frequency;
+    const char* command_line;
+};
+Host read_host(u64 tree_hpa);
+
+// Where guest RAM lies in the host's: as well aligned as there is room, so that large guest pages
+// become large shadow pages.
+u64 place_ram(const Host& host, u64& size);
+
+// Copies the guest image into guest RAM and makes its device tree.
+vcpu::Boot load_guest(const Host& host, u64 ram_hpa, u64 ram_size);
+
+}  // namespace trapeze::boot

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <libfdt.h>
+
+#include <cstring>
+
+#include "hv/board/ppce500.hpp"
+#include "hv/boot/boot.hpp"
+#include "hv/monitor/console.hpp"
+#include "hv/monitor/monitor.hpp"
+
+extern "C" trapeze::e500::u8 image_end[];
+
+namespace trapeze::boot {
+
+namespace {
+
+constexpr u32 tree_growth = 0x10000;  // room for what the VMM adds to the device tree
+
+struct Blob {
+    const u8* data = nullptr;
+    u32 size = 0;
+};
+
+u64 cells64(const void* image, int node, const char* name) {
+    int length = 0;
+    const auto* const p = static_cast<const fdt32_t*>(fdt_getprop(image, node, name, &length));
+    if (p == nullptr || length != 8) reject("guest image: missing or odd property ", name);
+    return u64{fdt32_to_cpu(p[0])} << 32 | fdt32_to_cpu(p[1]);
+}
+
+Blob data_of(const void* image, int node) {
+    int length = 0;
+    const void* const p = fdt_getprop(image, node, "data", &length);
+    if (p == nullptr || length <= 0) reject("guest image: a part without data");
+    return {static_cast<const u8*>(p), static_cast<u32>(length)};
+}
+
+// Segments into guest RAM; returns the end of the highest.
+u64 copy_segments(const void* image, int images, u64 ram_hpa, u64 ram_size) {
+    u64 end = 0;
+    int node;
+    fdt_for_each_subnode(node, image, images) {
+        int length = 0;
+        const auto* const type =
+            static_cast<const char*>(fdt_getprop(image, node, "type", &length));
+        if (type == nullptr || strcmp(type, "segment") != 0) continue;
+        const Blob blob = data_of(image, node);
+        const u64 load = cells64(image, node, "load");
+        const u64 bytes = cells64(image, node, "mem-size");
+        if (bytes < blob.size || load > ram_size || bytes > ram_size - load) {
+            reject("guest image: a segment lies outside guest memory; give more (mem=)");
+        }
+        memcpy(at(ram_hpa + load), blob.data, blob.size);
+        memset(at(ram_hpa + load + blob.size), 0, static_cast<u32>(bytes - blob.size));
+        if (load + bytes > end) end = load + bytes;
+    }
+    if (end == 0) reject("guest image: nothing to load");
+    return end;
+}
+
+Blob find_image(const void* image, int images, const char* name) {
+    const int node = fdt_subnode_offset(image, images, name);
+    return node < 0 ? Blob{} : data_of(image, node);
+}
+
+void check(int result, const char* what) {
+    if (result < 0) reject(what, fdt_strerror(result));
+}
+
+// The VMM's UART is not the guest's.
+void remove_hv_uart(void* tree) {
+    int node = fdt_node_offset_by_compatible(tree, -1, "ns16550");
+    while (node >= 0) {
+        int length = 0;
+        const auto* const reg =
+            static_cast<const fdt32_t*>(fdt_getprop(tree, node, "reg", &length));
+        if (reg != nullptr && length >= 4 && fdt32_to_cpu(reg[0]) == board::uart1_offset) {
+            fdt_del_node(tree, node);
+            return;
+        }
+        node = fdt_node_offset_by_compatible(tree, node, "ns16550");
+    }
+}
+
+struct Placement {
+    u64 tree, ramdisk;
+};
+
+// As QEMU places them natively: the tree well above the kernel (Linux needs it within 64 MiB of
+// its start), the ramdisk above the tree, near the end of what Linux maps early.
+Placement place(u64 kernel_end, u32 ramdisk_size, u32 tree_capacity, u64 ram_size) {
+    constexpr u64 page = 0x10000, early_limit = u64{512} << 20;
+    Placement p{};
+    const u64 top = ram_size < early_limit ? ram_size : early_limit;
+    if (ramdisk_size + tree_capacity + page > top) {
+        reject("the ramdisk does not fit guest memory; give more (mem=)");
+    }
+    p.ramdisk = (top - ramdisk_size) & ~(page - 1);
+    const u64 wanted = (kernel_end + (24u << 20) + page - 1) & ~(page - 1);
+    p.tree = wanted;
+    if (wanted + tree_capacity > p.ramdisk) p.tree = (kernel_end + page - 1) & ~(page - 1);
+    if (p.tree + tree_capacity > p.ramdisk) {
+        reject("kernel, device tree and ramdisk do not fit guest memory; give more (mem=)");
+    }
+    return p;
+}
+
+void set_chosen(void* tree, const char* arguments, const Placement& p, u32 ramdisk_size) {
+    int chosen = fdt_path_offset(tree, "/chosen");
+    if (chosen < 0) chosen = fdt_add_subnode(tree, 0, "chosen");
+    check(chosen, "device tree: /chosen: ");
+    fdt_delprop(tree, chosen, "qemu,boot-kernel");
+    fdt_delprop(tree, chosen, "linux,initrd-start");
+    fdt_delprop(tree, chosen, "linux,initrd-end");
+    check(fdt_setprop_string(tree, chosen, "bootargs", arguments), "device tree: bootargs: ");
+    if (ramdisk_size == 0) return;
+    check(fdt_setprop_u32(tree, chosen, "linux,initrd-start", static_cast<u32>(p.ramdisk)),
+          "device tree: initrd: ");
+    check(fdt_setprop_u32(tree, chosen, "linux,initrd-end",
+                          static_cast<u32>(p.ramdisk + ramdisk_size)),
+          "device tree: initrd: ");
+}
+
+void set_memory(void* tree, u64 ram_size) {
+    int memory = fdt_path_offset(tree, "/memory");
+    if (memory < 0) memory = fdt_add_subnode(tree, 0, "memory");
+    check(memory, "device tree: /memory: ");
+    check(fdt_setprop_string(tree, memory, "device_type", "memory"), "device tree: memory: ");
+    fdt32_t reg[4];
+    const int ac = fdt_address_cells(tree, 0), sc = fdt_size_cells(tree, 0);
+    if (ac < 1 || ac > 2 || sc < 1 || sc > 2) reject("device tree: odd #address-cells");
+    int n = 0;
+    for (int i = 0; i < ac; ++i) reg[n++] = 0;
+    if (sc == 2) reg[n++] = cpu_to_fdt32(static_cast<u32>(ram_size >> 32));
+    reg[n++] = cpu_to_fdt32(static_cast<u32>(ram_size));
+    check(fdt_setprop(tree, memory, "reg", reg, n * 4), "device tree: memory: ");
+}
+
+}  // namespace
+
+vcpu::Boot load_guest(const Host& host, u64 ram_hpa, u64 ram_size) {
+    const void* const image = at(host.image);
+    if (fdt_check_header(image) != 0 || fdt_totalsize(image) > host.image_end - host.image) {
+        reject("the guest image is not one trapeze-pack made, or is cut short");
+    }
+    const int images = fdt_path_offset(image, "/images");
+    const int config = fdt_path_offset(image, "/configurations/guest");
+    if (images < 0 || config < 0) reject("guest image: no /images or /configurations/guest");
+
+    const u64 kernel_end = copy_segments(image, images, ram_hpa, ram_size);
+    const Blob ramdisk = find_image(image, images, "ramdisk");
+    const Blob own_tree = find_image(image, images, "fdt");
+    const void* const base_tree = own_tree.size != 0 ? own_tree.data : host.tree;
+    check(fdt_check_header(base_tree), "device tree: ");
+    const u32 tree_capacity = fdt_totalsize(base_tree) + tree_growth;
+    const Placement p = place(kernel_end, ramdisk.size, tree_capacity, ram_size);
+    if (ramdisk.size != 0) memcpy(at(ram_hpa + p.ramdisk), ramdisk.data, ramdisk.size);
+
+    // Made in place: QEMU's tree comes with a megabyte of room, packed away at the end.
+    void* const guest_tree = at(ram_hpa + p.tree);
+    check(fdt_open_into(base_tree, guest_tree, static_cast<int>(tree_capacity)), "device tree: ");
+    int length = 0;
+    const auto* const arguments =
+        static_cast<const char*>(fdt_getprop(image, config, "bootargs", &length));
+    set_chosen(guest_tree, arguments != nullptr ? arguments : "", p, ramdisk.size);
+    set_memory(guest_tree, ram_size);
+    if (own_tree.size == 0) remove_hv_uart(guest_tree);
+    check(fdt_pack(guest_tree), "device tree: ");
+
+    // Symbols stay reachable: in the VMM's own 16 MiB, behind its image.
+    const Blob symbols = find_image(image, images, "symbols");
+    auto* const place_for_symbols = reinterpret_cast<u8*>(
+        (reinterpret_cast<u32>(image_end) + 15) & ~15u);
+    const u32 room = board::hv_base + board::hv_size - reinterpret_cast<u32>(place_for_symbols);
+    if (symbols.size != 0 && symbols.size <= room) {
+        memcpy(place_for_symbols, symbols.data, symbols.size);
+        monitor::set_symbols(place_for_symbols, symbols.size);
+    }
+
+    const u64 entry = cells64(image, config, "entry");
+    vcpu::Boot boot{};
+    boot.entry = static_cast<u32>(entry);
+    boot.device_tree = static_cast<u32>(p.tree);
+    boot.initial_map_size = 4u << 20;
+    while (boot.initial_map_size < p.tree + fdt_totalsize(guest_tree)) boot.initial_map_size *= 4;
+    console::log("guest: loaded to {:X}, entry {:x}, device tree at {:x}, ramdisk {} KiB at {:X}",
+                 kernel_end, boot.entry, boot.device_tree, ramdisk.size >> 10, p.ramdisk);
+    return boot;
+}
+
+}  // namespace trapeze::boot

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hv/arch/cpu.hpp"
+#include "hv/arch/setup.hpp"
+#include "hv/board/ppce500.hpp"
+#include "hv/boot/boot.hpp"
+#include "hv/dev/devices.hpp"
+#include "hv/monitor/console.hpp"
+#include "hv/monitor/machine.hpp"
+
+namespace trapeze {
+
+namespace {
+
+using e500::u32;
+using e500::u64;
+
+vcpu::Vcpu guest_vcpu;
+dev::DeviceTable guest_devices;
+
+// What the guest sees: its RAM from 0, then the board's devices at the addresses they have. A
+// device the VMM must look after is trapped; the rest of CCSR is the guest's own.
+void build_memory_map(mmu::MemoryMap& map, u64 ram_hpa, u64 ram_size) {
+    using mmu::RegionKind;
+    bool fits = map.add({0, ram_size, ram_hpa, RegionKind::ram, 0});
+    struct Trapped {
+        u32 offset, size;
+        const dev::Device& device;
+    };
+    const Trapped trapped[] = {{board::uart_page, 0x1000, dev::uart_page},
+                               {board::pci_offset, 0x1000, dev::pci_bridge},
+                               {board::mpic_offset, board::mpic_size, dev::mpic},
+                               {board::guts_offset, 0x1000, dev::guts},
+                               {board::gpio_offset, 0x1000, dev::gpio}};
+    u32 next = 0;
+    const auto direct = [&](u32 from, u32 to) {
+        if (from == to) return;
+        const u64 at = board::ccsr_base + from;
+        fits = fits && map.add({at, to - from, at, RegionKind::direct, 0});
+    };
+    for (const auto& t : trapped) {
+        direct(next, t.offset);
+        const auto index = static_cast<e500::u8>(guest_devices.add(t.device));
+        fits = fits && map.add({board::ccsr_base + t.offset, t.size, 0, RegionKind::trapped, index});
+        next = t.offset + t.size;
+    }
+    direct(next, board::ccsr_size);
+    fits = fits && map.add({board::pci_memory_base, board::pci_memory_size, board::pci_memory_base,
+                            RegionKind::direct, 0});
+    fits = fits && map.add({board::pci_io_base, board::pci_io_size, board::pci_io_base,
+                            RegionKind::direct, 0});
+    fits = fits && map.add({board::platform_bus_base, board::platform_bus_size,
+                            board::platform_bus_base, RegionKind::direct, 0});
+    if (!fits) boot::reject("guest memory overlaps the board's devices");
+}
+
+}  // namespace
+
+monitor::MachineInfo& monitor::machine_info() {
+    static MachineInfo info{};
+    return info;
+}
+
+void boot::reject(const char* what, const char* detail) {
+    console::log("input: {}{}", what, detail);
+    console::put("@@trapeze-summary {");
+    console::print("\"schema\":1,\"end\":\"input\",\"reason\":\"{}{}\",", what, detail);
+    console::print("\"ticks_per_second\":{},", monitor::machine_info().timebase_frequency);
+    console::put("\"ticks\":{\"total\":0,\"guest\":0,\"vmm\":0,\"idle\":0},\"exits\":[],"
+                 "\"instructions\":[],\"tlb\":{}}\n");
+    board::power_off();
+}
+
+}  // namespace trapeze
+
+extern "C" [[noreturn]] void hv_main(trapeze::e500::u32 tree_hpa) {
+    using namespace trapeze;
+    arch::setup(&guest_vcpu);
+    boot::map_linear();
+    console::put("\n");
+    const boot::Host host = boot::read_host(tree_hpa);
+    monitor::machine_info() = {host.timebase_frequency, host.ram};
+    console::set_clock(host.timebase_frequency, arch::timebase());
+    console::log("Trapeze on {}: PVR {:x}, {} MiB RAM, time base {} Hz", board::name,
+                 arch::read_pvr(), host.ram >> 20, host.timebase_frequency);
+    const boot::Options options = boot::parse_options(host.command_line);
+
+    u64 ram_size = options.memory;
+    const u64 ram_hpa = boot::place_ram(host, ram_size);
+    console::log("guest: {} MiB RAM at host-physical {:X}, TLB0 of {} entries, straight layout",
+                 ram_size >> 20, ram_hpa, options.tlb0_entries);
+    build_memory_map(guest_vcpu.memory, ram_hpa, ram_size);
+    guest_vcpu.devices = &guest_devices;
+
+    vcpu::Boot start = boot::load_guest(host, ram_hpa, ram_size);
+    start.tlb0_sets = options.tlb0_entries / mmu::VirtualTlb::ways;
+    guest_vcpu.hang_ticks = u64{options.watchdog} * host.timebase_frequency;
+    console::log("guest: entering");
+    boot::unmap_linear();
+    vcpu::reset(guest_vcpu, start, {board::hv_base, board::hole_size});
+    vcpu::run(guest_vcpu);
+}

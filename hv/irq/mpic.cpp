@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hv/irq/mpic.hpp"
+
+#include "hv/arch/cpu.hpp"
+#include "hv/board/ppce500.hpp"
+#include "hv/vcpu/interrupt.hpp"
+
+namespace trapeze::irq {
+
+namespace {
+
+// Registers of the processor at hand (OpenPIC specification; MPC8548 manual 10.3.7). They stand
+// once at the start of the controller and once in a page of each processor.
+constexpr u32 task_priority = 0x80;
+constexpr u32 acknowledge = 0xa0;
+constexpr u32 processor_page = 0x20000;
+constexpr u32 mask_all = 15;
+
+constexpr u32 processor_register(u32 offset) {
+    if (offset < 0x100) return offset;
+    if (offset >= processor_page && offset < processor_page + 0x100) return offset - processor_page;
+    return ~0u;
+}
+
+u64 address(u32 offset) { return board::ccsr_base + board::mpic_offset + offset; }
+
+void set_priority(u32 value) { arch::write_io(address(processor_page + task_priority), 4, value); }
+
+}  // namespace
+
+void on_external(Vcpu& v) {
+    if (!v.external_held) {
+        v.external_priority = arch::read_io(address(processor_page + task_priority), 4) & 15;
+        set_priority(mask_all);
+        v.external_held = true;
+    }
+    if (v.regs.msr & e500::msr::ee) {
+        vcpu::inject(v, e500::Vector::external);
+    }
+    vcpu::update_pending(v);
+}
+
+void release_external(Vcpu& v) {
+    if (!v.external_held) return;
+    set_priority(v.external_priority);
+    v.external_held = false;
+}
+
+void on_critical_input(Vcpu& v) {
+    if (v.regs.msr & e500::msr::ce) {
+        vcpu::inject(v, e500::Vector::critical);
+    } else {
+        v.critical_held = true;
+        vcpu::set_msr(v, v.regs.msr);
+    }
+    vcpu::update_pending(v);
+}
+
+u32 mpic_read(Vcpu& v, u32 offset, unsigned size) {
+    const u32 reg = processor_register(offset);
+    if (reg == task_priority && v.external_held) return v.external_priority;
+    if (reg == acknowledge && v.external_held) {
+        // In service from here on, the interrupt masks its equals by itself.
+        release_external(v);
+        const u32 vector = arch::read_io(address(offset), size);
+        vcpu::update_pending(v);
+        return vector;
+    }
+    return arch::read_io(address(offset), size);
+}
+
+void mpic_write(Vcpu& v, u32 offset, unsigned size, u32 value) {
+    if (processor_register(offset) == task_priority && v.external_held) {
+        v.external_priority = value & 15;
+        return;
+    }
+    arch::write_io(address(offset), size, value);
+}
+
+}  // namespace trapeze::irq

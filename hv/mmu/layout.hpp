@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "hv/arch/e500.hpp"
+
+namespace trapeze::mmu {
+
+using e500::u32;
+using e500::u64;
+using e500::u8;
+
+// How the guest's two modes are laid over the core's two address spaces (docs/mmu.md). Guest
+// kernel and guest user both run with PR=1; what tells them apart is the pair (IS, DS). The
+// permissions of a shadow entry follow: a space lets a user-mode access execute what the mode
+// that fetches from it may execute, and load and store what the mode whose data lie in it may.
+struct Layout {
+    bool kernel_is, kernel_ds, user_is, user_ds;
+
+    constexpr u32 msr_bits(bool user) const {
+        const bool is = user ? user_is : kernel_is;
+        const bool ds = user ? user_ds : kernel_ds;
+        return e500::msr::pr | (is ? e500::msr::is : 0) | (ds ? e500::msr::ds : 0);
+    }
+    constexpr bool fetch_space(bool user) const { return user ? user_is : kernel_is; }
+    constexpr bool data_space(bool user) const { return user ? user_ds : kernel_ds; }
+
+    // The UX, UR, UW bits of a shadow entry in `space` for guest permissions `mas3`. `fetch` and
+    // `data` say which of the two sides the entry serves.
+    constexpr u32 permissions(bool space, u32 mas3, bool fetch = true, bool data = true) const {
+        using namespace e500::mas3;
+        u32 out = 0;
+        if (fetch) {
+            if (kernel_is == space && (mas3 & sx)) out |= ux;
+            if (user_is == space && (mas3 & ux)) out |= ux;
+        }
+        if (data) {
+            if (kernel_ds == space) out |= (mas3 & sr ? ur : 0) | (mas3 & sw ? uw : 0);
+            if (user_ds == space) out |= (mas3 & ur ? ur : 0) | (mas3 & uw ? uw : 0);
+        }
+        return out;
+    }
+};
+
+inline constexpr Layout straight{.kernel_is = true, .kernel_ds = true, .user_is = false,
+                                 .user_ds = false};
+inline constexpr Layout crossed{.kernel_is = false, .kernel_ds = true, .user_is = true,
+                                .user_ds = false};
+
+static_assert(straight.permissions(true, e500::mas3::sx | e500::mas3::sr) ==
+              (e500::mas3::ux | e500::mas3::ur));
+static_assert(straight.permissions(false, e500::mas3::sx | e500::mas3::sr) == 0);
+static_assert(crossed.permissions(false, e500::mas3::sx | e500::mas3::sr) == e500::mas3::ux);
+static_assert(crossed.permissions(true, e500::mas3::sx | e500::mas3::sr) == e500::mas3::ur);
+
+}  // namespace trapeze::mmu

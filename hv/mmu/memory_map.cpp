@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hv/mmu/memory_map.hpp"
+
+namespace trapeze::mmu {
+
+bool MemoryMap::add(const Region& region) {
+    constexpr u64 limit = u64{1} << 36;
+    if (count_ == capacity || region.size == 0 || region.gpa >= limit ||
+        region.size > limit - region.gpa) {
+        return false;
+    }
+    for (unsigned i = 0; i < count_; ++i) {
+        const Region& other = regions_[i];
+        if (region.gpa < other.gpa + other.size && other.gpa < region.gpa + region.size) {
+            return false;
+        }
+    }
+    regions_[count_++] = region;
+    return true;
+}
+
+const Region* MemoryMap::find(u64 gpa) const {
+    for (unsigned i = 0; i < count_; ++i) {
+        if (gpa - regions_[i].gpa < regions_[i].size) return &regions_[i];
+    }
+    return nullptr;
+}
+
+bool MemoryMap::ram_range(u64 gpa, u64 size, u64& hpa) const {
+    const Region* region = find(gpa);
+    if (region == nullptr || region->kind != RegionKind::ram) return false;
+    if (size > region->size - (gpa - region->gpa)) return false;
+    hpa = region->hpa + (gpa - region->gpa);
+    return true;
+}
+
+u64 MemoryMap::ram_bytes() const {
+    u64 sum = 0;
+    for (unsigned i = 0; i < count_; ++i) {
+        if (regions_[i].kind == RegionKind::ram) sum += regions_[i].size;
+    }
+    return sum;
+}
+
+}  // namespace trapeze::mmu

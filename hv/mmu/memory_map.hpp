@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "hv/arch/e500.hpp"
+
+namespace trapeze::mmu {
+
+using e500::u32;
+using e500::u64;
+using e500::u8;
+
+// What lies at a guest-physical address.
+enum class RegionKind : u8 {
+    ram,      // mapped, cached as the guest says
+    direct,   // a device the guest drives itself: mapped, cache-inhibited and guarded
+    trapped,  // a device the VMM stands in front of: never mapped, every access exits
+};
+
+struct Region {
+    u64 gpa;
+    u64 size;
+    u64 hpa;
+    RegionKind kind;
+    u8 device;  // of a trapped region: index into the guest's device table
+};
+
+// The guest's physical address space, as a list of regions that do not overlap. RAM need not lie
+// at the host address it has for the guest, nor in one piece.
+class MemoryMap {
+  public:
+    static constexpr unsigned capacity = 32;
+
+    // False when the table is full or the region is empty, wraps, exceeds 36 bits or overlaps.
+    bool add(const Region& region);
+    // The region that holds `gpa`, or null.
+    const Region* find(u64 gpa) const;
+    // True if all of [gpa, gpa + size) is RAM in one region; then `hpa` is where it starts.
+    bool ram_range(u64 gpa, u64 size, u64& hpa) const;
+    u64 ram_bytes() const;
+    unsigned count() const { return count_; }
+    const Region& operator[](unsigned i) const { return regions_[i]; }
+
+  private:
+    Region regions_[capacity] = {};
+    unsigned count_ = 0;
+};
+
+}  // namespace trapeze::mmu

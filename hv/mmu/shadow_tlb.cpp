@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hv/mmu/shadow_tlb.hpp"
+
+#include "hv/arch/cpu.hpp"
+
+namespace trapeze::mmu {
+
+namespace mas1 = e500::mas1;
+namespace mas2 = e500::mas2;
+namespace mas3 = e500::mas3;
+
+namespace {
+
+constexpr u32 slot_space_mask = mas1::ts;
+
+u64 slot_size(const ShadowTlb::Slot& slot) { return mas1::page_size(mas1::tsize(slot.mas1)); }
+bool slot_overlaps(const ShadowTlb::Slot& slot, u32 ea, u64 bytes) {
+    const u32 base = slot.mas2 & mas2::epn_mask;
+    return (slot.mas1 & mas1::v) && u64{base} < u64{ea} + bytes &&
+           u64{ea} < u64{base} + slot_size(slot);
+}
+u32 permission_for(Access access, bool user) {
+    switch (access) {
+        case Access::fetch: return user ? mas3::ux : mas3::sx;
+        case Access::load: return user ? mas3::ur : mas3::sr;
+        default: return user ? mas3::uw : mas3::sw;
+    }
+}
+
+}  // namespace
+
+void ShadowTlb::reset(const Layout& layout, Hole hole) {
+    layout_ = layout;
+    hole_ = hole;
+    split_ = false;
+    spaces_[0] = spaces_[1] = false;
+    flush();
+    flushes_ = fills_ = 0;
+}
+
+void ShadowTlb::enter(bool user, bool virtual_is, bool virtual_ds) {
+    if (virtual_is != virtual_ds) {
+        // Fetches and loads of one mode see different guest spaces: run crossed, where they are
+        // apart in the core too, and let each entry serve one side only.
+        if (split_ && split_user_ == user && split_is_ == virtual_is) return;
+        split_ = true;
+        split_user_ = user;
+        split_is_ = virtual_is;
+        flush();
+        return;
+    }
+    if (split_) {
+        split_ = false;
+        spaces_[0] = spaces_[1] = virtual_is;
+        flush();
+        return;
+    }
+    // In `crossed` each core space serves both modes, so they must agree; in `straight` each
+    // mode has its own.
+    const bool fetch = layout_.fetch_space(user), data = layout_.data_space(user);
+    if (spaces_[fetch] == virtual_is && spaces_[data] == virtual_is) return;
+    spaces_[fetch] = spaces_[data] = virtual_is;
+    flush();
+}
+
+Fill ShadowTlb::fill(const MemoryMap& memory, const VirtualEntry& entry, u32 ea, Access access,
+                     bool user) {
+    if (!(entry.mas3 & permission_for(access, user))) return Fill::protection;
+
+    const u64 gpa = entry.gpa(ea);
+    const Region* const region = memory.find(gpa);
+    if (region == nullptr) return Fill::no_memory;
+    if (region->kind == RegionKind::trapped) return Fill::device;
+
+    const bool fetch = access == Access::fetch;
+    const bool space = fetch ? layout().fetch_space(user) : layout().data_space(user);
+    if (!space && hole_.overlaps(ea & ~0xfffu, 0x1000)) return Fill::hole;
+
+    // The largest block around `ea` that the guest's page, the region and both alignments allow.
+    const u64 hpa = region->hpa + (gpa - region->gpa);
+    u32 tsize = 1;
+    for (u32 t = 2; t <= mas1::tsize(entry.mas1); ++t) {
+        const u64 size = mas1::page_size(t);
+        const u64 offset = ea & (size - 1);
+        if (((ea ^ hpa) & (size - 1)) != 0 || gpa - region->gpa < offset ||
+            region->size - (gpa - region->gpa) < size - offset) {
+            break;
+        }
+        const auto base = static_cast<u32>(ea - offset);
+        if (!space && hole_.overlaps(base, size)) break;
+        tsize = t;
+    }
+    const u64 size = mas1::page_size(tsize);
+    const u64 page = hpa & ~(size - 1);
+
+    Slot slot{};
+    slot.mas1 = mas1::v | (entry.mas1 & mas1::tid_mask) | (space ? mas1::ts : 0) | tsize << 8;
+    const u32 attributes = region->kind == RegionKind::ram
+                               ? (entry.mas2 & mas2::attributes)
+                               : (mas2::i | mas2::g | (entry.mas2 & mas2::e));
+    slot.mas2 = static_cast<u32>(ea & ~(size - 1)) | attributes;
+    // The VMM itself may read and write through every entry (SR, SW): it fetches the trapped
+    // instruction and emulates accesses at the guest's own address.
+    slot.mas3 = static_cast<u32>(page & mas3::rpn_mask) | mas3::sr | mas3::sw |
+                (entry.mas3 & mas3::user_bits) |
+                layout().permissions(space, entry.mas3, !split_ || fetch, !split_ || !fetch);
+    slot.mas7 = static_cast<u32>(page >> 32);
+
+    ++fills_;
+    if (tsize == 1) {
+        if (mas1::tsize(entry.mas1) != 1) fragments_ = true;
+        write_tlb0(slot);
+    } else {
+        write_tlb1(slot);
+    }
+    return Fill::done;
+}
+
+void ShadowTlb::write_tlb0(const Slot& slot) {
+    const u32 index = (slot.mas2 >> 12) & (sets - 1);
+    Slot* const set = tlb0_[index];
+    unsigned way = ways;
+    for (unsigned i = 0; i < ways; ++i) {
+        // Two entries that match one access are an error on the core: replace the old one.
+        if (live(set[i]) && ((set[i].mas2 ^ slot.mas2) & mas2::epn_mask) == 0 &&
+            ((set[i].mas1 ^ slot.mas1) & (slot_space_mask | mas1::tid_mask)) == 0) {
+            way = i;
+            break;
+        }
+        if (!live(set[i])) way = i;
+    }
+    if (way == ways) way = victim0_[index]++ & (ways - 1);
+    set[way] = slot;
+    set[way].generation = generation_;
+    arch::write_tlb(0, way, {slot.mas1, slot.mas2, slot.mas3, slot.mas7});
+}
+
+void ShadowTlb::write_tlb1(const Slot& slot) {
+    unsigned index = tlb1_slots;
+    for (unsigned i = 0; i < tlb1_slots; ++i) {
+        if (slot_overlaps(tlb1_[i], slot.mas2 & mas2::epn_mask, slot_size(slot)) &&
+            ((tlb1_[i].mas1 ^ slot.mas1) & (slot_space_mask | mas1::tid_mask)) == 0) {
+            index = i;
+            break;
+        }
+        if (!(tlb1_[i].mas1 & mas1::v)) index = i;
+    }
+    if (index == tlb1_slots) {
+        index = victim1_;
+        victim1_ = static_cast<u8>((victim1_ + 1) % tlb1_slots);
+    }
+    tlb1_[index] = slot;
+    arch::write_tlb(1, index, {slot.mas1, slot.mas2, slot.mas3, slot.mas7});
+}
+
+void ShadowTlb::drop(const VirtualEntry& entry) {
+    const u64 size = entry.size();
+    const u32 ea = entry.epn();
+    if (size == 0x1000) {
+        const u32 index = (ea >> 12) & (sets - 1);
+        for (unsigned way = 0; way < ways; ++way) {
+            Slot& slot = tlb0_[index][way];
+            if (live(slot) && ((slot.mas2 ^ ea) & mas2::epn_mask) == 0) {
+                slot.mas1 = 0;
+                arch::write_tlb(0, way, {0, slot.mas2, 0, 0});
+            }
+        }
+        return;
+    }
+    for (unsigned i = 0; i < tlb1_slots; ++i) {
+        Slot& slot = tlb1_[i];
+        if (slot_overlaps(slot, ea, size)) {
+            slot.mas1 = 0;
+            arch::write_tlb(1, i, {0, slot.mas2, 0, 0});
+        }
+    }
+    if (fragments_) flush_tlb0();
+}
+
+void ShadowTlb::flush_tlb0() {
+    ++generation_;
+    fragments_ = false;
+    arch::flush_tlb0();
+}
+
+void ShadowTlb::flush() {
+    ++flushes_;
+    flush_tlb0();
+    for (unsigned i = 0; i < tlb1_slots; ++i) {
+        if (tlb1_[i].mas1 & mas1::v) {
+            tlb1_[i].mas1 = 0;
+            arch::write_tlb(1, i, {0, 0, 0, 0});
+        }
+    }
+}
+
+const ShadowTlb::Slot* ShadowTlb::find(u32 ea, bool space) const {
+    for (const auto& slot : tlb0_[(ea >> 12) & (sets - 1)]) {
+        if (live(slot) && slot_overlaps(slot, ea, 1) &&
+            ((slot.mas1 & mas1::ts) != 0) == space) {
+            return &slot;
+        }
+    }
+    for (const auto& slot : tlb1_) {
+        if (slot_overlaps(slot, ea, 1) && ((slot.mas1 & mas1::ts) != 0) == space) return &slot;
+    }
+    return nullptr;
+}
+
+}  // namespace trapeze::mmu

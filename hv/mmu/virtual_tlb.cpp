@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hv/mmu/virtual_tlb.hpp"
+
+namespace trapeze::mmu {
+
+namespace mas1 = e500::mas1;
+
+void VirtualTlb::reset(unsigned sets) {
+    sets_ = sets;
+    generation_ = 1;
+    victim_ = 0;
+    for (auto& entry : tlb0_) entry = {};
+    for (auto& entry : tlb1_) entry = {};
+}
+
+VirtualTlb::Hit VirtualTlb::find(u32 ea, bool space, const u32 (&pids)[3]) {
+    VirtualEntry* const base = set(ea);
+    for (unsigned way = 0; way < ways; ++way) {
+        VirtualEntry& entry = base[way];
+        if (entry.covers(ea) && valid(entry, 0) && entry.space() == space && entry.serves(pids)) {
+            return {&entry, 0, static_cast<u8>(way)};
+        }
+    }
+    for (unsigned i = 0; i < tlb1_entries; ++i) {
+        VirtualEntry& entry = tlb1_[i];
+        if ((entry.mas1 & mas1::v) && entry.covers(ea) && entry.space() == space &&
+            entry.serves(pids)) {
+            return {&entry, 1, static_cast<u8>(i)};
+        }
+    }
+    return {nullptr, 0, 0};
+}
+
+VirtualTlb::Hit VirtualTlb::search(u32 ea, bool space, u32 pid) {
+    const u32 pids[3] = {pid, pid, pid};
+    return find(ea, space, pids);
+}
+
+VirtualEntry* VirtualTlb::select(u32 mas0, u32 mas2) {
+    switch (e500::mas0::tlbsel(mas0)) {
+        case 0: return set(mas2) + (e500::mas0::esel(mas0) & (ways - 1));
+        case 1: return &tlb1_[e500::mas0::esel(mas0) & (tlb1_entries - 1)];
+        default: return nullptr;
+    }
+}
+
+void VirtualTlb::write(VirtualEntry& entry, unsigned tlb, u32 m1, u32 m2, u32 m3, u32 m7) {
+    // TLB0 holds 4 KiB pages whatever TSIZE says, and has no IPROT (manual 12.3.2).
+    if (tlb == 0) m1 = (m1 & ~(mas1::tsize_mask | mas1::iprot)) | 1u << 8;
+    const u64 size = mas1::page_size(mas1::tsize(m1));
+    entry.page_mask = size >= (u64{1} << 32) ? 0 : ~static_cast<u32>(size - 1);
+    entry.mas1 = m1;
+    entry.mas2 = m2 & (entry.page_mask | e500::mas2::attributes);
+    entry.mas3 = m3;
+    entry.mas7 = m7;
+    entry.generation = generation_;
+}
+
+void VirtualTlb::flush_tlb1() {
+    for (auto& entry : tlb1_) {
+        if (!(entry.mas1 & mas1::iprot)) invalidate(entry);
+    }
+}
+
+// ASSOC, MINSIZE, MAXSIZE, IPROT, AVAIL, NENTRY (manual 2.12.4).
+u32 VirtualTlb::tlb0cfg() const { return ways << 24 | 1u << 20 | 1u << 16 | (sets_ * ways); }
+u32 VirtualTlb::tlb1cfg() {
+    return tlb1_entries << 24 | 1u << 20 | 11u << 16 | 1u << 15 | 1u << 14 | tlb1_entries;
+}
+
+}  // namespace trapeze::mmu

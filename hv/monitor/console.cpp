@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hv/monitor/console.hpp"
+
+#include "hv/arch/cpu.hpp"
+#include "hv/board/ppce500.hpp"
+
+namespace trapeze::console {
+
+namespace {
+
+// 16550 registers and bits.
+constexpr u32 data_register = 0, line_status = 5;
+constexpr u32 data_ready = 0x01, transmitter_empty = 0x20;
+
+u32 clock_frequency = 0;
+u64 clock_start = 0;
+
+u64 uart(u32 reg) { return board::ccsr_base + board::uart1_offset + reg; }
+
+void pad(unsigned have, unsigned want) {
+    for (; have < want; ++have) put(' ');
+}
+
+unsigned length(const char* text) {
+    unsigned n = 0;
+    while (text[n] != 0) ++n;
+    return n;
+}
+
+unsigned digits_of(u64 value, unsigned base, char (&out)[24]) {
+    unsigned n = 0;
+    do {
+        const auto digit = static_cast<unsigned>(value % base);
+        out[n++] = static_cast<char>(digit < 10 ? '0' + digit : 'a' + digit - 10);
+        value /= base;
+    } while (value != 0);
+    return n;
+}
+
+struct Format {
+    char kind = 'd';
+    unsigned width = 0;
+    bool left = false;
+};
+
+void print_one(const Argument& argument, const Format& format) {
+    if (argument.kind == Argument::Kind::character) {
+        put(static_cast<char>(argument.value));
+        return;
+    }
+    if (argument.kind == Argument::Kind::text) {
+        const unsigned n = length(argument.text);
+        if (!format.left) pad(n, format.width);
+        put(argument.text);
+        if (format.left) pad(n, format.width);
+        return;
+    }
+    char text[24];
+    unsigned n = digits_of(argument.value, format.kind == 'd' ? 10 : 16, text);
+    while (format.kind == 'x' && n < 8) text[n++] = '0';
+    const bool negative = argument.kind == Argument::Kind::negative;
+    if (!format.left) pad(n + negative, format.width);
+    if (negative) put('-');
+    for (unsigned i = n; i > 0; --i) put(text[i - 1]);
+    if (format.left) pad(n + negative, format.width);
+}
+
+}  // namespace
+
+void put(char c) {
+    while (!(arch::read_io(uart(line_status), 1) & transmitter_empty)) {
+    }
+    arch::write_io(uart(data_register), 1, static_cast<u32>(static_cast<unsigned char>(c)));
+}
+
+void put(const char* text) {
+    for (; *text != 0; ++text) put(*text);
+}
+
+int poll() {
+    if (!(arch::read_io(uart(line_status), 1) & data_ready)) return -1;
+    return static_cast<int>(arch::read_io(uart(data_register), 1));
+}
+
+void print_arguments(const char* format, const Argument* arguments, unsigned count) {
+    unsigned next = 0;
+    for (const char* p = format; *p != 0; ++p) {
+        if (*p != '{') {
+            put(*p);
+            continue;
+        }
+        Format f;
+        for (++p; *p != 0 && *p != '}'; ++p) {
+            if (*p == 'x' || *p == 'X') f.kind = *p;
+            if (*p == '-') f.left = true;
+            if (*p >= '0' && *p <= '9') f.width = f.width * 10 + static_cast<unsigned>(*p - '0');
+        }
+        if (*p == 0) return;
+        if (next < count) print_one(arguments[next++], f);
+    }
+}
+
+void begin_line() {
+    u64 seconds = 0, micros = 0;
+    if (clock_frequency != 0) {
+        const u64 ticks = arch::timebase() - clock_start;
+        seconds = ticks / clock_frequency;
+        micros = (ticks % clock_frequency) * 1000000u / clock_frequency;
+    }
+    print("[vmm {:4}.", seconds);
+    for (u64 unit = 100000; unit != 0; unit /= 10) {
+        put(static_cast<char>('0' + (micros / unit) % 10));
+    }
+    put("] ");
+}
+
+void set_clock(u32 frequency, u64 start) {
+    clock_frequency = frequency;
+    clock_start = start;
+}
+
+}  // namespace trapeze::console

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <type_traits>
+
+#include "hv/arch/e500.hpp"
+
+// The VMM's console (UART1): lines of text, formatted without heap or C library.
+namespace trapeze::console {
+
+using e500::u32;
+using e500::u64;
+
+void put(char c);
+void put(const char* text);
+// A byte that arrived, or -1.
+int poll();
+
+// One argument of a message: a number, a character or text.
+struct Argument {
+    enum class Kind : e500::u8 { number, negative, text, character } kind;
+    u64 value;
+    const char* text;
+
+    constexpr Argument(const char* t) : kind(Kind::text), value(0), text(t) {}
+    constexpr Argument(char c)
+        : kind(Kind::character), value(static_cast<unsigned char>(c)), text(nullptr) {}
+    constexpr Argument(bool b) : kind(Kind::text), value(0), text(b ? "yes" : "no") {}
+    template <typename T>
+        requires(std::is_integral_v<T>)
+    constexpr Argument(T n)
+        : kind(n < T{0} ? Kind::negative : Kind::number),
+          value(n < T{0} ? u64{0} - static_cast<u64>(n) : static_cast<u64>(n)),
+          text(nullptr) {}
+};
+
+// Prints `format` with each {} replaced by the next argument: {} decimal or text, {:x} eight hex
+// digits, {:X} as many as needed, {:N} right-aligned to N columns, {:-N} left-aligned.
+void print_arguments(const char* format, const Argument* arguments, unsigned count);
+
+template <typename... T>
+void print(const char* format, const T&... arguments) {
+    const Argument list[] = {Argument(arguments)..., Argument("")};
+    print_arguments(format, list, sizeof...(arguments));
+}
+
+// Starts a log line with the time since the VMM's start, in the form "[vmm    1.234567] ".
+void begin_line();
+// A whole log line.
+template <typename... T>
+void log(const char* format, const T&... arguments) {
+    begin_line();
+    print(format, arguments...);
+    put('\n');
+}
+
+// The time base's frequency in Hz and value at start, for begin_line.
+void set_clock(u32 frequency, u64 start);
+
+}  // namespace trapeze::console

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "hv/arch/e500.hpp"
+
+namespace trapeze::monitor {
+
+// What the VMM learnt of the machine at start.
+struct MachineInfo {
+    e500::u32 timebase_frequency;  // Hz
+    e500::u64 ram_bytes;           // all of it, the VMM's and the guest's
+};
+MachineInfo& machine_info();
+
+}  // namespace trapeze::monitor

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "hv/vcpu/vcpu.hpp"
+
+namespace trapeze::monitor {
+
+using e500::u32;
+using e500::u64;
+
+// Guest symbols, as trapeze-pack wrote them: sorted addresses and names.
+void set_symbols(const void* data, u32 size);
+// The function around `address`; null if unknown. `offset` is from its start.
+const char* symbol(u32 address, u32& offset);
+
+// Once per heartbeat: requests on the VMM's console, and whether the guest is alive.
+void heartbeat(vcpu::Vcpu& v);
+
+// Why the guest is where it is, in words (docs/reports.md): registers, instruction, TLB entries,
+// the last exits.
+void report(vcpu::Vcpu& v, const char* headline);
+
+// The "@@trapeze-summary" line.
+void summary(vcpu::Vcpu& v);
+
+}  // namespace trapeze::monitor

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dbt/decode.hpp"
+#include "dbt/disasm.hpp"
+#include "hv/arch/cpu.hpp"
+#include "hv/monitor/console.hpp"
+#include "hv/monitor/monitor.hpp"
+#include "hv/vcpu/fault.hpp"
+
+namespace trapeze::monitor {
+
+using console::begin_line;
+using console::log;
+using console::print;
+using vcpu::Vcpu;
+namespace msr = e500::msr;
+
+namespace {
+
+const u32* symbol_table = nullptr;
+u32 symbol_count = 0;
+const char* symbol_names = nullptr;
+u32 names_size = 0;
+
+void print_msr(u32 value) {
+    struct Bit {
+        u32 mask;
+        const char* name;
+    };
+    constexpr Bit bits[] = {{msr::ucle, "UCLE"}, {msr::spe, "SPE"}, {msr::we, "WE"},
+                            {msr::ce, "CE"},     {msr::ee, "EE"},   {msr::pr, "PR"},
+                            {msr::fp, "FP"},     {msr::me, "ME"},   {msr::de, "DE"},
+                            {msr::is, "IS"},     {msr::ds, "DS"}};
+    print("{:x} (", value);
+    const char* separator = "";
+    for (const auto& bit : bits) {
+        if (value & bit.mask) {
+            print("{}{}", separator, bit.name);
+            separator = " ";
+        }
+    }
+    print(")");
+}
+
+void print_location(u32 address) {
+    u32 offset = 0;
+    print("{:x}", address);
+    if (const char* const name = symbol(address, offset)) print(" <{}+0x{:X}>", name, offset);
+}
+
+void print_instruction(u32 address, u32 word) {
+    char text[64];
+    dbt::disassemble(dbt::decode(word), address, text, sizeof text);
+    print("{:x}  {}", word, text);
+}
+
+void print_entry(const char* what, u32 ea, const mmu::VirtualEntry& entry, unsigned tlb,
+                 unsigned index) {
+    using namespace e500::mas3;
+    begin_line();
+    print("  {} {:x}: TLB{} entry {}, {} KiB at EA {:x} -> GPA {:X}, AS{} TID {} ", what, ea, tlb,
+          index, entry.size() >> 10, entry.epn(), entry.gpa(entry.epn()), entry.space() ? 1 : 0,
+          entry.tid());
+    constexpr char letters[] = "xXwWrR";
+    constexpr u32 bits[] = {ux, sx, uw, sw, ur, sr};
+    for (unsigned i = 0; i < 6; ++i) console::put(entry.mas3 & bits[i] ? letters[i] : '-');
+    print("\n");
+}
+
+void report_translation(Vcpu& v, const char* what, u32 ea, bool space) {
+    const auto hit = v.tlb.find(ea, space, v.regs.pid);
+    if (hit.entry == nullptr) {
+        log("  {} {:x}: no TLB entry of the guest maps it in AS{} with PID {}", what, ea,
+            space ? 1 : 0, v.regs.pid[0]);
+        return;
+    }
+    print_entry(what, ea, *hit.entry, hit.tlb, hit.index);
+    const u64 gpa = hit.entry->gpa(ea);
+    const auto* const region = v.memory.find(gpa);
+    if (region == nullptr) {
+        log("  ...and guest-physical {:X} holds nothing: the guest has RAM from 0 to {:X}", gpa,
+            v.memory.ram_bytes());
+    }
+}
+
+void report_registers(const Vcpu& v) {
+    for (unsigned i = 0; i < 32; i += 8) {
+        begin_line();
+        print("  r{:-2} ", i);
+        for (unsigned j = i; j < i + 8; ++j) print(" {:x}", v.gpr[j]);
+        print("\n");
+    }
+    log("  lr   {:x}  ctr {:x}  cr {:x}  xer {:x}", v.lr, v.ctr, v.cr, v.xer);
+    const auto& r = v.regs;
+    log("  srr0 {:x}  srr1 {:x}  csrr0 {:x}  csrr1 {:x}", r.srr0, r.srr1, r.csrr0, r.csrr1);
+    log("  esr  {:x}  dear {:x}  mcsr {:x}  pid {}  tsr {:x}  tcr {:x}", r.esr, r.dear, r.mcsr,
+        r.pid[0], r.tsr, r.tcr);
+}
+
+void report_exits(const Vcpu& v) {
+    log("last exits, oldest first (fast ones are only counted):");
+    const u32 first = v.trace_head > 32 ? v.trace_head - 32 : 0;
+    for (u32 i = first; i < v.trace_head; ++i) {
+        const auto& e = v.traced[i % 32];
+        begin_line();
+        print("  {:-12} nip ", vcpu::name(e.cause));
+        print_location(e.nip);
+        print(" {}", e.msr & msr::pr ? "user" : "kernel");
+        if (e.cause == vcpu::Cause::dsi || e.cause == vcpu::Cause::mmio) {
+            print(" dear {:x}", e.dear);
+        }
+        if (e.word != 0) {
+            print("  ");
+            print_instruction(e.nip, e.word);
+        }
+        print("\n");
+    }
+}
+
+}  // namespace
+
+void set_symbols(const void* data, u32 size) {
+    const auto* words = static_cast<const u32*>(data);
+    if (size < 4 || words[0] > (size - 4) / 8) return;
+    symbol_count = words[0];
+    symbol_table = words + 1;
+    symbol_names = reinterpret_cast<const char*>(symbol_table + 2 * symbol_count);
+    names_size = size - 4 - 8 * symbol_count;
+    if (names_size == 0 || symbol_names[names_size - 1] != 0) symbol_count = 0;
+}
+
+const char* symbol(u32 address, u32& offset) {
+    constexpr u32 furthest = 0x10000;
+    u32 low = 0, high = symbol_count;
+    while (low < high) {
+        const u32 middle = (low + high) / 2;
+        if (symbol_table[2 * middle] <= address) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    if (low == 0) return nullptr;
+    offset = address - symbol_table[2 * (low - 1)];
+    const u32 name = symbol_table[2 * (low - 1) + 1];
+    return offset < furthest && name < names_size ? symbol_names + name : nullptr;
+}
+
+void report(Vcpu& v, const char* headline) {
+    log("---- {}", headline);
+    if (v.reason != nullptr) log("cause: {}", v.reason);
+    begin_line();
+    print("at ");
+    print_location(v.nip);
+    print(", {} mode, MSR ", v.user() ? "user" : "kernel");
+    print_msr(v.regs.msr);
+    print("\n");
+    begin_line();
+    print("called from (LR) ");
+    print_location(v.lr);
+    print("\n");
+    u32 word = 0;
+    if (arch::load_guest_word(v.nip, v.shadow.layout().fetch_space(v.user()), word)) {
+        begin_line();
+        print("instruction: ");
+        print_instruction(v.nip, word);
+        print("\n");
+    }
+    log("last interrupt given to the guest: IVOR{} at {:x}", v.storm_vector, v.storm_nip);
+    report_registers(v);
+    log("translations that matter:");
+    report_translation(v, "fetch", v.nip, v.virtual_is());
+    report_translation(v, "DEAR ", v.regs.dear, v.virtual_ds());
+    report_translation(v, "SRR0 ", v.regs.srr0, v.virtual_is());
+    report_exits(v);
+    log("----");
+}
+
+}  // namespace trapeze::monitor

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hv/vcpu/emulate.hpp"
+
+#include "dbt/decode.hpp"
+#include "hv/arch/cpu.hpp"
+#include "hv/vcpu/fault.hpp"
+#include "hv/vcpu/interrupt.hpp"
+#include "hv/vcpu/spr.hpp"
+#include "hv/vcpu/tlb_instructions.hpp"
+
+namespace trapeze::vcpu {
+
+using dbt::Insn;
+using dbt::Op;
+namespace msr = e500::msr;
+
+namespace {
+
+void count(Vcpu& v, Counter counter) { ++v.counters[static_cast<unsigned>(counter)]; }
+
+void next(Vcpu& v) { v.nip += 4; }
+
+void return_from(Vcpu& v, u32 nip, u32 value) {
+    v.nip = nip & ~3u;
+    // No form of rfi enters the wait state.
+    set_msr(v, value & ~msr::we);
+    deliver_pending(v);
+}
+
+void change_msr(Vcpu& v, u32 value) {
+    next(v);
+    // MSR[WE] waits only in a power-saving mode that HID0 chooses (DOZE, NAP, SLEEP).
+    if ((value & msr::we) && !(v.regs.hid0 & 0x00e00000u)) value &= ~msr::we;
+    set_msr(v, value);
+    deliver_pending(v);
+}
+
+void set_ee(Vcpu& v, bool ee) {
+    v.regs.msr = (v.regs.msr & ~msr::ee) | (ee ? msr::ee : 0);
+    next(v);
+    deliver_pending(v);
+}
+
+// mfspr and mtspr: true if the register exists; else the guest gets its illegal instruction.
+bool move_spr(Vcpu& v, Insn insn) {
+    if (insn.op == Op::mfspr) {
+        count(v, Counter::mfspr);
+        u32 value = 0;
+        if (read_spr(v, insn.spr(), value) != SprResult::done) return false;
+        v.gpr[insn.rt()] = value;
+    } else {
+        count(v, Counter::mtspr);
+        if (write_spr(v, insn.spr(), v.gpr[insn.rs()]) != SprResult::done) return false;
+    }
+    next(v);
+    return true;
+}
+
+bool move_pmr(Vcpu& v, Insn insn) {
+    if (insn.op == Op::mfpmr) {
+        count(v, Counter::mfpmr);
+        u32 value = 0;
+        if (read_pmr(v, insn.pmr(), value) != SprResult::done) return false;
+        v.gpr[insn.rt()] = value;
+    } else {
+        count(v, Counter::mtpmr);
+        if (write_pmr(v, insn.pmr(), v.gpr[insn.rs()]) != SprResult::done) return false;
+    }
+    next(v);
+    return true;
+}
+
+// dcbi is a store to the MMU (manual 4.3.3). The block is flushed rather than dropped: the core's
+// cache may hold what is not the guest's to lose, and either is allowed.
+void invalidate_block(Vcpu& v, Insn insn) {
+    count(v, Counter::dcbi);
+    const u32 ea = effective_address(v, insn);
+    if (!make_accessible(v, ea, mmu::Access::store)) return;
+    arch::flush_guest_block(ea, v.shadow.layout().data_space(v.user()));
+    next(v);
+}
+
+// Locking always fails, which the architecture allows and L1CSR0[CUL] tells (manual 3.10).
+void lock_block(Vcpu& v, Insn insn) {
+    count(v, Counter::cache_lock);
+    const bool unlocks = insn.op == Op::dcblc || insn.op == Op::icblc;
+    if (!unlocks) v.regs.l1csr0 |= e500::l1csr0::cul;
+    next(v);
+}
+
+}  // namespace
+
+u32 effective_address(const Vcpu& v, Insn insn) {
+    const auto& info = dbt::info(insn.op);
+    const u32 base =
+        insn.ra() == 0 && !info.has(dbt::flag::update) ? 0 : v.gpr[insn.ra()];
+    return base + (info.has(dbt::flag::indexed) ? v.gpr[insn.rb()]
+                                                : static_cast<u32>(dbt::displacement(insn)));
+}
+
+void emulate_privileged(Vcpu& v, u32 word) {
+    const Insn insn = dbt::decode(word);
+    RegisterPage& r = v.regs;
+    bool known = true;
+    switch (insn.op) {
+        case Op::mfmsr:
+            count(v, Counter::mfmsr);
+            v.gpr[insn.rt()] = r.msr;
+            next(v);
+            break;
+        case Op::mtmsr:
+            count(v, Counter::mtmsr);
+            change_msr(v, v.gpr[insn.rs()]);
+            break;
+        case Op::wrtee:
+            count(v, Counter::wrtee);
+            set_ee(v, (v.gpr[insn.rs()] & msr::ee) != 0);
+            break;
+        case Op::wrteei:
+            count(v, Counter::wrteei);
+            set_ee(v, insn.e());
+            break;
+        case Op::rfi:
+            count(v, Counter::rfi);
+            return_from(v, r.srr0, r.srr1);
+            break;
+        case Op::rfci:
+            count(v, Counter::rfci);
+            return_from(v, r.csrr0, r.csrr1);
+            break;
+        case Op::rfmci:
+            count(v, Counter::rfmci);
+            return_from(v, r.mcsrr0, r.mcsrr1);
+            break;
+        case Op::mfspr:
+        case Op::mtspr: known = move_spr(v, insn); break;
+        case Op::mfpmr:
+        case Op::mtpmr: known = move_pmr(v, insn); break;
+        case Op::tlbwe:
+            count(v, Counter::tlbwe);
+            known = write_entry(v);
+            if (known) next(v);
+            break;
+        case Op::tlbre:
+            count(v, Counter::tlbre);
+            read_entry(v);
+            next(v);
+            break;
+        case Op::tlbsx:
+            count(v, Counter::tlbsx);
+            search_entry(v, effective_address(v, insn));
+            next(v);
+            break;
+        case Op::tlbivax:
+            count(v, Counter::tlbivax);
+            invalidate_entries(v, effective_address(v, insn));
+            next(v);
+            break;
+        case Op::tlbsync:  // one core, and every invalidation is over when its exit is
+            count(v, Counter::tlbsync);
+            next(v);
+            break;
+        case Op::dcbi: invalidate_block(v, insn); break;
+        case Op::dcblc:
+        case Op::dcbtls:
+        case Op::dcbtstls:
+        case Op::icblc:
+        case Op::icbtls: lock_block(v, insn); break;
+        default: known = false; break;
+    }
+    if (!known) {
+        inject_program(v, e500::esr::pil);
+        return;
+    }
+    completed(v);
+}
+
+}  // namespace trapeze::vcpu

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hv/vcpu/fault.hpp"
+
+#include "dbt/decode.hpp"
+#include "hv/dev/device.hpp"
+#include "hv/vcpu/emulate.hpp"
+#include "hv/vcpu/interrupt.hpp"
+#include "hv/vcpu/tlb_instructions.hpp"
+
+namespace trapeze::vcpu {
+
+using e500::Vector;
+using mmu::Access;
+using mmu::Fill;
+
+namespace {
+
+u32 store_bit(Access access) { return access == Access::store ? e500::esr::st : 0; }
+
+bool allows(const mmu::VirtualEntry& entry, Access access, bool user) {
+    using namespace e500::mas3;
+    switch (access) {
+        case Access::fetch: return (entry.mas3 & (user ? ux : sx)) != 0;
+        case Access::load: return (entry.mas3 & (user ? ur : sr)) != 0;
+        default: return (entry.mas3 & (user ? uw : sw)) != 0;
+    }
+}
+
+void reflect_miss(Vcpu& v, u32 ea, Access access, bool space) {
+    set_miss_registers(v, ea, space);
+    v.last_miss_user = v.user();
+    v.last_miss = access;
+    if (access == Access::fetch) {
+        inject(v, Vector::instruction_tlb);
+        return;
+    }
+    v.regs.dear = ea;
+    v.regs.esr = store_bit(access);
+    inject(v, Vector::data_tlb);
+}
+
+void reflect_protection(Vcpu& v, u32 ea, Access access) {
+    if (access == Access::fetch) {
+        v.regs.esr = 0;
+        inject(v, Vector::instruction_storage);
+        return;
+    }
+    v.regs.dear = ea;
+    v.regs.esr = store_bit(access);
+    inject(v, Vector::data_storage);
+}
+
+}  // namespace
+
+FaultResult resolve(Vcpu& v, u32 ea, Access access) {
+    const bool user = v.user();
+    const bool space = access == Access::fetch ? v.virtual_is() : v.virtual_ds();
+    const auto hit = v.tlb.find(ea, space, v.regs.pid);
+    if (hit.entry == nullptr) {
+        reflect_miss(v, ea, access, space);
+        return FaultResult::reflected;
+    }
+    switch (v.shadow.fill(v.memory, *hit.entry, ea, access, user)) {
+        case Fill::done: return FaultResult::resume;
+        case Fill::protection:
+            reflect_protection(v, ea, access);
+            return FaultResult::reflected;
+        case Fill::device:
+            if (access != Access::fetch) return FaultResult::device;
+            inject_machine_check(v, e500::mcsr::bus_ibe, ea,
+                                 "the guest executes from a device's registers");
+            return FaultResult::reflected;
+        case Fill::no_memory:
+            inject_machine_check(v,
+                                 access == Access::fetch   ? e500::mcsr::bus_ibe
+                                 : access == Access::store ? e500::mcsr::bus_wbe
+                                                           : e500::mcsr::bus_rbe,
+                                 ea, "the guest touches physical memory it does not have");
+            return FaultResult::reflected;
+        case Fill::hole: break;
+    }
+    end(v, End::guest_died,
+        "the guest's user mode touches the VMM's own address range (docs/limits.md)");
+    return FaultResult::ended;
+}
+
+bool make_accessible(Vcpu& v, u32 ea, Access access) {
+    return resolve(v, ea, access) == FaultResult::resume;
+}
+
+bool translate(Vcpu& v, u32 ea, Access access, u64& gpa) {
+    const bool space = access == Access::fetch ? v.virtual_is() : v.virtual_ds();
+    const auto hit = v.tlb.find(ea, space, v.regs.pid);
+    if (hit.entry == nullptr || !allows(*hit.entry, access, v.user())) return false;
+    gpa = hit.entry->gpa(ea);
+    return true;
+}
+
+namespace {
+
+u32 swap_bytes(u32 value, unsigned size) {
+    return size == 2 ? __builtin_bswap16(static_cast<e500::u16>(value)) : __builtin_bswap32(value);
+}
+
+// One element of a device access; false if the guest was given an interrupt instead.
+bool access_element(Vcpu& v, u32 ea, unsigned size, Access access, u32& value) {
+    u64 gpa = 0;
+    if (!translate(v, ea, access, gpa)) {
+        make_accessible(v, ea, access);
+        return false;
+    }
+    const mmu::Region* const region = v.memory.find(gpa);
+    if (region == nullptr || region->kind != mmu::RegionKind::trapped) {
+        end(v, End::guest_died, "one load or store spans a device and something else");
+        return false;
+    }
+    const u32 offset = static_cast<u32>(gpa - region->gpa);
+    if (access == Access::load) {
+        value = v.devices->read(v, region->device, offset, size);
+    } else {
+        v.devices->write(v, region->device, offset, size, value);
+    }
+    return v.end == End::running;
+}
+
+}  // namespace
+
+void emulate_device_access(Vcpu& v, u32 word, u32 fault_ea) {
+    using namespace dbt;
+    const Insn insn = decode(word);
+    const OpInfo& about = info(insn.op);
+    const bool load = about.kind == Kind::load;
+    constexpr unsigned unfit = flag::string | flag::reserve | flag::zeroing | flag::spe;
+    if ((!load && about.kind != Kind::store) || about.has(unfit)) {
+        // What no device register answers to on the core either: dcbz to a cache-inhibited page
+        // and its like are alignment interrupts (manual 5.7.6).
+        v.regs.dear = fault_ea;
+        v.regs.esr = load ? 0 : e500::esr::st;
+        inject(v, Vector::alignment);
+        return;
+    }
+    const u32 ea = effective_address(v, insn);
+    const unsigned size = about.element;
+    const unsigned last = about.has(flag::multiple) ? 31 : insn.rt();
+    u32 at = ea;
+    for (unsigned reg = insn.rt(); reg <= last; ++reg, at += size) {
+        u32 value = v.gpr[reg];
+        if (!load && about.has(flag::reversed)) value = swap_bytes(value, size);
+        if (!access_element(v, at, size, load ? Access::load : Access::store, value)) return;
+        if (!load) continue;
+        if (about.has(flag::reversed)) value = swap_bytes(value, size);
+        if (about.has(flag::algebraic)) {
+            value = static_cast<u32>(static_cast<std::int32_t>(static_cast<std::int16_t>(value)));
+        }
+        v.gpr[reg] = value;
+    }
+    if (about.has(flag::update)) v.gpr[insn.ra()] = ea;
+    v.nip += 4;
+    completed(v);
+}
+
+}  // namespace trapeze::vcpu

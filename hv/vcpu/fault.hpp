@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "hv/vcpu/vcpu.hpp"
+
+namespace trapeze::vcpu {
+
+// What to do about an access the core could not make for the guest.
+enum class FaultResult : u8 {
+    resume,     // a shadow entry stands, or the guest's handler was entered: go on
+    reflected,  // as resume, by way of the guest's handler (for the counters)
+    device,     // a trapped device: emulate the instruction
+    ended,
+};
+
+// A TLB miss or storage interrupt of the core at `ea`.
+FaultResult resolve(Vcpu& v, u32 ea, mmu::Access access);
+
+// Makes `ea` accessible for an emulated access of the guest's current mode. False: the guest was
+// given the interrupt the access deserves, or ended.
+bool make_accessible(Vcpu& v, u32 ea, mmu::Access access);
+
+// The guest-physical address behind `ea` for `access` in the guest's current mode; false if its
+// TLB has none or forbids it. Changes nothing.
+bool translate(Vcpu& v, u32 ea, mmu::Access access, u64& gpa);
+
+// Emulates the load or store `word` at v.nip, which touches a trapped device.
+void emulate_device_access(Vcpu& v, u32 word, u32 fault_ea);
+
+}  // namespace trapeze::vcpu

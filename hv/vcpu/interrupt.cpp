@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hv/vcpu/interrupt.hpp"
+
+#include "hv/arch/cpu.hpp"
+#include "hv/irq/mpic.hpp"
+#include "hv/irq/timers.hpp"
+
+namespace trapeze::vcpu {
+
+using e500::Vector;
+namespace msr = e500::msr;
+
+namespace {
+
+// Handlers that fault on their own first instruction this often in a row are not handlers.
+constexpr u32 storm_limit = 64;
+
+bool is_critical(Vector vector) {
+    return vector == Vector::critical || vector == Vector::watchdog || vector == Vector::debug;
+}
+
+bool debugging(const Vcpu& v) {
+    constexpr u32 events = e500::dbcr0::icmp | e500::dbcr0::brt;
+    return (v.regs.msr & msr::de) && (v.regs.dbcr0 & e500::dbcr0::idm) &&
+           (v.regs.dbcr0 & events);
+}
+
+}  // namespace
+
+u32 core_msr(const Vcpu& v) {
+    const u32 base = v.user() ? v.real_msr_user : v.real_msr_kernel;
+    return base | (v.regs.msr & msr::passed_through) | (debugging(v) ? msr::de : 0);
+}
+
+void set_msr(Vcpu& v, u32 value) {
+    const u32 old = v.regs.msr;
+    v.regs.msr = value & msr::implemented;
+    if ((old ^ v.regs.msr) & msr::de) update_debug(v);
+    v.shadow.enter(v.user(), v.virtual_is(), v.virtual_ds());
+    const auto& layout = v.shadow.layout();
+    const u32 enables = msr::ee | msr::me | (v.critical_held ? 0 : msr::ce);
+    v.real_msr_kernel = layout.msr_bits(false) | enables;
+    v.real_msr_user = layout.msr_bits(true) | enables;
+    v.fetch_msr = v.hv_msr | (layout.fetch_space(false) ? msr::ds : 0);
+    v.slow_rfi = !v.shadow.simple() || debugging(v);
+}
+
+void update_debug(Vcpu& v) {
+    arch::write_debug_control(debugging(v) ? v.regs.dbcr0 : 0);
+    v.slow_rfi = !v.shadow.simple() || debugging(v);
+}
+
+void inject(Vcpu& v, Vector vector) {
+    RegisterPage& r = v.regs;
+    const u32 target = v.vector[static_cast<unsigned>(vector)];
+
+    if (v.nip == v.storm_nip) {
+        if (++v.storm_count == storm_limit) {
+            end(v, End::guest_died,
+                "exception storm: the guest's interrupt handler cannot execute its first "
+                "instruction (no handler there, or IVPR/IVOR point nowhere)");
+            return;
+        }
+    } else {
+        v.storm_count = 0;
+    }
+    v.storm_nip = target;
+    v.storm_vector = static_cast<u32>(vector);
+
+    if (vector == Vector::machine_check) {
+        r.mcsrr0 = v.nip;
+        r.mcsrr1 = r.msr;
+        set_msr(v, r.msr & msr::kept_by_machine_check);
+    } else if (is_critical(vector)) {
+        r.csrr0 = v.nip;
+        r.csrr1 = r.msr;
+        set_msr(v, r.msr & msr::kept_by_critical);
+    } else {
+        r.srr0 = v.nip;
+        r.srr1 = r.msr;
+        set_msr(v, r.msr & msr::kept_by_noncritical);
+    }
+    v.nip = target;
+}
+
+void inject_program(Vcpu& v, u32 esr) {
+    v.regs.esr = esr;
+    inject(v, Vector::program);
+}
+
+void inject_machine_check(Vcpu& v, u32 mcsr, u32 address, const char* why) {
+    if (!(v.regs.msr & msr::me)) {
+        end(v, End::guest_died, why);
+        return;
+    }
+    v.regs.mcsr = mcsr;
+    v.regs.mcar = address;
+    inject(v, Vector::machine_check);
+}
+
+void update_pending(Vcpu& v) {
+    const u32 tsr = v.regs.tsr, tcr = v.regs.tcr;
+    u32 pending = 0;
+    if (v.external_held || ((tsr & e500::tsr::dis) && (tcr & e500::tcr::die)) ||
+        ((tsr & e500::tsr::fis) && (tcr & e500::tcr::fie))) {
+        pending |= msr::ee;
+    }
+    if (v.critical_held || ((tsr & e500::tsr::wis) && (tcr & e500::tcr::wie))) pending |= msr::ce;
+    v.regs.pending = pending;
+}
+
+void deliver_pending(Vcpu& v) {
+    const RegisterPage& r = v.regs;
+    const u32 ready = r.pending & r.msr;
+    if (ready == 0) return;
+    if (ready & msr::ce) {
+        if (v.critical_held) {
+            // Let the core raise it again, if it is still there.
+            v.critical_held = false;
+            update_pending(v);
+            set_msr(v, r.msr);
+        }
+        if ((r.tsr & e500::tsr::wis) && (r.tcr & e500::tcr::wie)) {
+            inject(v, Vector::watchdog);
+            return;
+        }
+    }
+    if (!(ready & msr::ee)) return;
+    if (v.external_held) {
+        irq::release_external(v);
+        update_pending(v);
+    }
+    if ((r.tsr & e500::tsr::fis) && (r.tcr & e500::tcr::fie)) {
+        inject(v, Vector::fixed_interval);
+    } else if ((r.tsr & e500::tsr::dis) && (r.tcr & e500::tcr::die)) {
+        inject(v, Vector::decrementer);
+    }
+}
+
+void completed(Vcpu& v) {
+    if (!debugging(v) || !(v.regs.dbcr0 & e500::dbcr0::icmp)) return;
+    v.regs.dbsr |= e500::dbsr::icmp;
+    inject(v, Vector::debug);
+}
+
+void end(Vcpu& v, End how, const char* reason) {
+    if (v.end != End::running) return;
+    v.end = how;
+    v.reason = reason;
+}
+
+}  // namespace trapeze::vcpu

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "hv/vcpu/vcpu.hpp"
+
+namespace trapeze::vcpu {
+
+// Everything that changes the guest's MSR goes through here: it decides which core MSR, shadow
+// spaces and vectors hold from then on.
+void set_msr(Vcpu& v, u32 value);
+// The core's MSR for the guest as it is now.
+u32 core_msr(const Vcpu& v);
+
+// Takes an interrupt as the core would: saves v.nip and the MSR to the vector's SRR pair and goes
+// to its handler. The caller has set ESR, DEAR and MAS.
+void inject(Vcpu& v, e500::Vector vector);
+void inject_program(Vcpu& v, u32 esr);
+// A machine check, or the end of the guest (checkstop) if it has MSR[ME]=0.
+void inject_machine_check(Vcpu& v, u32 mcsr, u32 address, const char* why);
+
+// Recomputes regs.pending from timers and held inputs.
+void update_pending(Vcpu& v);
+// Lets in the most urgent interrupt that waits and that the MSR now admits, if any.
+void deliver_pending(Vcpu& v);
+
+// Sets what lets the core debug the guest, from MSR[DE] and DBCR0.
+void update_debug(Vcpu& v);
+// After an emulated instruction: the single-step event the core could not see.
+void completed(Vcpu& v);
+
+// The guest does not run again.
+void end(Vcpu& v, End how, const char* reason);
+
+}  // namespace trapeze::vcpu

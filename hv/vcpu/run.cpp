@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hv/vcpu/run.hpp"
+
+#include "dbt/decode.hpp"
+#include "hv/arch/cpu.hpp"
+#include "hv/irq/mpic.hpp"
+#include "hv/irq/timers.hpp"
+#include "hv/monitor/monitor.hpp"
+#include "hv/vcpu/emulate.hpp"
+#include "hv/vcpu/fault.hpp"
+#include "hv/vcpu/interrupt.hpp"
+#include "hv/vcpu/spr.hpp"
+
+extern "C" {
+[[noreturn]] void hv_resume();
+[[noreturn]] void hv_wait(trapeze::e500::u32 msr);
+int hv_light_exit(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 vector);
+void hv_full_exit(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 vector);
+void hv_idle_exit(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 vector);
+}
+
+namespace trapeze::vcpu {
+
+using e500::Vector;
+namespace esr = e500::esr;
+namespace msr = e500::msr;
+
+namespace {
+
+void charge(Vcpu& v, Cause cause) {
+    v.exits[static_cast<unsigned>(cause)].add(arch::timebase_low() - v.exit_time);
+}
+
+void record(Vcpu& v, Cause cause, u32 word) {
+    ExitRecord& r = v.traced[v.trace_head++ % 32];
+    r = {v.exit_time, v.nip, v.regs.msr, word, v.regs.dear, cause};
+}
+
+bool fetch(Vcpu& v, u32& word) {
+    return arch::load_guest_word(v.nip, v.shadow.layout().fetch_space(v.user()), word);
+}
+
+// Privileged instructions that this core (or QEMU's) calls illegal in user mode instead.
+bool emulated_though_illegal(const Vcpu& v, u32 word) {
+    const dbt::Insn insn = dbt::decode(word);
+    const auto& info = dbt::info(insn.op);
+    if (info.has(dbt::flag::absent)) return false;
+    if (v.user()) {
+        return (insn.op == dbt::Op::mfpmr && !(insn.pmr() & 16u)) ||
+               (insn.op == dbt::Op::mfspr && insn.spr() >= 526 && insn.spr() <= 527);
+    }
+    return info.kind == dbt::Kind::supervisor || info.has(dbt::flag::locking);
+}
+
+Cause program_exit(Vcpu& v) {
+    const u32 syndrome = arch::read_esr();
+    u32 word = 0;
+    const bool candidate = (syndrome & esr::ppr) || (syndrome & esr::pil);
+    if (candidate && !fetch(v, word)) return Cause::itlb_shadow;  // fetch again
+    record(v, Cause::privileged, word);
+    if (candidate &&
+        (((syndrome & esr::ppr) && !v.user()) || emulated_though_illegal(v, word))) {
+        emulate_privileged(v, word);
+        return Cause::privileged;
+    }
+    inject_program(v, syndrome);
+    return Cause::program;
+}
+
+Cause device_exit(Vcpu& v, u32 ea) {
+    u32 word = 0;
+    if (!fetch(v, word)) return Cause::itlb_shadow;
+    record(v, Cause::mmio, word);
+    emulate_device_access(v, word, ea);
+    return Cause::mmio;
+}
+
+Cause storage_exit(Vcpu& v) {
+    const u32 syndrome = arch::read_esr();
+    const u32 ea = arch::read_dear();
+    record(v, Cause::dsi, 0);
+    if (syndrome & (esr::dlk | esr::ilk)) {
+        u32 word = 0;
+        if (!v.user()) {
+            if (fetch(v, word)) emulate_privileged(v, word);
+            return Cause::privileged;
+        }
+        v.regs.esr = syndrome;
+        v.regs.dear = ea;
+        inject(v, Vector::data_storage);
+        return Cause::dsi;
+    }
+    const auto access = (syndrome & esr::st) ? mmu::Access::store : mmu::Access::load;
+    if (resolve(v, ea, access) == FaultResult::device) return device_exit(v, ea);
+    return Cause::dsi;
+}
+
+Cause pass_on(Vcpu& v, Vector vector, Cause cause, bool with_dear) {
+    record(v, cause, 0);
+    v.regs.esr = arch::read_esr();
+    if (with_dear) v.regs.dear = arch::read_dear();
+    inject(v, vector);
+    return cause;
+}
+
+Cause debug_exit(Vcpu& v) {
+    record(v, Cause::debug, 0);
+    v.regs.dbsr |= arch::take_debug_status();
+    inject(v, Vector::debug);
+    return Cause::debug;
+}
+
+Cause miss_exit(Vcpu& v, mmu::Access access) {
+    // The light path was here before: what is left is a device, or the guest's end.
+    if (v.end != End::running) return Cause::dtlb_guest;
+    if (access == mmu::Access::fetch) return Cause::itlb_shadow;
+    return device_exit(v, arch::read_dear());
+}
+
+Cause dispatch(Vcpu& v, Vector vector) {
+    switch (vector) {
+        case Vector::program: return program_exit(v);
+        case Vector::system_call:
+            record(v, Cause::syscall, 0);
+            inject(v, Vector::system_call);
+            return Cause::syscall;
+        case Vector::data_storage: return storage_exit(v);
+        case Vector::instruction_storage:
+            record(v, Cause::isi, 0);
+            resolve(v, v.nip, mmu::Access::fetch);
+            return Cause::isi;
+        case Vector::data_tlb: return miss_exit(v, mmu::Access::load);
+        case Vector::instruction_tlb: return miss_exit(v, mmu::Access::fetch);
+        case Vector::alignment: return pass_on(v, vector, Cause::alignment, true);
+        case Vector::fp_unavailable:
+        case Vector::ap_unavailable:
+        case Vector::spe_unavailable:
+        case Vector::spe_data:
+        case Vector::spe_round: return pass_on(v, vector, Cause::unavailable, false);
+        case Vector::external:
+            record(v, Cause::external, 0);
+            irq::on_external(v);
+            return Cause::external;
+        case Vector::decrementer:
+            record(v, Cause::decrementer, 0);
+            irq::on_decrementer(v);
+            deliver_pending(v);
+            return Cause::decrementer;
+        case Vector::fixed_interval:
+            irq::on_heartbeat(v);
+            deliver_pending(v);
+            fold_counters(v);
+            monitor::heartbeat(v);
+            return Cause::heartbeat;
+        case Vector::critical:
+        case Vector::watchdog:
+            record(v, Cause::critical, 0);
+            irq::on_critical_input(v);
+            return Cause::critical;
+        case Vector::debug: return debug_exit(v);
+        case Vector::machine_check:
+        case Vector::performance: break;
+    }
+    record(v, Cause::machine_check, 0);
+    inject_machine_check(v, arch::take_mcsr(), v.nip,
+                         "checkstop: machine check while the guest has MSR[ME]=0");
+    return Cause::machine_check;
+}
+
+// The last thing of every full exit: end, wait, or go back in.
+void leave(Vcpu& v, Cause cause) {
+    if (v.end == End::running && (v.regs.msr & msr::we)) {
+        if (!(v.regs.msr & (msr::ee | msr::ce))) {
+            end(v, End::guest_died,
+                "the guest waits (MSR[WE]) with all interrupts disabled: it can never wake");
+        } else {
+            charge(v, cause);
+            v.idle_since = arch::timebase();
+            hv_wait(v.hv_msr | msr::we | msr::ee | (v.critical_held ? 0 : msr::ce));
+        }
+    }
+    if (v.end != End::running) conclude(v);
+    v.entry_msr = core_msr(v);
+    charge(v, cause);
+}
+
+}  // namespace
+
+void fold_counters(Vcpu& v) {
+    for (auto& stats : v.exits) stats.fold();
+    for (unsigned i = 0; i < counter_count; ++i) {
+        v.counted[i] += v.counters[i];
+        v.counters[i] = 0;
+    }
+}
+
+void reset(Vcpu& v, const Boot& boot, mmu::Hole hole) {
+    v.end = End::running;
+    v.nip = boot.entry;
+    v.gpr[1] = 0x00fffff8;  // QEMU's stack pointer for bare-metal programs
+    v.gpr[3] = boot.device_tree;
+    v.gpr[6] = 0x45504150;  // ePAPR magic
+    v.gpr[7] = boot.initial_map_size;
+    v.regs.dbsr = e500::dbsr::mrr_mask;
+    v.storm_nip = 1;
+    for (auto& stats : v.exits) stats.min = ~0u;
+
+    v.tlb.reset(boot.tlb0_sets);
+    v.shadow.reset(mmu::straight, hole);
+    u32 tsize = 1;
+    while (e500::mas1::page_size(tsize) < boot.initial_map_size) ++tsize;
+    using namespace e500;
+    v.tlb.write(v.tlb.tlb1(0), 1, mas1::v | mas1::iprot | tsize << 8, 0, mas3::permissions, 0);
+
+    v.hv_msr = msr::me;
+    update_vectors(v);
+    set_msr(v, 0);
+    v.start_time = v.fit_seen = v.watchdog_seen = v.last_progress = arch::timebase();
+    irq::write_tcr(v, 0);
+}
+
+void run(Vcpu& v) {
+    v.entry_msr = core_msr(v);
+    hv_resume();
+}
+
+}  // namespace trapeze::vcpu
+
+using trapeze::vcpu::Cause;
+using trapeze::vcpu::FaultResult;
+using trapeze::vcpu::Vcpu;
+
+int hv_light_exit(Vcpu* v, trapeze::e500::u32 vector) {
+    namespace arch = trapeze::arch;
+    using trapeze::mmu::Access;
+    const bool fetch = vector == static_cast<unsigned>(trapeze::e500::Vector::instruction_tlb);
+    const auto ea = fetch ? v->nip : arch::read_dear();
+    const Access access = fetch                                          ? Access::fetch
+                          : (arch::read_esr() & trapeze::e500::esr::st) ? Access::store
+                                                                         : Access::load;
+    Cause cause = fetch ? Cause::itlb_shadow : Cause::dtlb_shadow;
+    switch (resolve(*v, ea, access)) {
+        case FaultResult::resume: break;
+        case FaultResult::reflected:
+            cause = fetch ? Cause::itlb_guest : Cause::dtlb_guest;
+            break;
+        case FaultResult::device:
+        case FaultResult::ended: return static_cast<int>(vector);
+    }
+    if (v->end != trapeze::vcpu::End::running) return static_cast<int>(vector);
+    v->entry_msr = trapeze::vcpu::core_msr(*v);
+    trapeze::vcpu::charge(*v, cause);
+    return 0;
+}
+
+void hv_full_exit(Vcpu* v, trapeze::e500::u32 vector) {
+    const Cause cause =
+        trapeze::vcpu::dispatch(*v, static_cast<trapeze::e500::Vector>(vector));
+    trapeze::vcpu::leave(*v, cause);
+}
+
+void hv_idle_exit(Vcpu* v, trapeze::e500::u32 vector) {
+    // The exit's own time starts where waiting ended.
+    v->idle_ticks += trapeze::arch::timebase() - v->idle_since;
+    hv_full_exit(v, vector);
+}

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hv/vcpu/spr.hpp"
+
+#include <cstddef>
+
+#include "dbt/spr.hpp"
+#include "hv/arch/cpu.hpp"
+#include "hv/irq/timers.hpp"
+#include "hv/monitor/console.hpp"
+#include "hv/vcpu/interrupt.hpp"
+
+namespace trapeze::vcpu {
+
+using dbt::Spr;
+
+namespace {
+
+constexpr unsigned number_of(Spr spr) { return static_cast<unsigned>(spr); }
+
+constexpr bool is_ivor(unsigned number) {
+    return (number >= 400 && number <= 415) || (number >= 528 && number <= 531);
+}
+constexpr unsigned ivor_index(unsigned number) {
+    return number >= 528 ? number - 528 + 16 : number - 400;
+}
+
+// Where a register that is only a word to keep has its word; 0 (MSR's place) for the others.
+constexpr u16 storage(unsigned number) {
+    if (is_ivor(number)) {
+        return static_cast<u16>(offsetof(RegisterPage, ivor) + 4 * ivor_index(number));
+    }
+    switch (static_cast<Spr>(number)) {
+        case Spr::SRR0: return offsetof(RegisterPage, srr0);
+        case Spr::SRR1: return offsetof(RegisterPage, srr1);
+        case Spr::CSRR0: return offsetof(RegisterPage, csrr0);
+        case Spr::CSRR1: return offsetof(RegisterPage, csrr1);
+        case Spr::MCSRR0: return offsetof(RegisterPage, mcsrr0);
+        case Spr::MCSRR1: return offsetof(RegisterPage, mcsrr1);
+        case Spr::DEAR: return offsetof(RegisterPage, dear);
+        case Spr::ESR: return offsetof(RegisterPage, esr);
+        case Spr::MCSR: return offsetof(RegisterPage, mcsr);
+        case Spr::MCAR: return offsetof(RegisterPage, mcar);
+        case Spr::IVPR: return offsetof(RegisterPage, ivpr);
+        case Spr::SPRG0: return offsetof(RegisterPage, sprg) + 4 * 0;
+        case Spr::SPRG1: return offsetof(RegisterPage, sprg) + 4 * 1;
+        case Spr::SPRG2: return offsetof(RegisterPage, sprg) + 4 * 2;
+        case Spr::SPRG3:
+        case Spr::USPRG3: return offsetof(RegisterPage, sprg) + 4 * 3;
+        case Spr::SPRG4:
+        case Spr::SPRG4R: return offsetof(RegisterPage, sprg) + 4 * 4;
+        case Spr::SPRG5:
+        case Spr::SPRG5R: return offsetof(RegisterPage, sprg) + 4 * 5;
+        case Spr::SPRG6:
+        case Spr::SPRG6R: return offsetof(RegisterPage, sprg) + 4 * 6;
+        case Spr::SPRG7:
+        case Spr::SPRG7R: return offsetof(RegisterPage, sprg) + 4 * 7;
+        case Spr::MAS0: return offsetof(RegisterPage, mas0);
+        case Spr::MAS1: return offsetof(RegisterPage, mas1);
+        case Spr::MAS2: return offsetof(RegisterPage, mas2);
+        case Spr::MAS3: return offsetof(RegisterPage, mas3);
+        case Spr::MAS4: return offsetof(RegisterPage, mas4);
+        case Spr::MAS6: return offsetof(RegisterPage, mas6);
+        case Spr::MAS7: return offsetof(RegisterPage, mas7);
+        case Spr::PID0: return offsetof(RegisterPage, pid) + 4 * 0;
+        case Spr::PID1: return offsetof(RegisterPage, pid) + 4 * 1;
+        case Spr::PID2: return offsetof(RegisterPage, pid) + 4 * 2;
+        case Spr::PIR: return offsetof(RegisterPage, pir);
+        case Spr::DBSR: return offsetof(RegisterPage, dbsr);
+        case Spr::DBCR0: return offsetof(RegisterPage, dbcr0);
+        case Spr::DBCR1: return offsetof(RegisterPage, dbcr1);
+        case Spr::DBCR2: return offsetof(RegisterPage, dbcr2);
+        case Spr::IAC1: return offsetof(RegisterPage, iac1);
+        case Spr::IAC2: return offsetof(RegisterPage, iac2);
+        case Spr::DAC1: return offsetof(RegisterPage, dac1);
+        case Spr::DAC2: return offsetof(RegisterPage, dac2);
+        case Spr::TCR: return offsetof(RegisterPage, tcr);
+        case Spr::HID0: return offsetof(RegisterPage, hid0);
+        case Spr::HID1: return offsetof(RegisterPage, hid1);
+        case Spr::L1CSR1: return offsetof(RegisterPage, l1csr1);
+        case Spr::BUCSR: return offsetof(RegisterPage, bucsr);
+        case Spr::BBEAR: return offsetof(RegisterPage, bbear);
+        case Spr::BBTAR: return offsetof(RegisterPage, bbtar);
+        default: return 0;
+    }
+}
+
+// Registers whose write is a store of all 32 bits and nothing else, with no copy in the core.
+constexpr bool plain_write(unsigned number) {
+    switch (static_cast<Spr>(number)) {
+        case Spr::SRR0:
+        case Spr::SRR1:
+        case Spr::CSRR0:
+        case Spr::CSRR1:
+        case Spr::MCSRR0:
+        case Spr::MCSRR1:
+        case Spr::DEAR:
+        case Spr::ESR:
+        case Spr::MCSR:
+        case Spr::SPRG0:
+        case Spr::SPRG1:
+        case Spr::SPRG2:
+        case Spr::MAS0:
+        case Spr::MAS1:
+        case Spr::MAS2:
+        case Spr::MAS3:
+        case Spr::MAS4:
+        case Spr::MAS6:
+        case Spr::MAS7:
+        case Spr::PIR:
+        case Spr::HID0:
+        case Spr::HID1:
+        case Spr::BBEAR:
+        case Spr::BBTAR: return true;
+        default: return false;
+    }
+}
+
+// The two tables of the fast paths (arch/fast.S), indexed by the instruction's SPR field as it
+// stands, halves swapped: byte offset in the Vcpu, 0 for "ask C++".
+struct OffsetTable {
+    u16 offset[1024];
+};
+constexpr OffsetTable make_table(bool write) {
+    OffsetTable table{};
+    for (const auto& row : dbt::spr_rows) {
+        const unsigned field = (row.number & 31u) << 5 | row.number >> 5;
+        const auto need = static_cast<unsigned>(write ? dbt::Access::write : dbt::Access::read);
+        if (!(static_cast<unsigned>(row.supervisor) & need)) continue;
+        if (write && !plain_write(row.number)) continue;
+        table.offset[field] = storage(row.number);
+    }
+    return table;
+}
+
+}  // namespace
+
+// The register page is the Vcpu's first member, so that its offsets are the Vcpu's.
+static_assert(offsetof(Vcpu, regs) == 0);
+extern "C" {
+extern const OffsetTable spr_read_offset;
+extern const OffsetTable spr_write_offset;
+constinit const OffsetTable spr_read_offset = make_table(false);
+constinit const OffsetTable spr_write_offset = make_table(true);
+}
+
+namespace {
+
+u32& word_at(Vcpu& v, u16 offset) {
+    return *reinterpret_cast<u32*>(reinterpret_cast<char*>(&v.regs) + offset);
+}
+
+bool read_special(Vcpu& v, Spr spr, u32& value) {
+    switch (spr) {
+        case Spr::DEC: value = arch::read_decrementer(); return true;
+        case Spr::TSR: value = irq::read_tsr(v); return true;
+        case Spr::PVR: value = arch::read_pvr(); return true;
+        case Spr::SVR: value = arch::read_svr(); return true;
+        case Spr::TBL:
+        case Spr::ATBL: value = arch::timebase_low(); return true;
+        case Spr::TBU:
+        case Spr::ATBU: value = static_cast<u32>(arch::timebase() >> 32); return true;
+        case Spr::MMUCFG: value = arch::read_mmucfg(); return true;
+        case Spr::TLB0CFG: value = v.tlb.tlb0cfg(); return true;
+        case Spr::TLB1CFG: value = mmu::VirtualTlb::tlb1cfg(); return true;
+        case Spr::MMUCSR0:  // flash invalidations are over when the write is
+        case Spr::MCARU: value = 0; return true;
+        case Spr::L1CSR0:
+            // A user-mode lock instruction sets CUL in the core without a trap.
+            value = v.regs.l1csr0 | (arch::read_l1csr0() & e500::l1csr0::cul);
+            return true;
+        default: return false;
+    }
+}
+
+void write_cache_control(Vcpu& v, Spr spr, u32 value) {
+    if (spr == Spr::L1CSR0) {
+        // A flash invalidation of the data cache would lose the VMM's and other lines with the
+        // guest's: it is done as if at once, on a cache that held nothing of the guest.
+        v.regs.l1csr0 = value & e500::l1csr0::implemented;
+        return;
+    }
+    v.regs.l1csr1 = value & e500::l1csr1::implemented;
+    if (value & e500::l1csr1::icfi) arch::invalidate_icache();
+}
+
+bool write_special(Vcpu& v, Spr spr, u32 value) {
+    switch (spr) {
+        case Spr::DEC: arch::write_decrementer(value); return true;
+        case Spr::DECAR:
+            v.regs.decar = value;
+            arch::write_decrementer_reload(value);
+            return true;
+        case Spr::TSR: irq::write_tsr(v, value); return true;
+        case Spr::TCR: irq::write_tcr(v, value); return true;
+        case Spr::TBLW: irq::write_timebase(v, false, value); return true;
+        case Spr::TBUW: irq::write_timebase(v, true, value); return true;
+        case Spr::IVPR:
+            v.regs.ivpr = value & 0xffff0000u;
+            update_vectors(v);
+            return true;
+        case Spr::SPRG3:
+        case Spr::SPRG4:
+        case Spr::SPRG5:
+        case Spr::SPRG6:
+        case Spr::SPRG7: {
+            const unsigned n = number_of(spr) - number_of(Spr::SPRG0);
+            v.regs.sprg[n] = value;
+            arch::write_sprg(n, value);
+            return true;
+        }
+        case Spr::PID0:
+        case Spr::PID1:
+        case Spr::PID2: {
+            const unsigned n =
+                spr == Spr::PID0 ? 0 : number_of(spr) - number_of(Spr::PID1) + 1;
+            v.regs.pid[n] = value & 0xff;
+            arch::write_pid(n, value & 0xff);
+            return true;
+        }
+        case Spr::MMUCSR0:
+            if (value & e500::mmucsr0::tlb0_fi) {
+                v.tlb.flush_tlb0();
+                v.shadow.flush_tlb0();
+            }
+            if (value & e500::mmucsr0::tlb1_fi) {
+                for (unsigned i = 0; i < mmu::VirtualTlb::tlb1_entries; ++i) {
+                    const auto& entry = v.tlb.tlb1(i);
+                    if ((entry.mas1 & (e500::mas1::v | e500::mas1::iprot)) == e500::mas1::v) {
+                        v.shadow.drop(entry);
+                    }
+                }
+                v.tlb.flush_tlb1();
+            }
+            return true;
+        case Spr::L1CSR0:
+        case Spr::L1CSR1: write_cache_control(v, spr, value); return true;
+        case Spr::BUCSR: v.regs.bucsr = value & ~(1u << 9); return true;  // BBFI ends at once
+        case Spr::DBSR: v.regs.dbsr &= ~value; return true;
+        case Spr::DBCR0:
+            if (value & e500::dbcr0::rst_mask) end(v, End::reset, "guest wrote DBCR0[RST]");
+            v.regs.dbcr0 = value & ~e500::dbcr0::rst_mask;
+            update_debug(v);
+            return true;
+        case Spr::DBCR1: v.regs.dbcr1 = value; return true;
+        case Spr::DBCR2: v.regs.dbcr2 = value; return true;
+        case Spr::IAC1: v.regs.iac1 = value; return true;
+        case Spr::IAC2: v.regs.iac2 = value; return true;
+        case Spr::DAC1: v.regs.dac1 = value; return true;
+        case Spr::DAC2: v.regs.dac2 = value; return true;
+        default: return false;
+    }
+}
+
+}  // namespace
+
+SprResult read_spr(Vcpu& v, unsigned number, u32& value) {
+    const auto* row = dbt::find_spr(number);
+    if (row == nullptr || !(static_cast<unsigned>(row->supervisor) & 1)) return SprResult::absent;
+    if (const u16 offset = storage(number); offset != 0) {
+        value = word_at(v, offset);
+        return SprResult::done;
+    }
+    return read_special(v, static_cast<Spr>(number), value) ? SprResult::done : SprResult::absent;
+}
+
+SprResult write_spr(Vcpu& v, unsigned number, u32 value) {
+    const auto* row = dbt::find_spr(number);
+    if (row == nullptr || !(static_cast<unsigned>(row->supervisor) & 2)) return SprResult::absent;
+    if (plain_write(number)) {
+        word_at(v, storage(number)) = value;
+        return SprResult::done;
+    }
+    if (is_ivor(number)) {
+        v.regs.ivor[ivor_index(number)] = value & 0xfff0u;
+        update_vectors(v);
+        return SprResult::done;
+    }
+    return write_special(v, static_cast<Spr>(number), value) ? SprResult::done : SprResult::absent;
+}
+
+void update_vectors(Vcpu& v) {
+    for (unsigned i = 0; i < e500::vector_count; ++i) v.vector[i] = v.regs.ivpr | v.regs.ivor[i];
+}
+
+namespace {
+
+// PMR numbers: 16.. counters, 144.. local control A, 272.. local control B, 400 global control;
+// the user's read-only names are 16 lower (manual table 2-35).
+u32* pmr_word(Vcpu& v, unsigned number) {
+    if (number >= 16 && number < 20) return &v.regs.pmc[number - 16];
+    if (number >= 144 && number < 148) return &v.regs.pmlca[number - 144];
+    if (number >= 272 && number < 276) return &v.regs.pmlcb[number - 272];
+    if (number == 400) return &v.regs.pmgc0;
+    return nullptr;
+}
+
+}  // namespace
+
+SprResult read_pmr(Vcpu& v, unsigned number, u32& value) {
+    const u32* word = pmr_word(v, number | 16u);
+    if (word == nullptr) return SprResult::absent;
+    value = *word;
+    return SprResult::done;
+}
+
+SprResult write_pmr(Vcpu& v, unsigned number, u32 value) {
+    u32* const word = (number & 16u) ? pmr_word(v, number) : nullptr;
+    if (word == nullptr) return SprResult::absent;
+    *word = value;
+    const bool counts = word >= v.regs.pmlca && word < v.regs.pmlca + 4 && !(value & 1u << 31) &&
+                        ((value >> 16) & 0x7f) != 0;
+    if (counts && !v.reported_pmc) {
+        v.reported_pmc = true;
+        console::log("guest sets up a performance counter (PMLCa {:x}): the registers are kept, "
+                     "but nothing is counted", value);
+    }
+    return SprResult::done;
+}
+
+}  // namespace trapeze::vcpu

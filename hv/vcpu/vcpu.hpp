@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "hv/mmu/layout.hpp"
+#include "hv/mmu/memory_map.hpp"
+#include "hv/mmu/shadow_tlb.hpp"
+#include "hv/mmu/virtual_tlb.hpp"
+#include "hv/vcpu/exits.hpp"
+#include "hv/vcpu/register_page.hpp"
+
+namespace trapeze::dev {
+class DeviceTable;
+}
+
+namespace trapeze::vcpu {
+
+// Why a guest can not go on; the report is written from it.
+enum class End : u8 {
+    running,
+    poweroff,
+    reset,
+    guest_died,
+    stopped,     // somebody asked on the VMM's console
+    vmm_failed,  // a defect of ours
+};
+
+// One exit, kept for reports.
+struct ExitRecord {
+    u32 time;  // time base, low word
+    u32 nip;
+    u32 msr;  // the guest's
+    u32 word;  // the instruction, if fetched
+    u32 dear;
+    Cause cause;
+};
+
+// A virtual e500v2 core. The assembly in hv/arch/ reaches the members down to `traced` by
+// generated offsets (arch/offsets.cpp); nothing else depends on their order.
+struct Vcpu {
+    RegisterPage regs;
+
+    // The guest's user-visible registers while the VMM runs. The fast paths save r10 to r13, CR
+    // and CTR alone; r14 to r31 stand here only on a full exit.
+    u32 gpr[32];
+    u32 cr, xer, ctr, lr;
+    u32 nip;
+    u32 exit_time;  // time base at entry, low word
+    u32 entry_msr;  // core MSR to enter the guest with
+
+    u32 real_msr_kernel;  // core MSR while the guest kernel runs, without passed-through bits
+    u32 real_msr_user;
+    u32 hv_msr;      // the VMM's own
+    u32 fetch_msr;   // as hv_msr, with DS = the space the guest kernel fetches from
+    u32 slow_rfi;    // not 0: rfi and sc take the C++ path (guest uses AS1, or debugs)
+    u32 vector[e500::vector_count];  // full handler addresses, from IVPR and IVORs
+    ExitStats exits[cause_count];
+    u32 counters[counter_count];
+    u32 trace_head;      // next place in `trace`
+    bool last_miss_user;  // mode and kind of the last TLB miss that was reflected
+    mmu::Access last_miss;
+
+    mmu::VirtualTlb tlb;
+    mmu::ShadowTlb shadow;
+    mmu::MemoryMap memory;
+    dev::DeviceTable* devices;
+
+    bool critical_held;       // core runs with CE=0: a critical input waits for the guest's CE
+    bool external_held;       // interrupt controller masked: see irq/mpic.hpp
+    u32 external_priority;    // the guest's own task priority meanwhile
+    bool reported_pmc;
+    u64 fit_seen, watchdog_seen;  // time base up to which guest timer events were looked for
+
+    End end;
+    const char* reason;
+    ExitRecord traced[32];
+    u64 counted[counter_count];  // folded
+    u64 start_time;
+    u64 idle_ticks;
+    u64 idle_since;
+    u64 last_progress;  // time base of the last heartbeat that saw the guest alive
+    u64 last_exits;     // exits but heartbeats, up to then
+    u64 hang_ticks;     // watchdog period the user chose, 0 = off
+    u32 storm_nip, storm_count, storm_vector;
+
+    bool user() const { return (regs.msr & e500::msr::pr) != 0; }
+    bool virtual_is() const { return (regs.msr & e500::msr::is) != 0; }
+    bool virtual_ds() const { return (regs.msr & e500::msr::ds) != 0; }
+};
+
+}  // namespace trapeze::vcpu
