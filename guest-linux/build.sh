@@ -75,6 +75,7 @@ readonly out cache jobs tarball cross compiler
 . "$here/lib/kernel.sh"
 . "$here/lib/busybox-source.sh"
 . "$here/lib/busybox.sh"
+. "$here/lib/support.sh"
 . "$here/lib/programs.sh"
 . "$here/lib/initramfs.sh"
 
@@ -89,6 +90,7 @@ fi
 # The kernel's tree comes first: the initramfs needs gen_init_cpio from it.
 kernel_source
 kernel
+support
 busybox
 programs
 initramfs

@@ -24,18 +24,19 @@ busybox_source() {
 }
 
 # Linker and compiler default to 64 bits; BusyBox hands CFLAGS to the one and not the other.
-# An object named through -Wl counts at the final link only.
+# Objects named through -Wl count at the final link only.
 make_busybox() {
     env -u MAKEFLAGS -u MFLAGS SOURCE_DATE_EPOCH=0 KCONFIG_NOTIMESTAMP=1 \
         make -C "$busybox_src" O="$busybox_build" CROSS_COMPILE="$cross" \
-        CC="${cross}gcc -m32 -Wl,$out/conversions.o" LD="${cross}ld -m elf32ppclinux" -j "$jobs" "$@"
+        CC="${cross}gcc -m32 -Wl,$out/support/conversions.o,$out/support/memset.o" LD="${cross}ld -m elf32ppclinux" -j "$jobs" "$@"
 }
 
 # BusyBox's Kconfig knows no KCONFIG_ALLCONFIG that works for allnoconfig. So: ask for every
 # symbol there is (allyesconfig), turn all of them off, and put the fragment in their place.
 configure_busybox() {
     mkdir -p -- "$busybox_build"
-    "${cross}gcc" -m32 -mcpu=powerpc -O2 -fno-pie -c -o "$out/conversions.o" "$here/support/conversions.c"
+    # BusyBox's makefiles do not see that the objects of support/ have changed.
+    rm -f -- "$busybox_build"/busybox{,_unstripped}
     make_busybox allyesconfig
     settings "$here/busybox.config" > "$busybox_build/fragment"
     sed -E 's/^(CONFIG_[A-Za-z0-9_]+)=y$/# \1 is not set/' "$busybox_build/.config" |
@@ -50,7 +51,7 @@ configure_busybox() {
 busybox() {
     local hash log=$out/log/busybox.log
     busybox_source
-    hash=$({ cat "$out/stamps/busybox-source" && identity "$compiler"; } | digest "$here"/{busybox.config,support/conversions.c} "$here/lib/busybox.sh")
+    hash=$({ cat "$out"/stamps/{busybox-source,support} && identity "$compiler"; } | digest "$here/busybox.config" "$here/lib/busybox.sh")
     ! is_done busybox "$hash" "$out"/busybox{,.links} || return 0
     require busybox make make gcc gcc
     begin busybox

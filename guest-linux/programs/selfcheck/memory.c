@@ -63,6 +63,11 @@ static void check_alignment(void) {
     size_t zeroes = 0;
     for (size_t i = 64; i < 192; ++i) zeroes += pages[i] == 0;
     report("dcbz", "%zu bytes from %d", zeroes, pages[95] != 0 && pages[96] == 0 ? 96 : -1);
+    // The C library may clear by cache line, and has to know how long one is.
+    memset(pages, 0, 2 * PAGE);
+    zeroes = 0;
+    for (size_t i = 0; i < 2 * PAGE; ++i) zeroes += ((volatile uint8_t*)pages)[i] == 0;
+    report("memset", "%zu bytes", zeroes);
     munmap(pages, 2 * PAGE);
 }
 
