@@ -15,7 +15,7 @@ unpack_busybox() {
 busybox_source() {
     local hash
     find_busybox
-    hash=$(digest "$busybox_dsc" < /dev/null)
+    hash=$(digest < "$busybox_dsc")
     ! is_done busybox-source "$hash" "$busybox_src/Makefile" || return 0
     require busybox dpkg-source dpkg-dev patch patch
     begin busybox-source

@@ -7,7 +7,7 @@ identity() { stat -L -c '%n %s %Y' -- "$@"; }
 
 # digest FILE...: the contents of FILEs and what comes on standard input, as one hash.
 digest() {
-    { cat && sha256sum -- "$@"; } | sha256sum | cut -d ' ' -f 1
+    { cat; [[ $# -eq 0 ]] || sha256sum -- "$@"; } | sha256sum | cut -d ' ' -f 1
 }
 
 # is_done STEP HASH OUTPUT...: whether STEP was finished for HASH and its outputs are there.
