@@ -60,6 +60,16 @@ class GuestConsole:
         """What was held back because it could have become a marker or a line end."""
         return self._take(len(self._held)) + self._newline
 
+    @property
+    def waiting(self):
+        """True while a line end is held back that nothing has followed yet."""
+        return bool(self._newline)
+
+    def idle(self):
+        """The held line end, once nothing has followed it for so long that no marker will."""
+        newline, self._newline = self._newline, b""
+        return newline
+
     def _find_marker(self):
         start = self._held.find(self._prefix)
         while self._anchored and start > 0 and self._held[start - 1:start] != b"\n":

@@ -13,6 +13,11 @@ from .terminal import CTRL_D, HELP, Keys, raw_mode, write_all
 END_GRACE = 10.0
 # How long the VMM may take to print its summary after 'q'.
 STOP_GRACE = 2.0
+# How long the guest must be silent before it is told again that its input has ended: an end
+# that comes while a program changes the terminal's mode is lost.
+END_OF_INPUT_PACE = 1.0
+# How long after a line end a marker may follow; /init prints one right behind the other.
+MARKER_GRACE = 0.3
 
 
 class Session:
@@ -39,6 +44,8 @@ class Session:
         self._typed = bytearray()
         self._kill_at = None
         self._graceful_end = None
+        self._quiet_since = 0.0
+        self._input_ended = False
         self._signals = []
         self._selector = selectors.DefaultSelector()
 
@@ -73,7 +80,8 @@ class Session:
             self._selector.register(sys.stdin, selectors.EVENT_READ, self._on_stdin)
         except PermissionError:
             # epoll takes no regular file: one is always ready, so read it whole.
-            self._typed += sys.stdin.buffer.read() + bytes([CTRL_D])
+            self._typed += sys.stdin.buffer.read()
+            self._input_ended = True
 
     def _loop(self):
         ended = False
@@ -93,6 +101,11 @@ class Session:
                    for end in (self.qemu.guest, self.qemu.vmm))
 
     def _patience(self):
+        if not self._open():
+            # QEMU has closed its ends and is about to be gone.
+            return 0.01
+        if self.console.waiting:
+            return MARKER_GRACE
         times = [at for at in (self.deadline, self._kill_at, self._graceful_end) if at]
         soonest = min(times) - time.monotonic() if times else 1.0
         # QEMU's end shows as end of file on its sockets; the cap is for when it closes none.
@@ -100,6 +113,13 @@ class Session:
 
     def _keep_time(self):
         now = time.monotonic()
+        if self.console.waiting and now - self._quiet_since >= MARKER_GRACE:
+            self.show(self.console.idle())
+        ready = self.console.begun or not self.wait
+        if (self._input_ended and ready and not self._typed
+                and now - self._quiet_since >= END_OF_INPUT_PACE):
+            self._typed.append(CTRL_D)
+            self._quiet_since = now
         if self.deadline and now >= self.deadline:
             self.stop("timeout")
         if self._graceful_end and now >= self._graceful_end:
@@ -171,6 +191,7 @@ class Session:
             data = self._receive(self.qemu.guest)
             if data is None:
                 return
+            self._quiet_since = time.monotonic()
             self.log.write(data)
             self.show(self.console.feed(data) if data else self.console.finish())
 
@@ -195,7 +216,7 @@ class Session:
         data = os.read(sys.stdin.fileno(), 4096)
         if not data:
             self._selector.unregister(sys.stdin)
-            self._typed.append(CTRL_D)
+            self._input_ended = True
             return
         if not self.interactive:
             self._typed += data

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """`trapeze setup`: the Debian packages that building, booting and testing need."""
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
 
-from .common import LOGS, USAGE, VMM_FAILED, Failure, say
+from .common import BUILD, LOGS, USAGE, VMM_FAILED, Failure, say
 
 HELP = """Installs the Debian packages that Trapeze needs and that are missing.
 
@@ -21,7 +22,10 @@ examples:
 exit status: 0 everything is there, 2 something is missing and cannot be installed from here
 (no apt-get, neither root nor sudo) or --check found something missing, 3 apt-get failed.
 
-files written: build/log/apt.log (apt-get's output); else only what apt-get installs."""
+files written: build/log/apt.log (apt-get's output), build/.setup-done (so that the next look is
+quick); else only what apt-get installs."""
+
+SEEN = os.path.join(BUILD, ".setup-done")
 
 # Grouped by why. A minimal Debian has none of them for certain except what is Essential.
 PACKAGES = {
@@ -52,6 +56,26 @@ def missing():
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
     there = {line.split()[0] for line in answer.stdout.splitlines() if line.endswith(" installed")}
     return [name for name in wanted() if name not in there]
+
+
+def _seen_stamp():
+    """What changes whenever dpkg or the list does; asking dpkg itself takes a tenth of a second."""
+    status = os.stat("/var/lib/dpkg/status")
+    return f"{status.st_mtime_ns} {status.st_size} {' '.join(wanted())}"
+
+
+def _already_seen():
+    with contextlib.suppress(OSError):
+        with open(SEEN, encoding="ascii") as stamp:
+            return stamp.read() == _seen_stamp()
+    return False
+
+
+def _remember():
+    with contextlib.suppress(OSError):
+        os.makedirs(os.path.dirname(SEEN), exist_ok=True)
+        with open(SEEN, "w", encoding="ascii") as stamp:
+            stamp.write(_seen_stamp())
 
 
 def _root_prefix():
@@ -93,8 +117,11 @@ def ensure(check_only=False, announce=False):
             raise Failure("this is not Debian: there is no dpkg. Install the equivalents of: "
                           + " ".join(wanted()), USAGE)
         return
+    if not (check_only or announce) and _already_seen():
+        return
     absent = missing()
     if not absent:
+        _remember()
         if check_only or announce:
             say(f"all {len(wanted())} Debian packages are installed")
         return
@@ -121,6 +148,7 @@ def ensure(check_only=False, announce=False):
     still = missing()
     if still:
         raise Failure(f"apt-get did not install {' '.join(still)}; see {path}", VMM_FAILED)
+    _remember()
     say("all packages are installed")
 
 
