@@ -47,10 +47,7 @@ u64 timebase() {
 void write_timebase_low(u32 value) { put<Spr::TBLW>(value); }
 void write_timebase_high(u32 value) { put<Spr::TBUW>(value); }
 
-u32 read_decrementer() { return get<Spr::DEC>(); }
 void write_decrementer(u32 value) { put<Spr::DEC>(value); }
-void write_decrementer_reload(u32 value) { put<Spr::DECAR>(value); }
-u32 read_tsr() { return get<Spr::TSR>(); }
 void clear_tsr(u32 bits) { put<Spr::TSR>(bits); }
 void write_tcr(u32 value) { put<Spr::TCR>(value); }
 
@@ -84,19 +81,35 @@ void invalidate_icache() {
 
 void write_sprg(unsigned n, u32 value) {
     switch (n) {
-        case 3: put<Spr::SPRG3>(value); break;
-        case 4: put<Spr::SPRG4>(value); break;
-        case 5: put<Spr::SPRG5>(value); break;
-        case 6: put<Spr::SPRG6>(value); break;
-        default: put<Spr::SPRG7>(value); break;
+        case 3:
+            put<Spr::SPRG3>(value);
+            break;
+        case 4:
+            put<Spr::SPRG4>(value);
+            break;
+        case 5:
+            put<Spr::SPRG5>(value);
+            break;
+        case 6:
+            put<Spr::SPRG6>(value);
+            break;
+        default:
+            put<Spr::SPRG7>(value);
+            break;
     }
 }
 
 void write_pid(unsigned n, u32 value) {
     switch (n) {
-        case 0: put<Spr::PID0>(value); break;
-        case 1: put<Spr::PID1>(value); break;
-        default: put<Spr::PID2>(value); break;
+        case 0:
+            put<Spr::PID0>(value);
+            break;
+        case 1:
+            put<Spr::PID1>(value);
+            break;
+        default:
+            put<Spr::PID2>(value);
+            break;
     }
     asm volatile("isync" ::: "memory");
 }
@@ -127,9 +140,15 @@ u32 read_io(u64 hpa, unsigned size) {
     const u32 ea = board::io_base + static_cast<u32>(hpa - board::ccsr_base);
     u32 value = 0;
     switch (size) {
-        case 1: value = *reinterpret_cast<volatile u8*>(ea); break;
-        case 2: value = *reinterpret_cast<volatile u16*>(ea); break;
-        default: value = *reinterpret_cast<volatile u32*>(ea); break;
+        case 1:
+            value = *reinterpret_cast<volatile u8*>(ea);
+            break;
+        case 2:
+            value = *reinterpret_cast<volatile u16*>(ea);
+            break;
+        default:
+            value = *reinterpret_cast<volatile u32*>(ea);
+            break;
     }
     asm volatile("mbar" ::: "memory");
     return value;
@@ -138,9 +157,15 @@ u32 read_io(u64 hpa, unsigned size) {
 void write_io(u64 hpa, unsigned size, u32 value) {
     const u32 ea = board::io_base + static_cast<u32>(hpa - board::ccsr_base);
     switch (size) {
-        case 1: *reinterpret_cast<volatile u8*>(ea) = static_cast<u8>(value); break;
-        case 2: *reinterpret_cast<volatile u16*>(ea) = static_cast<u16>(value); break;
-        default: *reinterpret_cast<volatile u32*>(ea) = value; break;
+        case 1:
+            *reinterpret_cast<volatile u8*>(ea) = static_cast<u8>(value);
+            break;
+        case 2:
+            *reinterpret_cast<volatile u16*>(ea) = static_cast<u16>(value);
+            break;
+        default:
+            *reinterpret_cast<volatile u32*>(ea) = value;
+            break;
     }
     asm volatile("mbar" ::: "memory");
 }

@@ -17,16 +17,13 @@ u64 timebase();
 void write_timebase_low(u32 value);
 void write_timebase_high(u32 value);
 
-u32 read_decrementer();
 void write_decrementer(u32 value);
-void write_decrementer_reload(u32 value);
-u32 read_tsr();
 void clear_tsr(u32 bits);  // write one to clear
 void write_tcr(u32 value);
 
 u32 read_l1csr0();
-void write_sprg(unsigned n, u32 value);    // n = 3..7, those a user-mode guest reads directly
-void write_pid(unsigned n, u32 value);     // n = 0..2
+void write_sprg(unsigned n, u32 value);  // n = 3..7, those a user-mode guest reads directly
+void write_pid(unsigned n, u32 value);   // n = 0..2
 u32 read_pvr();
 u32 read_svr();
 u32 read_mmucfg();
@@ -54,6 +51,5 @@ bool flush_guest_block(u32 ea, bool as);
 // Physical (host) accesses to device registers; `size` is 1, 2 or 4 bytes.
 u32 read_io(u64 hpa, unsigned size);
 void write_io(u64 hpa, unsigned size, u32 value);
-
 
 }  // namespace trapeze::arch

@@ -34,8 +34,8 @@ inline constexpr u32 ds = 1u << 4;  // data address space
 inline constexpr u32 pmm = 1u << 2;
 inline constexpr u32 ri = 1u << 1;
 
-inline constexpr u32 implemented = ucle | spe | we | ce | ee | pr | fp | me | fe0 | uble | de |
-                                   fe1 | is | ds | pmm | ri;
+inline constexpr u32 implemented =
+    ucle | spe | we | ce | ee | pr | fp | me | fe0 | uble | de | fe1 | is | ds | pmm | ri;
 // What survives into an interrupt handler (manual 5.7, table of MSR settings).
 inline constexpr u32 kept_by_noncritical = ce | me | de;
 inline constexpr u32 kept_by_critical = me;
@@ -120,8 +120,8 @@ namespace tcr {
 inline constexpr u32 wp_mask = 3u << 30, wrc_mask = 3u << 28, wie = 1u << 27, die = 1u << 26,
                      fp_mask = 3u << 24, fie = 1u << 23, are = 1u << 22, wpext_mask = 0xfu << 17,
                      fpext_mask = 0xfu << 13;
-inline constexpr u32 implemented = wp_mask | wrc_mask | wie | die | fp_mask | fie | are |
-                                   wpext_mask | fpext_mask;
+inline constexpr u32 implemented =
+    wp_mask | wrc_mask | wie | die | fp_mask | fie | are | wpext_mask | fpext_mask;
 // The time-base bit (LSB-0) whose 0 to 1 change is the event.
 constexpr u32 fit_bit(u32 t) { return 63 - (((t >> 13) & 0xf) << 2 | ((t >> 24) & 3)); }
 constexpr u32 watchdog_bit(u32 t) { return 63 - (((t >> 17) & 0xf) << 2 | (t >> 30)); }
@@ -137,8 +137,8 @@ inline constexpr u32 enw = 1u << 31, wis = 1u << 30, wrs_mask = 3u << 28, dis = 
 
 // Caches and debug (manual 2.11, 2.13).
 namespace l1csr0 {
-inline constexpr u32 cpe = 1u << 16, cpi = 1u << 15, cslc = 1u << 11, cul = 1u << 10,
-                     clo = 1u << 9, clfr = 1u << 8, cfi = 1u << 1, ce = 1u << 0;
+inline constexpr u32 cpe = 1u << 16, cpi = 1u << 15, cslc = 1u << 11, cul = 1u << 10, clo = 1u << 9,
+                     clfr = 1u << 8, cfi = 1u << 1, ce = 1u << 0;
 inline constexpr u32 implemented = cpe | cpi | cslc | cul | clo | ce;
 }  // namespace l1csr0
 namespace l1csr1 {

@@ -56,16 +56,15 @@ Host read_host(u64 tree_hpa) {
     const int memory = fdt_path_offset(tree, "/memory");
     const int root = fdt_path_offset(tree, "/");
     int length = 0;
-    const auto* const reg =
-        static_cast<const fdt32_t*>(fdt_getprop(tree, memory, "reg", &length));
+    const auto* const reg = static_cast<const fdt32_t*>(fdt_getprop(tree, memory, "reg", &length));
     const int ac = fdt_address_cells(tree, root), sc = fdt_size_cells(tree, root);
     if (reg == nullptr || length < (ac + sc) * 4) reject("the device tree has no /memory");
     host.ram = read_cells(reg + ac, sc);
     if (host.ram > linear_size) host.ram = linear_size;
 
     const int cpus = fdt_path_offset(tree, "/cpus");
-    host.timebase_frequency = static_cast<u32>(
-        number(tree, fdt_first_subnode(tree, cpus), "timebase-frequency"));
+    host.timebase_frequency =
+        static_cast<u32>(number(tree, fdt_first_subnode(tree, cpus), "timebase-frequency"));
     const int chosen = fdt_path_offset(tree, "/chosen");
     host.image = number(tree, chosen, "linux,initrd-start");
     host.image_end = number(tree, chosen, "linux,initrd-end");

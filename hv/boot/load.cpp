@@ -169,8 +169,8 @@ vcpu::Boot load_guest(const Host& host, u64 ram_hpa, u64 ram_size) {
 
     // Symbols stay reachable: in the VMM's own 16 MiB, behind its image.
     const Blob symbols = find_image(image, images, "symbols");
-    auto* const place_for_symbols = reinterpret_cast<u8*>(
-        (reinterpret_cast<u32>(image_end) + 15) & ~15u);
+    auto* const place_for_symbols =
+        reinterpret_cast<u8*>((reinterpret_cast<u32>(image_end) + 15) & ~15u);
     const u32 room = board::hv_base + board::hv_size - reinterpret_cast<u32>(place_for_symbols);
     if (symbols.size != 0 && symbols.size <= room) {
         memcpy(place_for_symbols, symbols.data, symbols.size);

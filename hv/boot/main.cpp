@@ -40,7 +40,8 @@ void build_memory_map(mmu::MemoryMap& map, u64 ram_hpa, u64 ram_size) {
     for (const auto& t : trapped) {
         direct(next, t.offset);
         const auto index = static_cast<e500::u8>(guest_devices.add(t.device));
-        fits = fits && map.add({board::ccsr_base + t.offset, t.size, 0, RegionKind::trapped, index});
+        fits =
+            fits && map.add({board::ccsr_base + t.offset, t.size, 0, RegionKind::trapped, index});
         next = t.offset + t.size;
     }
     direct(next, board::ccsr_size);
@@ -65,8 +66,9 @@ void boot::reject(const char* what, const char* detail) {
     console::put("@@trapeze-summary {");
     console::print("\"schema\":1,\"end\":\"input\",\"reason\":\"{}{}\",", what, detail);
     console::print("\"ticks_per_second\":{},", monitor::machine_info().timebase_frequency);
-    console::put("\"ticks\":{\"total\":0,\"guest\":0,\"vmm\":0,\"idle\":0},\"exits\":[],"
-                 "\"instructions\":[],\"tlb\":{}}\n");
+    console::put(
+        "\"ticks\":{\"total\":0,\"guest\":0,\"vmm\":0,\"idle\":0},\"exits\":[],"
+        "\"instructions\":[],\"tlb\":{}}\n");
     board::power_off();
 }
 

@@ -14,10 +14,20 @@ bool take_number(const char*& p, u64& value) {
         value = value * 10 + static_cast<u64>(*p - '0');
     }
     switch (*p) {
-        case 'K': value <<= 10; ++p; break;
-        case 'M': value <<= 20; ++p; break;
-        case 'G': value <<= 30; ++p; break;
-        default: break;
+        case 'K':
+            value <<= 10;
+            ++p;
+            break;
+        case 'M':
+            value <<= 20;
+            ++p;
+            break;
+        case 'G':
+            value <<= 30;
+            ++p;
+            break;
+        default:
+            break;
     }
     return *p == 0 || *p == ' ';
 }

@@ -15,6 +15,8 @@ constexpr u32 task_priority = 0x80;
 constexpr u32 acknowledge = 0xa0;
 constexpr u32 processor_page = 0x20000;
 constexpr u32 mask_all = 15;
+constexpr u32 global_configuration = 0x1020;
+constexpr u32 mode_mask = 0x6000'0000u, mode_mixed = 0x2000'0000u, mode_proxy = 0x6000'0000u;
 
 constexpr u32 processor_register(u32 offset) {
     if (offset < 0x100) return offset;
@@ -29,14 +31,18 @@ void set_priority(u32 value) { arch::write_io(address(processor_page + task_prio
 }  // namespace
 
 void on_external(Vcpu& v) {
+    const bool admitted = (v.regs.msr & e500::msr::ee) != 0;
+    if (admitted && v.mpic_proxy && !v.external_held) {
+        v.regs.epr = arch::read_io(address(processor_page + acknowledge), 4);
+        vcpu::inject(v, e500::Vector::external);
+        return;
+    }
     if (!v.external_held) {
         v.external_priority = arch::read_io(address(processor_page + task_priority), 4) & 15;
         set_priority(mask_all);
         v.external_held = true;
     }
-    if (v.regs.msr & e500::msr::ee) {
-        vcpu::inject(v, e500::Vector::external);
-    }
+    if (admitted) vcpu::inject(v, e500::Vector::external);
     vcpu::update_pending(v);
 }
 
@@ -58,6 +64,9 @@ void on_critical_input(Vcpu& v) {
 
 u32 mpic_read(Vcpu& v, u32 offset, unsigned size) {
     const u32 reg = processor_register(offset);
+    if (offset == global_configuration && v.mpic_proxy) {
+        return (arch::read_io(address(offset), size) & ~mode_mask) | mode_proxy;
+    }
     if (reg == task_priority && v.external_held) return v.external_priority;
     if (reg == acknowledge && v.external_held) {
         // In service from here on, the interrupt masks its equals by itself.
@@ -73,6 +82,10 @@ void mpic_write(Vcpu& v, u32 offset, unsigned size, u32 value) {
     if (processor_register(offset) == task_priority && v.external_held) {
         v.external_priority = value & 15;
         return;
+    }
+    if (offset == global_configuration) {
+        v.mpic_proxy = (value & mode_mask) == mode_proxy;
+        if (v.mpic_proxy) value = (value & ~mode_mask) | mode_mixed;
     }
     arch::write_io(address(offset), size, value);
 }

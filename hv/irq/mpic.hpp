@@ -7,6 +7,10 @@
 // it can hold an interrupt that the guest does not admit yet. The core runs with EE=1 all the
 // time, so a line that stays up must be silenced: the VMM raises the controller's task priority
 // to 15 and puts the guest's own back when the guest admits interrupts or asks the controller.
+//
+// External proxy mode (the core acknowledges an interrupt as it takes it and finds the vector in
+// EPR) is the guest's only: the controller stays in mixed mode, the VMM acknowledges when the
+// guest takes the interrupt. QEMU's ppce500 offers it on every core, and Linux for it asks for it.
 namespace trapeze::irq {
 
 using e500::u32;

@@ -41,10 +41,10 @@ struct Layout {
     }
 };
 
-inline constexpr Layout straight{.kernel_is = true, .kernel_ds = true, .user_is = false,
-                                 .user_ds = false};
-inline constexpr Layout crossed{.kernel_is = false, .kernel_ds = true, .user_is = true,
-                                .user_ds = false};
+inline constexpr Layout straight{
+    .kernel_is = true, .kernel_ds = true, .user_is = false, .user_ds = false};
+inline constexpr Layout crossed{
+    .kernel_is = false, .kernel_ds = true, .user_is = true, .user_ds = false};
 
 static_assert(straight.permissions(true, e500::mas3::sx | e500::mas3::sr) ==
               (e500::mas3::ux | e500::mas3::ur));

@@ -21,9 +21,12 @@ bool slot_overlaps(const ShadowTlb::Slot& slot, u32 ea, u64 bytes) {
 }
 u32 permission_for(Access access, bool user) {
     switch (access) {
-        case Access::fetch: return user ? mas3::ux : mas3::sx;
-        case Access::load: return user ? mas3::ur : mas3::sr;
-        default: return user ? mas3::uw : mas3::sw;
+        case Access::fetch:
+            return user ? mas3::ux : mas3::sx;
+        case Access::load:
+            return user ? mas3::ur : mas3::sr;
+        default:
+            return user ? mas3::uw : mas3::sw;
     }
 }
 
@@ -196,8 +199,7 @@ void ShadowTlb::flush() {
 
 const ShadowTlb::Slot* ShadowTlb::find(u32 ea, bool space) const {
     for (const auto& slot : tlb0_[(ea >> 12) & (sets - 1)]) {
-        if (live(slot) && slot_overlaps(slot, ea, 1) &&
-            ((slot.mas1 & mas1::ts) != 0) == space) {
+        if (live(slot) && slot_overlaps(slot, ea, 1) && ((slot.mas1 & mas1::ts) != 0) == space) {
             return &slot;
         }
     }

@@ -42,8 +42,7 @@ class ShadowTlb {
 
     // Enters a shadow entry for `ea`, made from `entry`, in the space that `access` of mode
     // `user` uses.
-    Fill fill(const MemoryMap& memory, const VirtualEntry& entry, u32 ea, Access access,
-              bool user);
+    Fill fill(const MemoryMap& memory, const VirtualEntry& entry, u32 ea, Access access, bool user);
 
     // Drops everything that was made from this guest entry (any PID, both spaces).
     void drop(const VirtualEntry& entry);
@@ -70,7 +69,7 @@ class ShadowTlb {
 
     Layout layout_ = straight;
     Hole hole_ = {};
-    bool split_ = false;             // guest runs with IS != DS: run crossed, one side an entry
+    bool split_ = false;               // guest runs with IS != DS: run crossed, one side an entry
     bool spaces_[2] = {false, false};  // guest AS that the core's AS0, AS1 hold
     bool split_user_ = false, split_is_ = false;
     bool fragments_ = false;  // TLB0 holds pieces of larger guest pages

@@ -38,9 +38,12 @@ VirtualTlb::Hit VirtualTlb::search(u32 ea, bool space, u32 pid) {
 
 VirtualEntry* VirtualTlb::select(u32 mas0, u32 mas2) {
     switch (e500::mas0::tlbsel(mas0)) {
-        case 0: return set(mas2) + (e500::mas0::esel(mas0) & (ways - 1));
-        case 1: return &tlb1_[e500::mas0::esel(mas0) & (tlb1_entries - 1)];
-        default: return nullptr;
+        case 0:
+            return set(mas2) + (e500::mas0::esel(mas0) & (ways - 1));
+        case 1:
+            return &tlb1_[e500::mas0::esel(mas0) & (tlb1_entries - 1)];
+        default:
+            return nullptr;
     }
 }
 

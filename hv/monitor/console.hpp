@@ -27,8 +27,7 @@ struct Argument {
         : kind(Kind::character), value(static_cast<unsigned char>(c)), text(nullptr) {}
     constexpr Argument(bool b) : kind(Kind::text), value(0), text(b ? "yes" : "no") {}
     template <typename T>
-        requires(std::is_integral_v<T>)
-    constexpr Argument(T n)
+    requires(std::is_integral_v<T>) constexpr Argument(T n)
         : kind(n < T{0} ? Kind::negative : Kind::number),
           value(n < T{0} ? u64{0} - static_cast<u64>(n) : static_cast<u64>(n)),
           text(nullptr) {}

@@ -18,11 +18,16 @@ namespace {
 
 const char* end_name(End end) {
     switch (end) {
-        case End::poweroff: return "poweroff";
-        case End::reset: return "reset";
-        case End::guest_died: return "guest-died";
-        case End::stopped: return "stopped";
-        default: return "vmm-failed";
+        case End::poweroff:
+            return "poweroff";
+        case End::reset:
+            return "reset";
+        case End::guest_died:
+            return "guest-died";
+        case End::stopped:
+            return "stopped";
+        default:
+            return "vmm-failed";
     }
 }
 

@@ -92,8 +92,7 @@ void lock_block(Vcpu& v, Insn insn) {
 
 u32 effective_address(const Vcpu& v, Insn insn) {
     const auto& info = dbt::info(insn.op);
-    const u32 base =
-        insn.ra() == 0 && !info.has(dbt::flag::update) ? 0 : v.gpr[insn.ra()];
+    const u32 base = insn.ra() == 0 && !info.has(dbt::flag::update) ? 0 : v.gpr[insn.ra()];
     return base + (info.has(dbt::flag::indexed) ? v.gpr[insn.rb()]
                                                 : static_cast<u32>(dbt::displacement(insn)));
 }
@@ -133,9 +132,13 @@ void emulate_privileged(Vcpu& v, u32 word) {
             return_from(v, r.mcsrr0, r.mcsrr1);
             break;
         case Op::mfspr:
-        case Op::mtspr: known = move_spr(v, insn); break;
+        case Op::mtspr:
+            known = move_spr(v, insn);
+            break;
         case Op::mfpmr:
-        case Op::mtpmr: known = move_pmr(v, insn); break;
+        case Op::mtpmr:
+            known = move_pmr(v, insn);
+            break;
         case Op::tlbwe:
             count(v, Counter::tlbwe);
             known = write_entry(v);
@@ -160,13 +163,19 @@ void emulate_privileged(Vcpu& v, u32 word) {
             count(v, Counter::tlbsync);
             next(v);
             break;
-        case Op::dcbi: invalidate_block(v, insn); break;
+        case Op::dcbi:
+            invalidate_block(v, insn);
+            break;
         case Op::dcblc:
         case Op::dcbtls:
         case Op::dcbtstls:
         case Op::icblc:
-        case Op::icbtls: lock_block(v, insn); break;
-        default: known = false; break;
+        case Op::icbtls:
+            lock_block(v, insn);
+            break;
+        default:
+            known = false;
+            break;
     }
     if (!known) {
         inject_program(v, e500::esr::pil);

@@ -6,15 +6,15 @@ namespace trapeze::vcpu {
 namespace {
 
 constexpr const char* cause_names[] = {
-    "privileged", "syscall",    "dtlb_shadow", "itlb_shadow", "dtlb_guest", "itlb_guest",
-    "dsi",        "isi",        "mmio",        "program",     "alignment",  "unavailable",
-    "external",   "decrementer", "heartbeat",  "critical",    "machine_check", "debug",
+    "privileged", "syscall",     "dtlb_shadow", "itlb_shadow", "dtlb_guest",    "itlb_guest",
+    "dsi",        "isi",         "mmio",        "program",     "alignment",     "unavailable",
+    "external",   "decrementer", "heartbeat",   "critical",    "machine_check", "debug",
 };
 static_assert(sizeof(cause_names) / sizeof(cause_names[0]) == cause_count);
 
 constexpr const char* counter_names[] = {
-    "mfmsr", "mtmsr", "wrtee", "wrteei", "rfi",     "rfci",    "rfmci", "mfspr",      "mtspr",
-    "tlbwe", "tlbre", "tlbsx", "tlbivax", "tlbsync", "dcbi",   "cache_lock", "mfpmr", "mtpmr",
+    "mfmsr", "mtmsr", "wrtee", "wrteei",  "rfi",     "rfci", "rfmci",      "mfspr", "mtspr",
+    "tlbwe", "tlbre", "tlbsx", "tlbivax", "tlbsync", "dcbi", "cache_lock", "mfpmr", "mtpmr",
 };
 static_assert(sizeof(counter_names) / sizeof(counter_names[0]) == counter_count);
 

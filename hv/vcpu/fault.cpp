@@ -20,9 +20,12 @@ u32 store_bit(Access access) { return access == Access::store ? e500::esr::st : 
 bool allows(const mmu::VirtualEntry& entry, Access access, bool user) {
     using namespace e500::mas3;
     switch (access) {
-        case Access::fetch: return (entry.mas3 & (user ? ux : sx)) != 0;
-        case Access::load: return (entry.mas3 & (user ? ur : sr)) != 0;
-        default: return (entry.mas3 & (user ? uw : sw)) != 0;
+        case Access::fetch:
+            return (entry.mas3 & (user ? ux : sx)) != 0;
+        case Access::load:
+            return (entry.mas3 & (user ? ur : sr)) != 0;
+        default:
+            return (entry.mas3 & (user ? uw : sw)) != 0;
     }
 }
 
@@ -61,7 +64,8 @@ FaultResult resolve(Vcpu& v, u32 ea, Access access) {
         return FaultResult::reflected;
     }
     switch (v.shadow.fill(v.memory, *hit.entry, ea, access, user)) {
-        case Fill::done: return FaultResult::resume;
+        case Fill::done:
+            return FaultResult::resume;
         case Fill::protection:
             reflect_protection(v, ea, access);
             return FaultResult::reflected;
@@ -77,7 +81,8 @@ FaultResult resolve(Vcpu& v, u32 ea, Access access) {
                                                            : e500::mcsr::bus_rbe,
                                  ea, "the guest touches physical memory it does not have");
             return FaultResult::reflected;
-        case Fill::hole: break;
+        case Fill::hole:
+            break;
     }
     end(v, End::guest_died,
         "the guest's user mode touches the VMM's own address range (docs/limits.md)");

@@ -21,8 +21,7 @@ bool is_critical(Vector vector) {
 
 bool debugging(const Vcpu& v) {
     constexpr u32 events = e500::dbcr0::icmp | e500::dbcr0::brt;
-    return (v.regs.msr & msr::de) && (v.regs.dbcr0 & e500::dbcr0::idm) &&
-           (v.regs.dbcr0 & events);
+    return (v.regs.msr & msr::de) && (v.regs.dbcr0 & e500::dbcr0::idm) && (v.regs.dbcr0 & events);
 }
 
 }  // namespace

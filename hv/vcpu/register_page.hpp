@@ -25,6 +25,7 @@ struct alignas(4096) RegisterPage {
     u32 ivor[20];
     u32 dbsr, dbcr0, dbcr1, dbcr2, iac1, iac2, dac1, dac2;
     u32 tsr, tcr, decar;
+    u32 epr;
     u32 hid0, hid1, l1csr0, l1csr1, bucsr, bbear, bbtar;
     u32 pmgc0, pmlca[4], pmlcb[4], pmc[4];
 };

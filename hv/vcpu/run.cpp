@@ -58,8 +58,7 @@ Cause program_exit(Vcpu& v) {
     const bool candidate = (syndrome & esr::ppr) || (syndrome & esr::pil);
     if (candidate && !fetch(v, word)) return Cause::itlb_shadow;  // fetch again
     record(v, Cause::privileged, word);
-    if (candidate &&
-        (((syndrome & esr::ppr) && !v.user()) || emulated_though_illegal(v, word))) {
+    if (candidate && (((syndrome & esr::ppr) && !v.user()) || emulated_though_illegal(v, word))) {
         emulate_privileged(v, word);
         return Cause::privileged;
     }
@@ -110,6 +109,16 @@ Cause debug_exit(Vcpu& v) {
     return Cause::debug;
 }
 
+Cause timer_exit(Vcpu& v) {
+    const bool heartbeat = irq::on_timer(v);
+    if (!heartbeat) record(v, Cause::decrementer, 0);
+    deliver_pending(v);
+    if (!heartbeat) return Cause::decrementer;
+    fold_counters(v);
+    monitor::heartbeat(v);
+    return Cause::heartbeat;
+}
+
 Cause miss_exit(Vcpu& v, mmu::Access access) {
     // The light path was here before: what is left is a device, or the guest's end.
     if (v.end != End::running) return Cause::dtlb_guest;
@@ -119,47 +128,47 @@ Cause miss_exit(Vcpu& v, mmu::Access access) {
 
 Cause dispatch(Vcpu& v, Vector vector) {
     switch (vector) {
-        case Vector::program: return program_exit(v);
+        case Vector::program:
+            return program_exit(v);
         case Vector::system_call:
             record(v, Cause::syscall, 0);
             inject(v, Vector::system_call);
             return Cause::syscall;
-        case Vector::data_storage: return storage_exit(v);
+        case Vector::data_storage:
+            return storage_exit(v);
         case Vector::instruction_storage:
             record(v, Cause::isi, 0);
             resolve(v, v.nip, mmu::Access::fetch);
             return Cause::isi;
-        case Vector::data_tlb: return miss_exit(v, mmu::Access::load);
-        case Vector::instruction_tlb: return miss_exit(v, mmu::Access::fetch);
-        case Vector::alignment: return pass_on(v, vector, Cause::alignment, true);
+        case Vector::data_tlb:
+            return miss_exit(v, mmu::Access::load);
+        case Vector::instruction_tlb:
+            return miss_exit(v, mmu::Access::fetch);
+        case Vector::alignment:
+            return pass_on(v, vector, Cause::alignment, true);
         case Vector::fp_unavailable:
         case Vector::ap_unavailable:
         case Vector::spe_unavailable:
         case Vector::spe_data:
-        case Vector::spe_round: return pass_on(v, vector, Cause::unavailable, false);
+        case Vector::spe_round:
+            return pass_on(v, vector, Cause::unavailable, false);
         case Vector::external:
             record(v, Cause::external, 0);
             irq::on_external(v);
             return Cause::external;
         case Vector::decrementer:
-            record(v, Cause::decrementer, 0);
-            irq::on_decrementer(v);
-            deliver_pending(v);
-            return Cause::decrementer;
-        case Vector::fixed_interval:
-            irq::on_heartbeat(v);
-            deliver_pending(v);
-            fold_counters(v);
-            monitor::heartbeat(v);
-            return Cause::heartbeat;
+            return timer_exit(v);
         case Vector::critical:
         case Vector::watchdog:
             record(v, Cause::critical, 0);
             irq::on_critical_input(v);
             return Cause::critical;
-        case Vector::debug: return debug_exit(v);
+        case Vector::debug:
+            return debug_exit(v);
         case Vector::machine_check:
-        case Vector::performance: break;
+        case Vector::fixed_interval:  // never enabled in the core
+        case Vector::performance:
+            break;
     }
     record(v, Cause::machine_check, 0);
     inject_machine_check(v, arch::take_mcsr(), v.nip,
@@ -215,8 +224,8 @@ void reset(Vcpu& v, const Boot& boot, mmu::Hole hole) {
     v.hv_msr = msr::me;
     update_vectors(v);
     set_msr(v, 0);
-    v.start_time = v.fit_seen = v.watchdog_seen = v.last_progress = arch::timebase();
-    irq::write_tcr(v, 0);
+    v.start_time = v.last_progress = arch::timebase();
+    irq::reset_timers(v);
 }
 
 void run(Vcpu& v) {
@@ -235,17 +244,19 @@ int hv_light_exit(Vcpu* v, trapeze::e500::u32 vector) {
     using trapeze::mmu::Access;
     const bool fetch = vector == static_cast<unsigned>(trapeze::e500::Vector::instruction_tlb);
     const auto ea = fetch ? v->nip : arch::read_dear();
-    const Access access = fetch                                          ? Access::fetch
+    const Access access = fetch                                         ? Access::fetch
                           : (arch::read_esr() & trapeze::e500::esr::st) ? Access::store
-                                                                         : Access::load;
+                                                                        : Access::load;
     Cause cause = fetch ? Cause::itlb_shadow : Cause::dtlb_shadow;
     switch (resolve(*v, ea, access)) {
-        case FaultResult::resume: break;
+        case FaultResult::resume:
+            break;
         case FaultResult::reflected:
             cause = fetch ? Cause::itlb_guest : Cause::dtlb_guest;
             break;
         case FaultResult::device:
-        case FaultResult::ended: return static_cast<int>(vector);
+        case FaultResult::ended:
+            return static_cast<int>(vector);
     }
     if (v->end != trapeze::vcpu::End::running) return static_cast<int>(vector);
     v->entry_msr = trapeze::vcpu::core_msr(*v);
@@ -254,8 +265,7 @@ int hv_light_exit(Vcpu* v, trapeze::e500::u32 vector) {
 }
 
 void hv_full_exit(Vcpu* v, trapeze::e500::u32 vector) {
-    const Cause cause =
-        trapeze::vcpu::dispatch(*v, static_cast<trapeze::e500::Vector>(vector));
+    const Cause cause = trapeze::vcpu::dispatch(*v, static_cast<trapeze::e500::Vector>(vector));
     trapeze::vcpu::leave(*v, cause);
 }
 

@@ -30,57 +30,105 @@ constexpr u16 storage(unsigned number) {
         return static_cast<u16>(offsetof(RegisterPage, ivor) + 4 * ivor_index(number));
     }
     switch (static_cast<Spr>(number)) {
-        case Spr::SRR0: return offsetof(RegisterPage, srr0);
-        case Spr::SRR1: return offsetof(RegisterPage, srr1);
-        case Spr::CSRR0: return offsetof(RegisterPage, csrr0);
-        case Spr::CSRR1: return offsetof(RegisterPage, csrr1);
-        case Spr::MCSRR0: return offsetof(RegisterPage, mcsrr0);
-        case Spr::MCSRR1: return offsetof(RegisterPage, mcsrr1);
-        case Spr::DEAR: return offsetof(RegisterPage, dear);
-        case Spr::ESR: return offsetof(RegisterPage, esr);
-        case Spr::MCSR: return offsetof(RegisterPage, mcsr);
-        case Spr::MCAR: return offsetof(RegisterPage, mcar);
-        case Spr::IVPR: return offsetof(RegisterPage, ivpr);
-        case Spr::SPRG0: return offsetof(RegisterPage, sprg) + 4 * 0;
-        case Spr::SPRG1: return offsetof(RegisterPage, sprg) + 4 * 1;
-        case Spr::SPRG2: return offsetof(RegisterPage, sprg) + 4 * 2;
+        case Spr::SRR0:
+            return offsetof(RegisterPage, srr0);
+        case Spr::SRR1:
+            return offsetof(RegisterPage, srr1);
+        case Spr::CSRR0:
+            return offsetof(RegisterPage, csrr0);
+        case Spr::CSRR1:
+            return offsetof(RegisterPage, csrr1);
+        case Spr::MCSRR0:
+            return offsetof(RegisterPage, mcsrr0);
+        case Spr::MCSRR1:
+            return offsetof(RegisterPage, mcsrr1);
+        case Spr::DEAR:
+            return offsetof(RegisterPage, dear);
+        case Spr::ESR:
+            return offsetof(RegisterPage, esr);
+        case Spr::MCSR:
+            return offsetof(RegisterPage, mcsr);
+        case Spr::MCAR:
+            return offsetof(RegisterPage, mcar);
+        case Spr::IVPR:
+            return offsetof(RegisterPage, ivpr);
+        case Spr::SPRG0:
+            return offsetof(RegisterPage, sprg) + 4 * 0;
+        case Spr::SPRG1:
+            return offsetof(RegisterPage, sprg) + 4 * 1;
+        case Spr::SPRG2:
+            return offsetof(RegisterPage, sprg) + 4 * 2;
         case Spr::SPRG3:
-        case Spr::USPRG3: return offsetof(RegisterPage, sprg) + 4 * 3;
+        case Spr::USPRG3:
+            return offsetof(RegisterPage, sprg) + 4 * 3;
         case Spr::SPRG4:
-        case Spr::SPRG4R: return offsetof(RegisterPage, sprg) + 4 * 4;
+        case Spr::SPRG4R:
+            return offsetof(RegisterPage, sprg) + 4 * 4;
         case Spr::SPRG5:
-        case Spr::SPRG5R: return offsetof(RegisterPage, sprg) + 4 * 5;
+        case Spr::SPRG5R:
+            return offsetof(RegisterPage, sprg) + 4 * 5;
         case Spr::SPRG6:
-        case Spr::SPRG6R: return offsetof(RegisterPage, sprg) + 4 * 6;
+        case Spr::SPRG6R:
+            return offsetof(RegisterPage, sprg) + 4 * 6;
         case Spr::SPRG7:
-        case Spr::SPRG7R: return offsetof(RegisterPage, sprg) + 4 * 7;
-        case Spr::MAS0: return offsetof(RegisterPage, mas0);
-        case Spr::MAS1: return offsetof(RegisterPage, mas1);
-        case Spr::MAS2: return offsetof(RegisterPage, mas2);
-        case Spr::MAS3: return offsetof(RegisterPage, mas3);
-        case Spr::MAS4: return offsetof(RegisterPage, mas4);
-        case Spr::MAS6: return offsetof(RegisterPage, mas6);
-        case Spr::MAS7: return offsetof(RegisterPage, mas7);
-        case Spr::PID0: return offsetof(RegisterPage, pid) + 4 * 0;
-        case Spr::PID1: return offsetof(RegisterPage, pid) + 4 * 1;
-        case Spr::PID2: return offsetof(RegisterPage, pid) + 4 * 2;
-        case Spr::PIR: return offsetof(RegisterPage, pir);
-        case Spr::DBSR: return offsetof(RegisterPage, dbsr);
-        case Spr::DBCR0: return offsetof(RegisterPage, dbcr0);
-        case Spr::DBCR1: return offsetof(RegisterPage, dbcr1);
-        case Spr::DBCR2: return offsetof(RegisterPage, dbcr2);
-        case Spr::IAC1: return offsetof(RegisterPage, iac1);
-        case Spr::IAC2: return offsetof(RegisterPage, iac2);
-        case Spr::DAC1: return offsetof(RegisterPage, dac1);
-        case Spr::DAC2: return offsetof(RegisterPage, dac2);
-        case Spr::TCR: return offsetof(RegisterPage, tcr);
-        case Spr::HID0: return offsetof(RegisterPage, hid0);
-        case Spr::HID1: return offsetof(RegisterPage, hid1);
-        case Spr::L1CSR1: return offsetof(RegisterPage, l1csr1);
-        case Spr::BUCSR: return offsetof(RegisterPage, bucsr);
-        case Spr::BBEAR: return offsetof(RegisterPage, bbear);
-        case Spr::BBTAR: return offsetof(RegisterPage, bbtar);
-        default: return 0;
+        case Spr::SPRG7R:
+            return offsetof(RegisterPage, sprg) + 4 * 7;
+        case Spr::MAS0:
+            return offsetof(RegisterPage, mas0);
+        case Spr::MAS1:
+            return offsetof(RegisterPage, mas1);
+        case Spr::MAS2:
+            return offsetof(RegisterPage, mas2);
+        case Spr::MAS3:
+            return offsetof(RegisterPage, mas3);
+        case Spr::MAS4:
+            return offsetof(RegisterPage, mas4);
+        case Spr::MAS6:
+            return offsetof(RegisterPage, mas6);
+        case Spr::MAS7:
+            return offsetof(RegisterPage, mas7);
+        case Spr::PID0:
+            return offsetof(RegisterPage, pid) + 4 * 0;
+        case Spr::PID1:
+            return offsetof(RegisterPage, pid) + 4 * 1;
+        case Spr::PID2:
+            return offsetof(RegisterPage, pid) + 4 * 2;
+        case Spr::PIR:
+            return offsetof(RegisterPage, pir);
+        case Spr::DBSR:
+            return offsetof(RegisterPage, dbsr);
+        case Spr::DBCR0:
+            return offsetof(RegisterPage, dbcr0);
+        case Spr::DBCR1:
+            return offsetof(RegisterPage, dbcr1);
+        case Spr::DBCR2:
+            return offsetof(RegisterPage, dbcr2);
+        case Spr::IAC1:
+            return offsetof(RegisterPage, iac1);
+        case Spr::IAC2:
+            return offsetof(RegisterPage, iac2);
+        case Spr::DAC1:
+            return offsetof(RegisterPage, dac1);
+        case Spr::DAC2:
+            return offsetof(RegisterPage, dac2);
+        case Spr::TCR:
+            return offsetof(RegisterPage, tcr);
+        case Spr::EPR:
+            return offsetof(RegisterPage, epr);
+        case Spr::HID0:
+            return offsetof(RegisterPage, hid0);
+        case Spr::HID1:
+            return offsetof(RegisterPage, hid1);
+        case Spr::L1CSR1:
+            return offsetof(RegisterPage, l1csr1);
+        case Spr::BUCSR:
+            return offsetof(RegisterPage, bucsr);
+        case Spr::BBEAR:
+            return offsetof(RegisterPage, bbear);
+        case Spr::BBTAR:
+            return offsetof(RegisterPage, bbtar);
+        default:
+            return 0;
     }
 }
 
@@ -110,8 +158,10 @@ constexpr bool plain_write(unsigned number) {
         case Spr::HID0:
         case Spr::HID1:
         case Spr::BBEAR:
-        case Spr::BBTAR: return true;
-        default: return false;
+        case Spr::BBTAR:
+            return true;
+        default:
+            return false;
     }
 }
 
@@ -151,24 +201,45 @@ u32& word_at(Vcpu& v, u16 offset) {
 
 bool read_special(Vcpu& v, Spr spr, u32& value) {
     switch (spr) {
-        case Spr::DEC: value = arch::read_decrementer(); return true;
-        case Spr::TSR: value = irq::read_tsr(v); return true;
-        case Spr::PVR: value = arch::read_pvr(); return true;
-        case Spr::SVR: value = arch::read_svr(); return true;
+        case Spr::DEC:
+            value = irq::read_decrementer(v);
+            return true;
+        case Spr::TSR:
+            value = irq::read_tsr(v);
+            return true;
+        case Spr::PVR:
+            value = arch::read_pvr();
+            return true;
+        case Spr::SVR:
+            value = arch::read_svr();
+            return true;
         case Spr::TBL:
-        case Spr::ATBL: value = arch::timebase_low(); return true;
+        case Spr::ATBL:
+            value = arch::timebase_low();
+            return true;
         case Spr::TBU:
-        case Spr::ATBU: value = static_cast<u32>(arch::timebase() >> 32); return true;
-        case Spr::MMUCFG: value = arch::read_mmucfg(); return true;
-        case Spr::TLB0CFG: value = v.tlb.tlb0cfg(); return true;
-        case Spr::TLB1CFG: value = mmu::VirtualTlb::tlb1cfg(); return true;
+        case Spr::ATBU:
+            value = static_cast<u32>(arch::timebase() >> 32);
+            return true;
+        case Spr::MMUCFG:
+            value = arch::read_mmucfg();
+            return true;
+        case Spr::TLB0CFG:
+            value = v.tlb.tlb0cfg();
+            return true;
+        case Spr::TLB1CFG:
+            value = mmu::VirtualTlb::tlb1cfg();
+            return true;
         case Spr::MMUCSR0:  // flash invalidations are over when the write is
-        case Spr::MCARU: value = 0; return true;
+        case Spr::MCARU:
+            value = 0;
+            return true;
         case Spr::L1CSR0:
             // A user-mode lock instruction sets CUL in the core without a trap.
             value = v.regs.l1csr0 | (arch::read_l1csr0() & e500::l1csr0::cul);
             return true;
-        default: return false;
+        default:
+            return false;
     }
 }
 
@@ -185,15 +256,24 @@ void write_cache_control(Vcpu& v, Spr spr, u32 value) {
 
 bool write_special(Vcpu& v, Spr spr, u32 value) {
     switch (spr) {
-        case Spr::DEC: arch::write_decrementer(value); return true;
+        case Spr::DEC:
+            irq::write_decrementer(v, value);
+            return true;
         case Spr::DECAR:
             v.regs.decar = value;
-            arch::write_decrementer_reload(value);
             return true;
-        case Spr::TSR: irq::write_tsr(v, value); return true;
-        case Spr::TCR: irq::write_tcr(v, value); return true;
-        case Spr::TBLW: irq::write_timebase(v, false, value); return true;
-        case Spr::TBUW: irq::write_timebase(v, true, value); return true;
+        case Spr::TSR:
+            irq::write_tsr(v, value);
+            return true;
+        case Spr::TCR:
+            irq::write_tcr(v, value);
+            return true;
+        case Spr::TBLW:
+            irq::write_timebase(v, false, value);
+            return true;
+        case Spr::TBUW:
+            irq::write_timebase(v, true, value);
+            return true;
         case Spr::IVPR:
             v.regs.ivpr = value & 0xffff0000u;
             update_vectors(v);
@@ -211,8 +291,7 @@ bool write_special(Vcpu& v, Spr spr, u32 value) {
         case Spr::PID0:
         case Spr::PID1:
         case Spr::PID2: {
-            const unsigned n =
-                spr == Spr::PID0 ? 0 : number_of(spr) - number_of(Spr::PID1) + 1;
+            const unsigned n = spr == Spr::PID0 ? 0 : number_of(spr) - number_of(Spr::PID1) + 1;
             v.regs.pid[n] = value & 0xff;
             arch::write_pid(n, value & 0xff);
             return true;
@@ -233,21 +312,40 @@ bool write_special(Vcpu& v, Spr spr, u32 value) {
             }
             return true;
         case Spr::L1CSR0:
-        case Spr::L1CSR1: write_cache_control(v, spr, value); return true;
-        case Spr::BUCSR: v.regs.bucsr = value & ~(1u << 9); return true;  // BBFI ends at once
-        case Spr::DBSR: v.regs.dbsr &= ~value; return true;
+        case Spr::L1CSR1:
+            write_cache_control(v, spr, value);
+            return true;
+        case Spr::BUCSR:
+            v.regs.bucsr = value & ~(1u << 9);
+            return true;  // BBFI ends at once
+        case Spr::DBSR:
+            v.regs.dbsr &= ~value;
+            return true;
         case Spr::DBCR0:
             if (value & e500::dbcr0::rst_mask) end(v, End::reset, "guest wrote DBCR0[RST]");
             v.regs.dbcr0 = value & ~e500::dbcr0::rst_mask;
             update_debug(v);
             return true;
-        case Spr::DBCR1: v.regs.dbcr1 = value; return true;
-        case Spr::DBCR2: v.regs.dbcr2 = value; return true;
-        case Spr::IAC1: v.regs.iac1 = value; return true;
-        case Spr::IAC2: v.regs.iac2 = value; return true;
-        case Spr::DAC1: v.regs.dac1 = value; return true;
-        case Spr::DAC2: v.regs.dac2 = value; return true;
-        default: return false;
+        case Spr::DBCR1:
+            v.regs.dbcr1 = value;
+            return true;
+        case Spr::DBCR2:
+            v.regs.dbcr2 = value;
+            return true;
+        case Spr::IAC1:
+            v.regs.iac1 = value;
+            return true;
+        case Spr::IAC2:
+            v.regs.iac2 = value;
+            return true;
+        case Spr::DAC1:
+            v.regs.dac1 = value;
+            return true;
+        case Spr::DAC2:
+            v.regs.dac2 = value;
+            return true;
+        default:
+            return false;
     }
 }
 
@@ -311,8 +409,10 @@ SprResult write_pmr(Vcpu& v, unsigned number, u32 value) {
                         ((value >> 16) & 0x7f) != 0;
     if (counts && !v.reported_pmc) {
         v.reported_pmc = true;
-        console::log("guest sets up a performance counter (PMLCa {:x}): the registers are kept, "
-                     "but nothing is counted", value);
+        console::log(
+            "guest sets up a performance counter (PMLCa {:x}): the registers are kept, "
+            "but nothing is counted",
+            value);
     }
     return SprResult::done;
 }

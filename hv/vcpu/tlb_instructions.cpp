@@ -55,8 +55,8 @@ void read_entry(Vcpu& v) {
         return;
     }
     const unsigned tlb = mas0::tlbsel(v.regs.mas0);
-    const unsigned index = tlb == 0 ? mas0::esel(v.regs.mas0) & (mmu::VirtualTlb::ways - 1)
-                                    : mas0::esel(v.regs.mas0);
+    const unsigned index =
+        tlb == 0 ? mas0::esel(v.regs.mas0) & (mmu::VirtualTlb::ways - 1) : mas0::esel(v.regs.mas0);
     to_registers(v, *entry, tlb, index);
 }
 
@@ -70,8 +70,7 @@ void search_entry(Vcpu& v, u32 ea) {
     }
     const u32 victim = v.tlb.victim();
     r.mas0 = (r.mas4 & mas4::tlbseld_mask) | victim << 16 | v.tlb.next_victim();
-    r.mas1 = (r.mas4 & mas4::tsized_mask) | (space ? mas1::ts : 0) |
-             (r.mas6 & mas6::spid_mask);
+    r.mas1 = (r.mas4 & mas4::tsized_mask) | (space ? mas1::ts : 0) | (r.mas6 & mas6::spid_mask);
     r.mas2 = r.mas4 & mas4::attributes;
     r.mas3 = 0;
     r.mas7 = 0;
@@ -109,10 +108,17 @@ void set_miss_registers(Vcpu& v, u32 ea, bool space) {
     RegisterPage& r = v.regs;
     u32 tid = 0;
     switch ((r.mas4 & mas4::tidseld_mask) >> 16) {
-        case 0: tid = r.pid[0]; break;
-        case 1: tid = r.pid[1]; break;
-        case 2: tid = r.pid[2]; break;
-        default: break;
+        case 0:
+            tid = r.pid[0];
+            break;
+        case 1:
+            tid = r.pid[1];
+            break;
+        case 2:
+            tid = r.pid[2];
+            break;
+        default:
+            break;
     }
     const u32 victim = v.tlb.victim();
     r.mas0 = (r.mas4 & mas4::tlbseld_mask) | victim << 16 | v.tlb.next_victim();

@@ -28,7 +28,7 @@ enum class End : u8 {
 struct ExitRecord {
     u32 time;  // time base, low word
     u32 nip;
-    u32 msr;  // the guest's
+    u32 msr;   // the guest's
     u32 word;  // the instruction, if fetched
     u32 dear;
     Cause cause;
@@ -49,13 +49,13 @@ struct Vcpu {
 
     u32 real_msr_kernel;  // core MSR while the guest kernel runs, without passed-through bits
     u32 real_msr_user;
-    u32 hv_msr;      // the VMM's own
-    u32 fetch_msr;   // as hv_msr, with DS = the space the guest kernel fetches from
-    u32 slow_rfi;    // not 0: rfi and sc take the C++ path (guest uses AS1, or debugs)
+    u32 hv_msr;     // the VMM's own
+    u32 fetch_msr;  // as hv_msr, with DS = the space the guest kernel fetches from
+    u32 slow_rfi;   // not 0: rfi and sc take the C++ path (guest uses AS1, or debugs)
     u32 vector[e500::vector_count];  // full handler addresses, from IVPR and IVORs
     ExitStats exits[cause_count];
     u32 counters[counter_count];
-    u32 trace_head;      // next place in `trace`
+    u32 trace_head;       // next place in `trace`
     bool last_miss_user;  // mode and kind of the last TLB miss that was reflected
     mmu::Access last_miss;
 
@@ -64,11 +64,15 @@ struct Vcpu {
     mmu::MemoryMap memory;
     dev::DeviceTable* devices;
 
-    bool critical_held;       // core runs with CE=0: a critical input waits for the guest's CE
-    bool external_held;       // interrupt controller masked: see irq/mpic.hpp
-    u32 external_priority;    // the guest's own task priority meanwhile
+    bool critical_held;     // core runs with CE=0: a critical input waits for the guest's CE
+    bool external_held;     // interrupt controller masked: see irq/mpic.hpp
+    u32 external_priority;  // the guest's own task priority meanwhile
+    bool mpic_proxy;        // the guest runs the controller in external proxy mode
     bool reported_pmc;
     u64 fit_seen, watchdog_seen;  // time base up to which guest timer events were looked for
+    u64 dec_deadline;             // when the guest's decrementer reaches zero,
+    bool dec_running;             // if it is on its way there
+    u64 next_heartbeat;
 
     End end;
     const char* reason;
