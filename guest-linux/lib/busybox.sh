@@ -28,7 +28,7 @@ busybox_source() {
 make_busybox() {
     env -u MAKEFLAGS -u MFLAGS SOURCE_DATE_EPOCH=0 KCONFIG_NOTIMESTAMP=1 \
         make -C "$busybox_src" O="$busybox_build" CROSS_COMPILE="$cross" \
-        CC="${cross}gcc -m32 -Wl,$out/support/conversions.o,$out/support/memset.o" LD="${cross}ld -m elf32ppclinux" -j "$jobs" "$@"
+        CC="${cross}gcc -m32 -Wl,--build-id=none,$out/support/conversions.o,$out/support/memset.o" LD="${cross}ld -m elf32ppclinux" -j "$jobs" "$@"
 }
 
 # BusyBox's Kconfig knows no KCONFIG_ALLCONFIG that works for allnoconfig. So: ask for every

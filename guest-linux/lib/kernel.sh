@@ -24,7 +24,7 @@ kernel_source() {
 # A fixed time and name, so that the same sources give the same kernel.
 make_kernel() {
     env -u MAKEFLAGS -u MFLAGS \
-        KBUILD_BUILD_TIMESTAMP='1970-01-01 00:00:00 UTC' KBUILD_BUILD_VERSION=1 \
+        SOURCE_DATE_EPOCH=0 KBUILD_BUILD_TIMESTAMP='1970-01-01 00:00:00 UTC' KBUILD_BUILD_VERSION=1 \
         KBUILD_BUILD_USER=trapeze KBUILD_BUILD_HOST=trapeze \
         make -C "$linux_src" O="$linux_build" ARCH=powerpc CROSS_COMPILE="$cross" -j "$jobs" "$@"
 }
