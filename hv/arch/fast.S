@@ -19,6 +19,51 @@
 
     .section .text.vectors, "ax"
 
+// Keeps the exit at \nip of the instruction \word for reports; r11 and r12 are lost.
+    .macro  record_exit nip, word, info
+    lwz     12, VCPU_TRACE_HEAD(13)
+    addi    12, 12, RECORD_SIZE
+    rlwinm  12, 12, 0, 23, 27           // modulo 32 records of 16 bytes
+    stw     12, VCPU_TRACE_HEAD(13)
+    add     12, 12, 13
+    stw     \nip, VCPU_TRACED + RECORD_NIP(12)
+    stw     \word, VCPU_TRACED + RECORD_WORD(12)
+    li      11, \info
+    stw     11, VCPU_TRACED + RECORD_INFO(12)
+    .endm
+
+// Charges the exit to \stats and returns to the guest with r10-r13 and CR as saved.
+    .macro  charge stats
+    lwz     12, VCPU_EXIT_TIME(13)
+    mfspr   11, SPR_TBL
+    lwz     10, \stats + STATS_TICKS(13)
+    subf    12, 12, 11
+    add     10, 10, 12
+    stw     10, \stats + STATS_TICKS(13)
+    lwz     11, \stats + STATS_COUNT(13)
+    lwz     10, \stats + STATS_MAX(13)
+    addi    11, 11, 1
+    stw     11, \stats + STATS_COUNT(13)
+    cmplw   12, 10
+    bgt-    9f
+    lwz     11, \stats + STATS_MIN(13)
+    cmplw   12, 11
+    blt-    10f
+8:  lwz     12, VCPU_CR(13)
+    mtcr    12
+    lwz     10, GPR(10)(13)
+    lwz     11, GPR(11)(13)
+    lwz     12, GPR(12)(13)
+    mfspr   13, SPR_SPRG0
+    rfi
+9:  stw     12, \stats + STATS_MAX(13)
+    lwz     11, \stats + STATS_MIN(13)
+    cmplw   12, 11
+    bge+    8b
+10: stw     12, \stats + STATS_MIN(13)
+    b       8b
+    .endm
+
     .balign 128
     .globl  vector_program
 vector_program:
@@ -39,7 +84,7 @@ vector_program:
     addis   12, 12, -0x0400             // ESR[PPR] alone gives 0
     andi.   11, 10, MSR_PR_DE
     or.     12, 12, 11
-    bne-    program_slow
+    bne-    not_privileged
     // The instruction, through the space the guest fetched it from.
     lwz     10, VCPU_FETCH_MSR(13)
     lwz     12, VCPU_HV_MSR(13)
@@ -51,6 +96,7 @@ fast_fetch:
     lwz     10, 0(11)
     mtmsr   12
     isync
+    record_exit 11, 10, CAUSE_PRIVILEGED
     // Primary opcode 31 by its extended opcode, through a table of 1024 addresses.
     rlwinm  11, 10, 6, 26, 31
     cmpwi   11, 31
@@ -90,6 +136,11 @@ fast_fetch:
     .endr
     .endm
 
+    .macro  count_free counter          // as count, but r11 and CR0 stay
+    lwz     10, VCPU_COUNTERS + 4 * \counter(13)
+    addi    10, 10, 1
+    stw     10, VCPU_COUNTERS + 4 * \counter(13)
+    .endm
     .macro  count counter
     lwz     11, VCPU_COUNTERS + 4 * \counter(13)
     addi    11, 11, 1
@@ -114,16 +165,46 @@ fast_mfspr:
 fast_mtspr:
     rlwinm  11, 10, 22, 21, 30
     addis   11, 11, spr_write_offset@ha
-    lhz     11, spr_write_offset@l(11)
+    lha     11, spr_write_offset@l(11)
     cmpwi   11, 0
     beq-    program_slow
+    blt-    fast_sprg
     by_register mtspr_source
 mtspr_go:
     rlwinm  11, 10, 22, 21, 30
     addis   11, 11, spr_write_offset@ha
-    lhz     11, spr_write_offset@l(11)
+    lha     11, spr_write_offset@l(11)
     stwx    12, 11, 13
     count   COUNTER_MTSPR
+    b       advance
+
+// SPRG3-7: also in the core, where user mode reads them without a trap.
+fast_sprg:
+    by_register sprg_source
+sprg_go:
+    rlwinm  11, 10, 16, 27, 31          // low half of the number: 19 to 23
+    cmpwi   11, 21
+    count_free COUNTER_MTSPR
+    blt     2f
+    beq     1f
+    cmpwi   11, 22
+    beq     3f
+    stw     12, VCPU_REGS_SPRG + 4 * 7(13)
+    mtspr   279, 12
+    b       advance
+1:  stw     12, VCPU_REGS_SPRG + 4 * 5(13)
+    mtspr   277, 12
+    b       advance
+2:  cmpwi   11, 20
+    beq     4f
+    stw     12, VCPU_REGS_SPRG + 4 * 3(13)
+    mtspr   275, 12
+    b       advance
+3:  stw     12, VCPU_REGS_SPRG + 4 * 6(13)
+    mtspr   278, 12
+    b       advance
+4:  stw     12, VCPU_REGS_SPRG + 4 * 4(13)
+    mtspr   276, 12
     b       advance
 
 fast_wrteei:
@@ -222,43 +303,57 @@ advance:
     mtspr   SPR_SRR0, 11
 // Charges the exit and returns to the guest: r10-r13, CR, CTR are as saved.
 leave:
-    lwz     12, VCPU_EXIT_TIME(13)
-    mfspr   11, SPR_TBL
-    lwz     10, VCPU_EXIT_PRIVILEGED + STATS_TICKS(13)
-    subf    12, 12, 11
-    add     10, 10, 12
-    stw     10, VCPU_EXIT_PRIVILEGED + STATS_TICKS(13)
-    lwz     11, VCPU_EXIT_PRIVILEGED + STATS_COUNT(13)
-    lwz     10, VCPU_EXIT_PRIVILEGED + STATS_MAX(13)
-    addi    11, 11, 1
-    stw     11, VCPU_EXIT_PRIVILEGED + STATS_COUNT(13)
-    cmplw   12, 10
-    bgt-    new_max
-    lwz     11, VCPU_EXIT_PRIVILEGED + STATS_MIN(13)
-    cmplw   12, 11
-    blt-    new_min
-restore:
     lwz     11, VCPU_CTR(13)
-    lwz     12, VCPU_CR(13)
     mtctr   11
-    mtcr    12
-    lwz     10, GPR(10)(13)
-    lwz     11, GPR(11)(13)
-    lwz     12, GPR(12)(13)
-    mfspr   13, SPR_SPRG0
-    rfi
-new_max:
-    stw     12, VCPU_EXIT_PRIVILEGED + STATS_MAX(13)
-    lwz     11, VCPU_EXIT_PRIVILEGED + STATS_MIN(13)
-    cmplw   12, 11
-    bge+    restore
-new_min:
-    stw     12, VCPU_EXIT_PRIVILEGED + STATS_MIN(13)
-    b       restore
+    charge  VCPU_EXIT_PRIVILEGED
 
     register_source mtspr_source, mtspr_go
+    register_source sprg_source, sprg_go
     register_source wrtee_source, wrtee_go
     register_source mtmsr_source, mtmsr_go
+
+// An illegal instruction of guest user code: a floating-point instruction that the guest kernel
+// emulates, mostly, so it is reflected as fast as a system call. Primary opcode 31 is left to
+// C++, which knows user-mode instructions that the core lacks and the architecture has.
+not_privileged:
+    mfspr   12, SPR_ESR
+    addis   12, 12, -0x0800             // ESR[PIL] alone gives 0
+    andi.   11, 10, MSR_IS_DS_DE
+    or      12, 12, 11
+    lwz     11, VCPU_SLOW_RFI(13)
+    or      12, 12, 11
+    andi.   11, 10, 0x4000              // guest user mode
+    xori    11, 11, 0x4000
+    or.     12, 12, 11
+    bne-    program_slow
+    lwz     12, VCPU_HV_MSR(13)
+    lwz     11, VCPU_FETCH_MSR_USER(13)
+    mfspr   10, SPR_SRR0
+    mtmsr   11
+    isync
+    lwz     11, 0(10)
+    mtmsr   12
+    isync
+    rlwinm  12, 11, 6, 26, 31
+    cmpwi   12, 31
+    beq-    program_slow
+    record_exit 10, 11, CAUSE_PROGRAM | RECORD_USER
+    stw     10, VCPU_REGS_SRR0(13)
+    lwz     12, VCPU_REGS_MSR(13)
+    lis     11, ESR_PIL@h
+    stw     12, VCPU_REGS_SRR1(13)
+    stw     11, VCPU_REGS_ESR(13)
+    lis     11, MSR_KEPT@h
+    ori     11, 11, MSR_KEPT@l
+    and     12, 12, 11
+    lwz     11, VCPU_REAL_MSR_KERNEL(13)
+    stw     12, VCPU_REGS_MSR(13)
+    lwz     10, VCPU_VECTOR + 4 * 6(13)
+    mtspr   SPR_SRR1, 11
+    mtspr   SPR_SRR0, 10
+    lwz     11, VCPU_CTR(13)
+    mtctr   11
+    charge  VCPU_EXIT_PROGRAM
 
 // To the full exit as if it had come straight from the vector: r10, r11, CTR as the guest's.
 program_slow:
@@ -297,9 +392,12 @@ vector_system_call:
     andi.   10, 12, MSR_IS_DS_DE
     or.     11, 11, 10
     bne-    syscall_slow
-    mfspr   11, SPR_SRR0
-    stw     11, VCPU_REGS_SRR0(13)
+    mfspr   10, SPR_SRR0
+    stw     10, VCPU_REGS_SRR0(13)
     stw     12, VCPU_REGS_SRR1(13)
+    li      11, 0
+    record_exit 10, 11, CAUSE_SYSCALL | RECORD_USER
+    lwz     12, VCPU_REGS_MSR(13)
     lis     11, MSR_KEPT@h
     ori     11, 11, MSR_KEPT@l
     and     12, 12, 11
@@ -308,34 +406,7 @@ vector_system_call:
     lwz     10, VCPU_VECTOR + 4 * 8(13)
     mtspr   SPR_SRR1, 11
     mtspr   SPR_SRR0, 10
-    lwz     12, VCPU_EXIT_TIME(13)
-    mfspr   11, SPR_TBL
-    lwz     10, VCPU_EXIT_SYSCALL + STATS_TICKS(13)
-    subf    12, 12, 11
-    add     10, 10, 12
-    stw     10, VCPU_EXIT_SYSCALL + STATS_TICKS(13)
-    lwz     11, VCPU_EXIT_SYSCALL + STATS_COUNT(13)
-    lwz     10, VCPU_EXIT_SYSCALL + STATS_MAX(13)
-    addi    11, 11, 1
-    stw     11, VCPU_EXIT_SYSCALL + STATS_COUNT(13)
-    cmplw   12, 10
-    bgt-    2f
-    lwz     11, VCPU_EXIT_SYSCALL + STATS_MIN(13)
-    cmplw   12, 11
-    blt-    3f
-1:  lwz     12, VCPU_CR(13)
-    mtcr    12
-    lwz     10, GPR(10)(13)
-    lwz     11, GPR(11)(13)
-    lwz     12, GPR(12)(13)
-    mfspr   13, SPR_SPRG0
-    rfi
-2:  stw     12, VCPU_EXIT_SYSCALL + STATS_MAX(13)
-    lwz     11, VCPU_EXIT_SYSCALL + STATS_MIN(13)
-    cmplw   12, 11
-    bge+    1b
-3:  stw     12, VCPU_EXIT_SYSCALL + STATS_MIN(13)
-    b       1b
+    charge  VCPU_EXIT_SYSCALL
 syscall_slow:
     lwz     10, GPR(10)(13)
     lwz     11, GPR(11)(13)

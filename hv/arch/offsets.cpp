@@ -7,6 +7,7 @@
 
 using trapeze::vcpu::Cause;
 using trapeze::vcpu::Counter;
+using trapeze::vcpu::ExitRecord;
 using trapeze::vcpu::ExitStats;
 using trapeze::vcpu::RegisterPage;
 using trapeze::vcpu::Vcpu;
@@ -15,11 +16,14 @@ namespace msr = trapeze::e500::msr;
 #define DEFINE(name, value) asm volatile("@define " #name " %0" ::"i"(value))
 
 extern "C" void offsets();
+static_assert(sizeof(ExitRecord) == 16, "fast.S masks the offset into 32 of them");
 void offsets() {
     DEFINE(VCPU_REGS_MSR, offsetof(Vcpu, regs) + offsetof(RegisterPage, msr));
     DEFINE(VCPU_REGS_PENDING, offsetof(Vcpu, regs) + offsetof(RegisterPage, pending));
+    DEFINE(VCPU_REGS_ESR, offsetof(Vcpu, regs) + offsetof(RegisterPage, esr));
     DEFINE(VCPU_REGS_SRR0, offsetof(Vcpu, regs) + offsetof(RegisterPage, srr0));
     DEFINE(VCPU_REGS_SRR1, offsetof(Vcpu, regs) + offsetof(RegisterPage, srr1));
+    DEFINE(VCPU_REGS_SPRG, offsetof(Vcpu, regs) + offsetof(RegisterPage, sprg));
     DEFINE(VCPU_GPR, offsetof(Vcpu, gpr));
     DEFINE(VCPU_CR, offsetof(Vcpu, cr));
     DEFINE(VCPU_XER, offsetof(Vcpu, xer));
@@ -32,13 +36,26 @@ void offsets() {
     DEFINE(VCPU_REAL_MSR_USER, offsetof(Vcpu, real_msr_user));
     DEFINE(VCPU_HV_MSR, offsetof(Vcpu, hv_msr));
     DEFINE(VCPU_FETCH_MSR, offsetof(Vcpu, fetch_msr));
+    DEFINE(VCPU_FETCH_MSR_USER, offsetof(Vcpu, fetch_msr_user));
     DEFINE(VCPU_SLOW_RFI, offsetof(Vcpu, slow_rfi));
     DEFINE(VCPU_VECTOR, offsetof(Vcpu, vector));
     DEFINE(VCPU_COUNTERS, offsetof(Vcpu, counters));
+    DEFINE(VCPU_TRACE_HEAD, offsetof(Vcpu, trace_head));
+    DEFINE(VCPU_TRACED, offsetof(Vcpu, traced));
+    DEFINE(RECORD_NIP, offsetof(ExitRecord, nip));
+    DEFINE(RECORD_WORD, offsetof(ExitRecord, word));
+    DEFINE(RECORD_INFO, offsetof(ExitRecord, info));
+    DEFINE(RECORD_USER, ExitRecord::user_mode);
+    DEFINE(RECORD_SIZE, sizeof(ExitRecord));
+    DEFINE(CAUSE_PRIVILEGED, static_cast<unsigned>(Cause::privileged));
+    DEFINE(CAUSE_SYSCALL, static_cast<unsigned>(Cause::syscall));
+    DEFINE(CAUSE_PROGRAM, static_cast<unsigned>(Cause::program));
     DEFINE(VCPU_EXIT_PRIVILEGED,
            offsetof(Vcpu, exits) + sizeof(ExitStats) * static_cast<unsigned>(Cause::privileged));
     DEFINE(VCPU_EXIT_SYSCALL,
            offsetof(Vcpu, exits) + sizeof(ExitStats) * static_cast<unsigned>(Cause::syscall));
+    DEFINE(VCPU_EXIT_PROGRAM,
+           offsetof(Vcpu, exits) + sizeof(ExitStats) * static_cast<unsigned>(Cause::program));
     DEFINE(STATS_COUNT, offsetof(ExitStats, count));
     DEFINE(STATS_TICKS, offsetof(ExitStats, ticks));
     DEFINE(STATS_MIN, offsetof(ExitStats, min));
@@ -52,5 +69,6 @@ void offsets() {
     DEFINE(COUNTER_MTSPR, static_cast<unsigned>(Counter::mtspr));
     DEFINE(MSR_IMPLEMENTED_NO_WE, msr::implemented & ~msr::we);
     DEFINE(MSR_PASSED_THROUGH, msr::passed_through);
+    DEFINE(ESR_PIL, trapeze::e500::esr::pil);
     DEFINE(MSR_KEPT, msr::kept_by_noncritical);
 }

@@ -97,17 +97,18 @@ void report_registers(const Vcpu& v) {
 }
 
 void report_exits(const Vcpu& v) {
-    log("last exits, oldest first (fast ones are only counted):");
-    const u32 first = v.trace_head > 32 ? v.trace_head - 32 : 0;
-    for (u32 i = first; i < v.trace_head; ++i) {
-        const auto& e = v.traced[i % 32];
+    constexpr u32 records = sizeof v.traced / sizeof v.traced[0];
+    log("the last {} exits, oldest first:", records);
+    const u32 newest = v.trace_head / sizeof v.traced[0];
+    for (u32 i = 1; i <= records; ++i) {
+        const auto& e = v.traced[(newest + i) % records];
+        if (e.nip == 0 && e.word == 0) continue;
+        const auto cause = static_cast<vcpu::Cause>(e.info & 0xff);
         begin_line();
-        print("  {:-12} nip ", vcpu::name(e.cause));
+        print("  {:-12} {} ", vcpu::name(cause),
+              e.info & vcpu::ExitRecord::user_mode ? "user  " : "kernel");
         print_location(e.nip);
-        print(" {}", e.msr & msr::pr ? "user" : "kernel");
-        if (e.cause == vcpu::Cause::dsi || e.cause == vcpu::Cause::mmio) {
-            print(" dear {:x}", e.dear);
-        }
+        if (cause == vcpu::Cause::dsi || cause == vcpu::Cause::mmio) print(" at {:x}", e.dear);
         if (e.word != 0) {
             print("  ");
             print_instruction(e.nip, e.word);

@@ -41,6 +41,7 @@ void set_msr(Vcpu& v, u32 value) {
     v.real_msr_kernel = layout.msr_bits(false) | enables;
     v.real_msr_user = layout.msr_bits(true) | enables;
     v.fetch_msr = v.hv_msr | (layout.fetch_space(false) ? msr::ds : 0);
+    v.fetch_msr_user = v.hv_msr | (layout.fetch_space(true) ? msr::ds : 0);
     v.slow_rfi = !v.shadow.simple() || debugging(v);
 }
 

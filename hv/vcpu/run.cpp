@@ -31,9 +31,11 @@ void charge(Vcpu& v, Cause cause) {
     v.exits[static_cast<unsigned>(cause)].add(arch::timebase_low() - v.exit_time);
 }
 
-void record(Vcpu& v, Cause cause, u32 word) {
-    ExitRecord& r = v.traced[v.trace_head++ % 32];
-    r = {v.exit_time, v.nip, v.regs.msr, word, v.regs.dear, cause};
+void record(Vcpu& v, Cause cause, u32 word, u32 dear = 0) {
+    constexpr u32 ring = sizeof v.traced;
+    v.trace_head = (v.trace_head + sizeof(ExitRecord)) % ring;
+    v.traced[v.trace_head / sizeof(ExitRecord)] = {
+        v.nip, word, dear, static_cast<u32>(cause) | (v.user() ? ExitRecord::user_mode : 0)};
 }
 
 bool fetch(Vcpu& v, u32& word) {
@@ -69,7 +71,7 @@ Cause program_exit(Vcpu& v) {
 Cause device_exit(Vcpu& v, u32 ea) {
     u32 word = 0;
     if (!fetch(v, word)) return Cause::itlb_shadow;
-    record(v, Cause::mmio, word);
+    record(v, Cause::mmio, word, ea);
     emulate_device_access(v, word, ea);
     return Cause::mmio;
 }
@@ -77,7 +79,7 @@ Cause device_exit(Vcpu& v, u32 ea) {
 Cause storage_exit(Vcpu& v) {
     const u32 syndrome = arch::read_esr();
     const u32 ea = arch::read_dear();
-    record(v, Cause::dsi, 0);
+    record(v, Cause::dsi, 0, ea);
     if (syndrome & (esr::dlk | esr::ilk)) {
         u32 word = 0;
         if (!v.user()) {

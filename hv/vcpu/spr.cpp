@@ -165,8 +165,33 @@ constexpr bool plain_write(unsigned number) {
     }
 }
 
+// The same as a table, by number, so that an access costs the same wherever its row stands.
+struct Slot {
+    u16 offset;
+    u8 access;  // dbt::Access of the supervisor; 0 where the e500v2 has no such register
+    bool plain;
+};
+struct SlotTable {
+    Slot slot[1024];
+};
+constexpr SlotTable make_slots() {
+    SlotTable table{};
+    for (const auto& row : dbt::spr_rows) {
+        table.slot[row.number] = {storage(row.number), static_cast<u8>(row.supervisor),
+                                  plain_write(row.number)};
+    }
+    return table;
+}
+constinit const SlotTable slots = make_slots();
+
+// SPRG3-7 have a copy in the core, which user mode reads without a trap.
+constexpr bool copied_to_core(unsigned number) {
+    return number >= number_of(Spr::SPRG3) && number <= number_of(Spr::SPRG7);
+}
+
 // The two tables of the fast paths (arch/fast.S), indexed by the instruction's SPR field as it
-// stands, halves swapped: byte offset in the Vcpu, 0 for "ask C++".
+// stands, halves swapped: byte offset in the Vcpu, 0 for "ask C++". For writes, the sign bit marks
+// the registers that are copied to the core.
 struct OffsetTable {
     u16 offset[1024];
 };
@@ -176,6 +201,10 @@ constexpr OffsetTable make_table(bool write) {
         const unsigned field = (row.number & 31u) << 5 | row.number >> 5;
         const auto need = static_cast<unsigned>(write ? dbt::Access::write : dbt::Access::read);
         if (!(static_cast<unsigned>(row.supervisor) & need)) continue;
+        if (write && copied_to_core(row.number)) {
+            table.offset[field] = static_cast<u16>(0x8000u | storage(row.number));
+            continue;
+        }
         if (write && !plain_write(row.number)) continue;
         table.offset[field] = storage(row.number);
     }
@@ -352,24 +381,24 @@ bool write_special(Vcpu& v, Spr spr, u32 value) {
 }  // namespace
 
 SprResult read_spr(Vcpu& v, unsigned number, u32& value) {
-    const auto* row = dbt::find_spr(number);
-    if (row == nullptr || !(static_cast<unsigned>(row->supervisor) & 1)) return SprResult::absent;
-    if (const u16 offset = storage(number); offset != 0) {
-        value = word_at(v, offset);
+    const Slot& slot = slots.slot[number & 1023];
+    if (!(slot.access & static_cast<u8>(dbt::Access::read))) return SprResult::absent;
+    if (slot.offset != 0) {
+        value = word_at(v, slot.offset);
         return SprResult::done;
     }
     return read_special(v, static_cast<Spr>(number), value) ? SprResult::done : SprResult::absent;
 }
 
 SprResult write_spr(Vcpu& v, unsigned number, u32 value) {
-    const auto* row = dbt::find_spr(number);
-    if (row == nullptr || !(static_cast<unsigned>(row->supervisor) & 2)) return SprResult::absent;
-    if (plain_write(number)) {
-        word_at(v, storage(number)) = value;
+    const Slot& slot = slots.slot[number & 1023];
+    if (!(slot.access & static_cast<u8>(dbt::Access::write))) return SprResult::absent;
+    if (slot.plain) {
+        word_at(v, slot.offset) = value;
         return SprResult::done;
     }
     if (is_ivor(number)) {
-        v.regs.ivor[ivor_index(number)] = value & 0xfff0u;
+        v.regs.ivor[ivor_index(number)] = value & 0xfff0U;
         update_vectors(v);
         return SprResult::done;
     }

@@ -24,17 +24,17 @@ enum class End : u8 {
     vmm_failed,  // a defect of ours
 };
 
-// One exit, kept for reports.
+// One exit, kept for reports. The fast paths write these too.
 struct ExitRecord {
-    u32 time;  // time base, low word
     u32 nip;
-    u32 msr;   // the guest's
     u32 word;  // the instruction, if fetched
-    u32 dear;
-    Cause cause;
+    u32 dear;  // of a storage or device exit
+    u32 info;  // Cause, and `user_mode` if the guest was in user mode
+
+    static constexpr u32 user_mode = 0x100;
 };
 
-// A virtual e500v2 core. The assembly in hv/arch/ reaches the members down to `traced` by
+// A virtual e500v2 core. The assembly in hv/arch/ reaches the members down to `last_miss` by
 // generated offsets (arch/offsets.cpp); nothing else depends on their order.
 struct Vcpu {
     RegisterPage regs;
@@ -49,13 +49,15 @@ struct Vcpu {
 
     u32 real_msr_kernel;  // core MSR while the guest kernel runs, without passed-through bits
     u32 real_msr_user;
-    u32 hv_msr;     // the VMM's own
-    u32 fetch_msr;  // as hv_msr, with DS = the space the guest kernel fetches from
-    u32 slow_rfi;   // not 0: rfi and sc take the C++ path (guest uses AS1, or debugs)
+    u32 hv_msr;          // the VMM's own
+    u32 fetch_msr;       // as hv_msr, with DS = the space the guest kernel fetches from
+    u32 fetch_msr_user;  // the same for guest user code
+    u32 slow_rfi;        // not 0: rfi and sc take the C++ path (guest uses AS1, or debugs)
     u32 vector[e500::vector_count];  // full handler addresses, from IVPR and IVORs
     ExitStats exits[cause_count];
     u32 counters[counter_count];
-    u32 trace_head;       // next place in `trace`
+    u32 trace_head;  // byte offset of the newest record in `traced`
+    ExitRecord traced[32];
     bool last_miss_user;  // mode and kind of the last TLB miss that was reflected
     mmu::Access last_miss;
 
@@ -76,7 +78,6 @@ struct Vcpu {
 
     End end;
     const char* reason;
-    ExitRecord traced[32];
     u64 counted[counter_count];  // folded
     u64 start_time;
     u64 idle_ticks;
