@@ -58,7 +58,9 @@ std::string machine_name(unsigned machine) {
                             {EM_IA_64, "IA-64"},
                             {EM_PPC, "PowerPC"}};
     for (const Row& row : rows) {
-        if (row.number == machine) return std::string(row.name);
+        if (row.number == machine) {
+            return std::string(row.name);
+        }
     }
     return fmt::format("machine number {}", machine);
 }
@@ -117,17 +119,29 @@ bool holds_code(const ElfFile& elf, std::size_t index) {
 void add_symbols(const ElfFile& elf, Elf_Scn* section, const GElf_Shdr& table,
                  std::vector<Symbol>& result) {
     Elf_Data* data = elf_getdata(section, nullptr);
-    if (data == nullptr || table.sh_entsize == 0) return;
+    if (data == nullptr || table.sh_entsize == 0) {
+        return;
+    }
     const std::uint64_t count = data->d_size / table.sh_entsize;
     for (std::uint64_t i = 0; i < count && i < max_symbols; ++i) {
         GElf_Sym symbol;
-        if (gelf_getsym(data, static_cast<int>(i), &symbol) == nullptr) return;
+        if (gelf_getsym(data, static_cast<int>(i), &symbol) == nullptr) {
+            return;
+        }
         const unsigned type = GELF_ST_TYPE(symbol.st_info);
-        if (type != STT_FUNC && type != STT_NOTYPE) continue;
-        if (symbol.st_shndx == SHN_UNDEF || symbol.st_shndx >= SHN_LORESERVE) continue;
-        if (type == STT_NOTYPE && !holds_code(elf, symbol.st_shndx)) continue;
+        if (type != STT_FUNC && type != STT_NOTYPE) {
+            continue;
+        }
+        if (symbol.st_shndx == SHN_UNDEF || symbol.st_shndx >= SHN_LORESERVE) {
+            continue;
+        }
+        if (type == STT_NOTYPE && !holds_code(elf, symbol.st_shndx)) {
+            continue;
+        }
         const char* text = elf_strptr(elf.get(), table.sh_link, symbol.st_name);
-        if (text == nullptr || *text == '\0') continue;
+        if (text == nullptr || *text == '\0') {
+            continue;
+        }
         result.push_back({static_cast<std::uint32_t>(symbol.st_value), text});
     }
 }
@@ -175,7 +189,9 @@ Kernel parse_elf(ByteView data, const std::string& name, std::uint64_t mem) {
                 "{}: is a program for an operating system, not a kernel or bare-metal program",
                 name));
         }
-        if (row.p_type != PT_LOAD || row.p_memsz == 0) continue;
+        if (row.p_type != PT_LOAD || row.p_memsz == 0) {
+            continue;
+        }
         kernel.segments.push_back(load_segment(elf, row, name, mem));
         physical = physical || (entry >= row.p_paddr && entry - row.p_paddr < row.p_memsz);
         if (entry >= row.p_vaddr && entry - row.p_vaddr < row.p_memsz) {

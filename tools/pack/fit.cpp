@@ -42,7 +42,9 @@ class Writer {
 
   private:
     static void check(int code) {
-        if (code != 0) throw std::runtime_error(fmt::format("libfdt: {}", fdt_strerror(code)));
+        if (code != 0) {
+            throw std::runtime_error(fmt::format("libfdt: {}", fdt_strerror(code)));
+        }
     }
     Bytes buffer_;
 };
@@ -64,8 +66,12 @@ Bytes make_fit(const Guest& guest) {
     for (const Segment& segment : guest.kernel.segments) {
         size += segment.data.size() + node_overhead;
     }
-    if (guest.initrd) size += guest.initrd->size();
-    if (guest.dtb) size += guest.dtb->size();
+    if (guest.initrd) {
+        size += guest.initrd->size();
+    }
+    if (guest.dtb) {
+        size += guest.dtb->size();
+    }
     size += symbols.size();
     if (size > static_cast<std::uint64_t>(std::numeric_limits<int>::max())) {
         throw InputError(
@@ -86,9 +92,15 @@ Bytes make_fit(const Guest& guest) {
         writer.bytes("data", segment.data);
         writer.close();
     }
-    if (guest.initrd) write_blob(writer, "ramdisk", "ramdisk", *guest.initrd);
-    if (guest.dtb) write_blob(writer, "fdt", "flat_dt", *guest.dtb);
-    if (!symbols.empty()) write_blob(writer, "symbols", "symbols", symbols);
+    if (guest.initrd) {
+        write_blob(writer, "ramdisk", "ramdisk", *guest.initrd);
+    }
+    if (guest.dtb) {
+        write_blob(writer, "fdt", "flat_dt", *guest.dtb);
+    }
+    if (!symbols.empty()) {
+        write_blob(writer, "symbols", "symbols", symbols);
+    }
     writer.close();
     writer.open("configurations");
     writer.text("default", "guest");

@@ -24,7 +24,9 @@ class Inflater {
         ready_ = inflateInit2(&stream_, gzip_only) == Z_OK;
     }
     ~Inflater() {
-        if (ready_) inflateEnd(&stream_);
+        if (ready_) {
+            inflateEnd(&stream_);
+        }
     }
     Inflater(const Inflater&) = delete;
     Inflater& operator=(const Inflater&) = delete;
@@ -33,7 +35,9 @@ class Inflater {
 
     /// Fills `chunk`, tells how much in `got`; returns zlib's code.
     int step(std::span<Bytef> chunk, std::size_t& got) {
-        if (!ready_) return Z_MEM_ERROR;
+        if (!ready_) {
+            return Z_MEM_ERROR;
+        }
         stream_.next_out = chunk.data();
         stream_.avail_out = static_cast<uInt>(chunk.size());
         const int code = inflate(&stream_, Z_NO_FLUSH);
@@ -68,7 +72,9 @@ Bytes gunzip(ByteView data, const std::string& name, std::uint64_t limit) {
         }
         const auto* first = reinterpret_cast<const std::byte*>(chunk.data());
         result.insert(result.end(), first, first + got);
-        if (code == Z_STREAM_END) return result;
+        if (code == Z_STREAM_END) {
+            return result;
+        }
     }
 }
 

@@ -26,7 +26,7 @@ constexpr std::string_view ramdisk = "give it with --initrd";
 // Order matters: a bzImage with an EFI stub also starts with MZ, and says more by its name.
 constexpr Magic magics[] = {
     {0x202, "HdrS"sv, {"an x86 Linux kernel (bzImage)", other_machine}},
-    {56, "ARM\x64"sv, {"an AArch64 Linux kernel (Image)", other_machine}},
+    {56, "ARMd"sv, {"an AArch64 Linux kernel (Image)", other_machine}},
     {56, "RSC\x05"sv, {"a RISC-V Linux kernel (Image)", other_machine}},
     {0x24, "\x18\x28\x6f\x01"sv, {"an ARM Linux kernel (zImage)", other_machine}},
     {0, "MZ"sv, {"a Windows or EFI program", other_machine}},
@@ -82,9 +82,13 @@ bool is_text(ByteView data) {
 
 std::optional<Foreign> identify_foreign(ByteView data) {
     for (const Magic& row : magics) {
-        if (has_magic(data, row.offset, row.bytes)) return row.foreign;
+        if (has_magic(data, row.offset, row.bytes)) {
+            return row.foreign;
+        }
     }
-    if (is_text(data)) return Foreign{"a text file", "give a kernel"};
+    if (is_text(data)) {
+        return Foreign{"a text file", "give a kernel"};
+    }
     return std::nullopt;
 }
 
@@ -95,7 +99,9 @@ void refuse_foreign_kernel(ByteView data, const std::string& name) {
     }
     const bool blank =
         std::all_of(data.begin(), data.end(), [](std::byte byte) { return byte == std::byte{0}; });
-    if (blank) throw InputError(fmt::format("{}: holds nothing but zeros", name));
+    if (blank) {
+        throw InputError(fmt::format("{}: holds nothing but zeros", name));
+    }
 }
 
 }  // namespace trapeze::pack

@@ -34,7 +34,9 @@ void check_entry(const Kernel& kernel, const std::string& name) {
 void check_overlap(const Kernel& kernel, const std::string& name) {
     std::vector<const Segment*> order;
     order.reserve(kernel.segments.size());
-    for (const Segment& segment : kernel.segments) order.push_back(&segment);
+    for (const Segment& segment : kernel.segments) {
+        order.push_back(&segment);
+    }
     std::sort(order.begin(), order.end(),
               [](const Segment* a, const Segment* b) { return a->load < b->load; });
     for (std::size_t i = 1; i < order.size(); ++i) {
@@ -60,10 +62,16 @@ std::string_view name_of(Kind kind) {
 }
 
 Kernel parse_kernel(ByteView data, const std::string& name, std::uint64_t mem, bool force_raw) {
-    if (data.empty()) throw InputError(fmt::format("{}: is empty", name));
+    if (data.empty()) {
+        throw InputError(fmt::format("{}: is empty", name));
+    }
     if (!force_raw) {
-        if (is_uimage(data)) return parse_uimage(data, name, mem);
-        if (is_elf(data)) return parse_elf(data, name, mem);
+        if (is_uimage(data)) {
+            return parse_uimage(data, name, mem);
+        }
+        if (is_elf(data)) {
+            return parse_elf(data, name, mem);
+        }
         refuse_foreign_kernel(data, name);
     }
     Kernel kernel;
@@ -84,8 +92,12 @@ void check_layout(const Guest& guest, const std::string& name, std::uint64_t mem
     }
     check_overlap(guest.kernel, name);
     check_entry(guest.kernel, name);
-    if (guest.initrd) used += guest.initrd->size();
-    if (guest.dtb) used += guest.dtb->size();
+    if (guest.initrd) {
+        used += guest.initrd->size();
+    }
+    if (guest.dtb) {
+        used += guest.dtb->size();
+    }
     if (used > mem) {
         throw InputError(fmt::format(
             "{}: kernel, initrd and device tree take {}, the guest has {}: give more --mem", name,

@@ -45,8 +45,12 @@ bool is_gzip(ByteView data) { return has_magic(data, 0, "\x1f\x8b"); }
 }  // namespace
 
 Bytes parse_initrd(ByteView data, const std::string& name, std::uint64_t mem) {
-    if (data.empty()) throw InputError(fmt::format("{}: is empty", name));
-    if (is_uimage(data)) return parse_uimage_ramdisk(data, name);
+    if (data.empty()) {
+        throw InputError(fmt::format("{}: is empty", name));
+    }
+    if (is_uimage(data)) {
+        return parse_uimage_ramdisk(data, name);
+    }
     if (data.size() > mem) {
         throw InputError(fmt::format("{}: is {}, the guest has {}: give more --mem", name,
                                      human_size(data.size()), human_size(mem)));

@@ -53,7 +53,9 @@ void write_file(const std::string& path, const Bytes& data) {
     file.write(reinterpret_cast<const char*>(data.data()),
                static_cast<std::streamsize>(data.size()));
     file.close();
-    if (!file) throw InputError(fmt::format("{}: cannot be written", path));
+    if (!file) {
+        throw InputError(fmt::format("{}: cannot be written", path));
+    }
 }
 
 void pack(const Options& options) {
@@ -73,8 +75,12 @@ void pack(const Options& options) {
             parse_symbols(read_file(options.symbols, file_limit), options.symbols);
     }
     check_layout(guest, options.kernel, options.mem);
-    if (!options.output.empty()) write_file(options.output, make_fit(guest));
-    if (options.describe) describe(guest);
+    if (!options.output.empty()) {
+        write_file(options.output, make_fit(guest));
+    }
+    if (options.describe) {
+        describe(guest);
+    }
 }
 
 }  // namespace

@@ -47,7 +47,9 @@ void tidy_symbols(std::vector<Symbol>& symbols) {
 }
 
 std::vector<Symbol> parse_symbols(ByteView data, const std::string& name) {
-    if (is_elf(data)) return elf_symbols(data, name);
+    if (is_elf(data)) {
+        return elf_symbols(data, name);
+    }
     std::vector<Symbol> result;
     std::string_view text = as_text(data);
     std::size_t number = 0;
@@ -55,7 +57,9 @@ std::vector<Symbol> parse_symbols(ByteView data, const std::string& name) {
         const std::string_view line = text.substr(0, text.find('\n'));
         text.remove_prefix(std::min(text.size(), line.size() + 1));
         ++number;
-        if (line.empty()) continue;
+        if (line.empty()) {
+            continue;
+        }
         Symbol symbol;
         bool code = false;
         if (!parse_line(line, symbol, code)) {
@@ -63,7 +67,9 @@ std::vector<Symbol> parse_symbols(ByteView data, const std::string& name) {
                 "{}: line {} is not 'address type name': give a System.map or an ELF file", name,
                 number));
         }
-        if (code) result.push_back(std::move(symbol));
+        if (code) {
+            result.push_back(std::move(symbol));
+        }
         if (result.size() > max_symbols) {
             throw InputError(fmt::format("{}: has more than {} symbols", name, max_symbols));
         }
@@ -82,7 +88,9 @@ Bytes encode_symbols(const std::vector<Symbol>& symbols) {
         offset += static_cast<std::uint32_t>(symbol.name.size() + 1);
     }
     for (const Symbol& symbol : symbols) {
-        for (const char c : symbol.name) out.push_back(static_cast<std::byte>(c));
+        for (const char c : symbol.name) {
+            out.push_back(static_cast<std::byte>(c));
+        }
         out.push_back(std::byte{0});
     }
     return out;

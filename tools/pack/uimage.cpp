@@ -73,7 +73,9 @@ constexpr std::array<std::string_view, 7> compressions = {"none", "gzip", "bzip2
 
 template <std::size_t count>
 std::string name_in(const std::array<std::string_view, count>& names, std::uint8_t number) {
-    if (number < count) return std::string(names[number]);
+    if (number < count) {
+        return std::string(names[number]);
+    }
     return fmt::format("number {}", number);
 }
 
@@ -105,7 +107,9 @@ Header parse_header(ByteView data, const std::string& name) {
             "{}: is an uImage with a corrupt header (its CRC is wrong): copy it again", name));
     }
     const std::uint32_t size = be32_at(raw, at_size);
-    if (size == 0) throw InputError(fmt::format("{}: is an uImage without contents", name));
+    if (size == 0) {
+        throw InputError(fmt::format("{}: is an uImage without contents", name));
+    }
     Header header;
     header.payload = slice(data, header_size, size);
     if (header.payload.empty()) {
