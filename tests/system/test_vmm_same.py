@@ -38,13 +38,12 @@ class Same(scenarios.Case):
         native, hosted = (
             dict(re.findall(r"^(\w+): +(\d+) kB", text, re.M)) for text in both(command))
         self.assertEqual(native.keys(), hosted.keys())
-        # The device tree and its reservations may take a few pages more or less.
-        self.assertAlmostEqual(int(native["MemTotal"]), int(hosted["MemTotal"]), delta=512)
+        # QEMU pads the device tree that it makes to 1 MiB, which Linux then reserves.
+        self.assertAlmostEqual(int(native["MemTotal"]), int(hosted["MemTotal"]), delta=1280)
         self.assertEqual(native["VmallocTotal"], hosted["VmallocTotal"])
 
     def test_interrupts_come(self):
-        command = ("cat /proc/interrupts; echo =; sleep 2; cat /proc/interrupts; "
-                   "grep 'model\\|timebase' /proc/cpuinfo")
+        command = "cat /proc/interrupts; echo =; sleep 2; cat /proc/interrupts"
         for text in both(command):
             before, after = ({name: int(count) for name, count in re.findall(
                 r"^ *(\w+): +(\d+) ", part, re.M)} for part in text.split("=\n"))
@@ -64,7 +63,7 @@ class Same(scenarios.Case):
     def test_boot_messages(self):
         # Without times: what drivers found must be the same, in the same order.
         native, hosted = (
-            [re.sub(r"^\[ *[\d.]+\] ", "", line) for line in text.splitlines()]
+            [re.sub(r"^(<\d+>)?\[ *[\d.]+\] ", "", line) for line in text.splitlines()]
             for text in both("dmesg"))
         varies = re.compile(r"Memory:|initrd|bogomips|BogoMIPS|random:|DRAM|command line|"
                             r"Freeing|Zone|mem 0x|KiB|CAM mapping|clocksource|printk:|delay loop")
