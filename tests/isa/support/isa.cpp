@@ -84,6 +84,8 @@ void print_event(const char* what, const Frame& f, u32 base) {
                           vector == Vector::spe_unavailable;
     // Only what the vector defines: the others keep values of earlier interrupts.
     const u32 shown = syndrome ? f.esr : 0, dear = data ? f.dear : 0;
+    // QEMU marks a trap in SRR1 where CE is.
+    const bool trap = vector == Vector::program && (f.esr & esr::ptr);
     print("{}: {} +{} msr={x} inside={x} esr={x} dear={x}",
           {what, name(f.vector), f.nip - base, f.msr & (trap ? inside_mask : msr_mask),
            f.inside & inside_mask, shown, dear});
