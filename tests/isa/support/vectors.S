@@ -117,3 +117,16 @@ isa_leave:
     lwz     0, HOST + 136(0)
     mtspr   27, 0
     rfi
+
+// Handlers that return at once, for measuring: IVORs may be pointed here.
+    .section .text.vectors, "ax"
+    .balign 16
+    .globl  isa_return_handler
+isa_return_handler:
+    rfi
+    .balign 16
+    .globl  isa_refill_handler
+isa_refill_handler:                     // r27 = MAS3; the others as the miss left them
+    mtspr   627, 27
+    tlbwe
+    rfi

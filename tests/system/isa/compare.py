@@ -4,6 +4,10 @@
 
 usage: compare.py PROGRAM.elf
 
+What QEMU's own core does otherwise than the manual says has no native reference: if there is a
+tests/isa/expected/PROGRAM.txt, the program runs under the VMM alone and must print what that says.
+A first line `# options: ...` there has options for ./trapeze boot.
+
 Lines that start with '#' inform and may differ. Each program prints `isa: done` as its last line.
 Exit status: 0 the same, 1 not.
 """
@@ -13,7 +17,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 
-from support import trapeze  # noqa: E402  (the path had to be set first)
+from support import ROOT, trapeze  # noqa: E402  (the path had to be set first)
 
 
 def printed(program, *options):
@@ -28,16 +32,31 @@ def printed(program, *options):
     return [line for line in lines if not line.startswith("#")]
 
 
+def reference(program):
+    """The name and the lines of what the program should print, and options for its run."""
+    name = os.path.splitext(os.path.basename(program))[0]
+    expected = os.path.join(ROOT, "tests", "isa", "expected", name + ".txt")
+    if not os.path.exists(expected):
+        return "native", printed(program, "--native"), []
+    with open(expected, encoding="utf-8") as handle:
+        lines = handle.read().splitlines()
+    mark, options = "# options:", []
+    if lines and lines[0].startswith(mark):
+        options = lines[0][len(mark):].split()
+    return "expected", [line for line in lines if not line.startswith("#")], options
+
+
 def main():
-    """Compares the two runs of the program named on the command line."""
+    """Compares the run under the VMM of the program named on the command line."""
     program = sys.argv[1]
-    native, hosted = printed(program, "--native"), printed(program)
-    if native is None or hosted is None:
+    name, wanted, options = reference(program)
+    hosted = printed(program, *options)
+    if wanted is None or hosted is None:
         return 1
-    if native == hosted:
-        print(f"{len(native)} lines are the same")
+    if wanted == hosted:
+        print(f"{len(wanted)} lines are the same")
         return 0
-    print("\n".join(difflib.unified_diff(native, hosted, "native", "under the VMM", lineterm="")))
+    print("\n".join(difflib.unified_diff(wanted, hosted, name, "under the VMM", lineterm="")))
     return 1
 
 
