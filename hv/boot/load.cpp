@@ -2,6 +2,7 @@
 #include <libfdt.h>
 
 #include <cstring>
+#include <initializer_list>
 
 #include "hv/board/ppce500.hpp"
 #include "hv/boot/boot.hpp"
@@ -86,23 +87,18 @@ struct Placement {
     u64 tree, ramdisk;
 };
 
-// As QEMU places them natively: the tree well above the kernel (Linux needs it within 64 MiB of
-// its start), the ramdisk above the tree, near the end of what Linux maps early.
+// The tree well above the kernel, as QEMU places it natively (Linux needs it within 64 MiB of its
+// start), or right behind the kernel where room is scarce; the ramdisk behind the tree, as low as
+// can be, because Linux may map less than all of its RAM at first.
 Placement place(u64 kernel_end, u32 ramdisk_size, u32 tree_capacity, u64 ram_size) {
-    constexpr u64 page = 0x10000, early_limit = u64{512} << 20;
-    Placement p{};
-    const u64 top = ram_size < early_limit ? ram_size : early_limit;
-    if (ramdisk_size + tree_capacity + page > top) {
-        reject("the ramdisk does not fit guest memory; give more (mem=)");
+    constexpr u64 page = 0x10000, distance = u64{24} << 20;
+    const auto align = [](u64 address) { return (address + page - 1) & ~(page - 1); };
+    for (const u64 gap : {distance, u64{0}}) {
+        const u64 tree = align(kernel_end + gap);
+        const u64 ramdisk = align(tree + tree_capacity);
+        if (ramdisk + ramdisk_size <= ram_size) return {tree, ramdisk};
     }
-    p.ramdisk = (top - ramdisk_size) & ~(page - 1);
-    const u64 wanted = (kernel_end + (24u << 20) + page - 1) & ~(page - 1);
-    p.tree = wanted;
-    if (wanted + tree_capacity > p.ramdisk) p.tree = (kernel_end + page - 1) & ~(page - 1);
-    if (p.tree + tree_capacity > p.ramdisk) {
-        reject("kernel, device tree and ramdisk do not fit guest memory; give more (mem=)");
-    }
-    return p;
+    reject("kernel, device tree and ramdisk do not fit guest memory; give more (mem=)");
 }
 
 void set_chosen(void* tree, const char* arguments, const Placement& p, u32 ramdisk_size) {

@@ -11,6 +11,9 @@ from .common import VMM_FAILED, Failure
 
 _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
+# Without these a virtio device ignores the bridge's inbound windows and reaches any host memory.
+BEHIND_BRIDGE = "disable-legacy=on,iommu_platform=on"
+
 
 def program():
     """QEMU's path: $TRAPEZE_QEMU or qemu-system-ppc64 from PATH."""
@@ -44,10 +47,11 @@ def devices(drives, net):
     command = []
     for number, path in enumerate(drives):
         command += ["-drive", f"file={_comma_safe(path)},format=raw,if=none,id=drive{number}",
-                    "-device", f"virtio-blk-pci,drive=drive{number}"]
+                    "-device", f"virtio-blk-pci,drive=drive{number},{BEHIND_BRIDGE}"]
     if net:
         # No option ROM: nothing here runs one, and Debian keeps them in a package of its own.
-        command += ["-netdev", "user,id=net0", "-device", "virtio-net-pci,netdev=net0,romfile="]
+        command += ["-netdev", "user,id=net0",
+                    "-device", f"virtio-net-pci,netdev=net0,romfile=,{BEHIND_BRIDGE}"]
     return command
 
 
