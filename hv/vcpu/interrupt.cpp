@@ -15,6 +15,9 @@ namespace {
 // Handlers that fault on their own first instruction this often in a row are not handlers.
 constexpr u32 storm_limit = 64;
 
+// Time-base ticks; what is nearer than 3 QEMU raises at once, before the instruction is over.
+constexpr u32 soon = 16;
+
 bool is_critical(Vector vector) {
     return vector == Vector::critical || vector == Vector::watchdog || vector == Vector::debug;
 }
@@ -127,8 +130,12 @@ void deliver_pending(Vcpu& v) {
     }
     if (!(ready & msr::ee)) return;
     if (v.external_held) {
+        // The core raises it again at the guest's next instruction, and it goes before the timers
+        // (manual 5.10); they follow when its handler lets them in, or soon if it was withdrawn.
         irq::release_external(v);
         update_pending(v);
+        if (r.pending & msr::ee) arch::write_decrementer(soon);
+        return;
     }
     if ((r.tsr & e500::tsr::fis) && (r.tcr & e500::tcr::fie)) {
         inject(v, Vector::fixed_interval);
