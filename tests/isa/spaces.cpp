@@ -176,6 +176,7 @@ void isa_main() {
     fill_page(page_a, 0x0a0a);
     fill_page(page_b, 0x0b0b);
     fill_page(page_c, 0x0c0c);
+    fill_page(page_a + 0x3000, 0x0a0a);
     permissions();
     process_ids();
     address_spaces();
