@@ -16,6 +16,8 @@ using vcpu::Vcpu;
 
 namespace {
 
+constexpr u32 branch_to_self = 0x48000000;
+
 const char* end_name(End end) {
     switch (end) {
         case End::poweroff:
@@ -91,6 +93,30 @@ void summary(Vcpu& v) {
     put("}\n");
 }
 
+// A guest is stuck that keeps interrupts disabled in its kernel for the time the user chose, or
+// that branches to itself without any exit meanwhile.
+static void watch(Vcpu& v) {
+    const u64 now = arch::timebase();
+    const u64 exits = exits_but_heartbeats(v);
+    u32 word = 0;
+    const bool waits = (v.regs.msr & e500::msr::we) != 0;
+    const bool masked = !v.user() && !(v.regs.msr & e500::msr::ee);
+    const bool spins = exits == v.last_exits && v.nip == v.last_nip &&
+                       arch::load_guest_word(v.nip, v.shadow.layout().fetch_space(v.user()), word) &&
+                       word == branch_to_self;
+    v.last_exits = exits;
+    v.last_nip = v.nip;
+    if (waits || !(masked || spins)) {
+        v.last_progress = now;
+    } else if (v.hang_ticks != 0 && now - v.last_progress > v.hang_ticks) {
+        vcpu::end(v, End::guest_died,
+                  spins ? "hang: the guest branches to itself and nothing else has happened for "
+                          "the watchdog's time (watchdog=)"
+                        : "hang: the guest kernel kept interrupts disabled for the watchdog's "
+                          "time (watchdog=)");
+    }
+}
+
 void heartbeat(Vcpu& v) {
     const int byte = console::poll();
     if (byte == 'q') {
@@ -102,18 +128,7 @@ void heartbeat(Vcpu& v) {
         v.reason = reason;
     }
 
-    const u64 now = arch::timebase();
-    const u64 exits = exits_but_heartbeats(v);
-    const bool responsive = v.user() || (v.regs.msr & (e500::msr::ee | e500::msr::we));
-    if (responsive && (exits != v.last_exits || (v.regs.msr & e500::msr::we))) {
-        v.last_exits = exits;
-        v.last_progress = now;
-    } else if (v.hang_ticks != 0 && now - v.last_progress > v.hang_ticks) {
-        vcpu::end(v, End::guest_died,
-                  responsive ? "hang: no exit of any kind for the watchdog's time (watchdog=)"
-                             : "hang: the guest kernel kept interrupts disabled for the watchdog's "
-                               "time (watchdog=)");
-    }
+    watch(v);
 }
 
 }  // namespace trapeze::monitor

@@ -84,6 +84,7 @@ struct Vcpu {
     u64 idle_since;
     u64 last_progress;  // time base of the last heartbeat that saw the guest alive
     u64 last_exits;     // exits but heartbeats, up to then
+    u32 last_nip;       // and where it was
     u64 hang_ticks;     // watchdog period the user chose, 0 = off
     u32 storm_nip, storm_count, storm_vector;
 

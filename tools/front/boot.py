@@ -39,7 +39,7 @@ class Boot:
     def check(self):
         """Raises Failure (status 2) for what cannot be, before anything is built."""
         options = self.options
-        guest.check_memory(options.mem, options.native)
+        guest.check_memory(options)
         files = [("--kernel", options.kernel), ("--initrd", options.initrd),
                  ("--dtb", options.dtb), *(("--drive", path) for path in options.drive)]
         for name, path in files:
@@ -55,7 +55,7 @@ class Boot:
             raise Failure("--initrd goes with --kernel; the default guest brings its own")
         if options.run is not None and options.initrd:
             raise Failure("--run needs the default initramfs: leave --initrd out")
-        if options.native and options.watchdog:
+        if options.native and options.watchdog is not None:
             raise Failure("--watchdog is the VMM's: it does not go with --native")
         if options.json:
             folder = os.path.dirname(os.path.abspath(options.json))
@@ -85,7 +85,8 @@ class Boot:
             native = guest.native_kernel(kernel, directory, options.raw)
             command = qemu.machine(options.mem, native, initrd, append, options.dtb)
         else:
-            vmm_options = f"mem={options.mem >> 20}M watchdog={options.watchdog}"
+            watchdog = 30 if options.watchdog is None else options.watchdog
+            vmm_options = f"mem={options.mem >> 20}M watchdog={watchdog}"
             if options.vmm_append:
                 vmm_options += " " + options.vmm_append
             memory = guest.host_memory(options.mem, os.path.getsize(image))

@@ -115,8 +115,9 @@ def _add_boot(commands):
     how = parser.add_argument_group("how to run it")
     how.add_argument("--timeout", metavar="S", type=_positive,
                      help="stop after S seconds (default: 300 for the workload, else none)")
-    how.add_argument("--watchdog", metavar="S", type=_whole, default=0,
-                     help="the VMM reports a guest that makes no progress for S seconds")
+    how.add_argument("--watchdog", metavar="S", type=_whole,
+                     help="the VMM reports and ends a guest kernel that keeps interrupts disabled, "
+                          "or loops on one branch, for S seconds; 0: never (default 30)")
     how.add_argument("--icount", action="store_true",
                      help="count instructions as time: 1 instruction is 1 ns, repeatable")
     how.add_argument("--gdb", action="store_true", help="wait for a debugger on port 1234")

@@ -13,7 +13,11 @@ MIB = 1 << 20
 VMM_RESERVE = 64 * MIB
 # hw/ppc/e500.c refuses a machine whose memory is not a multiple of this.
 QEMU_RAM_STEP = 64 * MIB
-MEM_LEAST, MEM_MOST = 16 * MIB, 16 << 30
+MEM_LEAST, MEM_MOST = 4 * MIB, 16 << 30
+# The VMM loads its guest through a map of the first 2 GiB of the machine.
+VMM_MEM_MOST = 1536 * MIB
+# Below this the default guest's Linux stops before it has a console.
+DEFAULT_GUEST_LEAST = 48 * MIB
 
 
 def parse_size(text):
@@ -39,12 +43,17 @@ def host_memory(mem, image_size):
     return round_up(round_up(VMM_RESERVE + image_size, align) + mem, QEMU_RAM_STEP)
 
 
-def check_memory(mem, native):
+def check_memory(options):
     """Raises Failure (status 2) for a guest memory size that no machine here can have."""
+    mem = options.mem
     if not MEM_LEAST <= mem <= MEM_MOST or mem % MIB:
-        raise Failure("--mem takes whole MiB from 16M to 16G, such as 256M")
-    if native and mem % QEMU_RAM_STEP:
+        raise Failure("--mem takes whole MiB from 4M to 1536M (--native: to 16G), such as 256M")
+    if options.native and mem % QEMU_RAM_STEP:
         raise Failure("--native --mem takes multiples of 64M: QEMU's ppce500 has no other sizes")
+    if not options.native and mem > VMM_MEM_MOST:
+        raise Failure("--mem takes at most 1536M under the VMM")
+    if not options.kernel and mem < DEFAULT_GUEST_LEAST:
+        raise Failure("the default guest needs at least 48M (--mem)")
 
 
 def _cpio_entry(inode, name, mode, data=b""):
