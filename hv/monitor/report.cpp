@@ -96,6 +96,51 @@ void report_registers(const Vcpu& v) {
         r.pid[0], r.tsr, r.tcr);
 }
 
+void print_vector(u32 vector) {
+    constexpr const char* names[e500::vector_count] = {"critical input",
+                                                       "machine check",
+                                                       "data storage",
+                                                       "instruction storage",
+                                                       "external input",
+                                                       "alignment",
+                                                       "program",
+                                                       "FP unavailable",
+                                                       "system call",
+                                                       "AP unavailable",
+                                                       "decrementer",
+                                                       "fixed-interval timer",
+                                                       "watchdog",
+                                                       "data TLB miss",
+                                                       "instruction TLB miss",
+                                                       "debug",
+                                                       "SPE unavailable",
+                                                       "SPE data",
+                                                       "SPE round",
+                                                       "performance monitor"};
+    print("IVOR{} ({})", vector < 16 ? vector : vector + 16,
+          vector < e500::vector_count ? names[vector] : "?");
+}
+
+void report_interrupts(const Vcpu& v) {
+    begin_line();
+    if (v.storm_nip == vcpu::no_handler) {
+        print("the guest was given no interrupt so far\n");
+        return;
+    }
+    print("last interrupt given to the guest: ");
+    print_vector(v.storm_vector);
+    print(", handler at ");
+    print_location(v.storm_nip);
+    print("\n");
+    if (v.storm_count == 0) return;
+    begin_line();
+    print("that handler failed at once, {} times; it all began with ", v.storm_count);
+    print_vector(v.storm_first);
+    print(" at ");
+    print_location(v.storm_from);
+    print("\n");
+}
+
 void report_exits(const Vcpu& v) {
     constexpr u32 records = sizeof v.traced / sizeof v.traced[0];
     log("the last {} exits, oldest first:", records);
@@ -166,9 +211,13 @@ void report(Vcpu& v, const char* headline) {
         print_instruction(v.nip, word);
         print("\n");
     }
-    log("last interrupt given to the guest: IVOR{} at {:x}", v.storm_vector, v.storm_nip);
+    report_interrupts(v);
     report_registers(v);
     log("translations that matter:");
+    if (v.fatal_access) {
+        const bool fetch = v.fatal_kind == mmu::Access::fetch;
+        report_translation(v, "fault", v.fatal_ea, fetch ? v.virtual_is() : v.virtual_ds());
+    }
     report_translation(v, "fetch", v.nip, v.virtual_is());
     report_translation(v, "DEAR ", v.regs.dear, v.virtual_ds());
     report_translation(v, "SRR0 ", v.regs.srr0, v.virtual_is());

@@ -15,6 +15,13 @@ using mmu::Fill;
 
 namespace {
 
+// For the report, should this access be the guest's end.
+void blame(Vcpu& v, u32 ea, Access access) {
+    v.fatal_ea = ea;
+    v.fatal_kind = access;
+    v.fatal_access = true;
+}
+
 u32 store_bit(Access access) { return access == Access::store ? e500::esr::st : 0; }
 
 bool allows(const mmu::VirtualEntry& entry, Access access, bool user) {
@@ -75,6 +82,7 @@ FaultResult resolve(Vcpu& v, u32 ea, Access access) {
                                  "the guest executes from a device's registers");
             return FaultResult::reflected;
         case Fill::no_memory:
+            blame(v, ea, access);
             inject_machine_check(v,
                                  access == Access::fetch   ? e500::mcsr::bus_ibe
                                  : access == Access::store ? e500::mcsr::bus_wbe
@@ -84,6 +92,7 @@ FaultResult resolve(Vcpu& v, u32 ea, Access access) {
         case Fill::hole:
             break;
     }
+    blame(v, ea, access);
     end(v, End::guest_died,
         "the guest's user mode touches the VMM's own address range (docs/limits.md)");
     return FaultResult::ended;

@@ -66,6 +66,8 @@ void inject(Vcpu& v, Vector vector) {
         }
     } else {
         v.storm_count = 0;
+        v.storm_from = v.nip;
+        v.storm_first = static_cast<u32>(vector);
     }
     v.storm_nip = target;
     v.storm_vector = static_cast<u32>(vector);

@@ -58,9 +58,11 @@ Cause program_exit(Vcpu& v) {
     const u32 syndrome = arch::read_esr();
     u32 word = 0;
     const bool candidate = (syndrome & esr::ppr) || (syndrome & esr::pil);
-    if (candidate && !fetch(v, word)) return Cause::itlb_shadow;  // fetch again
-    record(v, Cause::privileged, word);
-    if (candidate && (((syndrome & esr::ppr) && !v.user()) || emulated_though_illegal(v, word))) {
+    if (!fetch(v, word) && candidate) return Cause::itlb_shadow;  // fetch again
+    const bool emulated =
+        candidate && (((syndrome & esr::ppr) && !v.user()) || emulated_though_illegal(v, word));
+    record(v, emulated ? Cause::privileged : Cause::program, word);
+    if (emulated) {
         emulate_privileged(v, word);
         return Cause::privileged;
     }
@@ -213,7 +215,7 @@ void reset(Vcpu& v, const Boot& boot, mmu::Hole hole) {
     v.gpr[6] = 0x45504150;  // ePAPR magic
     v.gpr[7] = boot.initial_map_size;
     v.regs.dbsr = e500::dbsr::mrr_mask;
-    v.storm_nip = 1;
+    v.storm_nip = no_handler;
     for (auto& stats : v.exits) stats.min = ~0u;
 
     v.tlb.reset(boot.tlb0_sets);

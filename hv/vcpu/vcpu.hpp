@@ -24,6 +24,9 @@ enum class End : u8 {
     vmm_failed,  // a defect of ours
 };
 
+// Vcpu::storm_nip before the first interrupt: no handler is at an odd address.
+inline constexpr u32 no_handler = 1;
+
 // One exit, kept for reports. The fast paths write these too.
 struct ExitRecord {
     u32 nip;
@@ -86,7 +89,13 @@ struct Vcpu {
     u64 last_exits;     // exits but heartbeats, up to then
     u32 last_nip;       // and where it was
     u64 hang_ticks;     // watchdog period the user chose, 0 = off
+    // The last interrupt given to the guest, how often its handler failed at once, and the first
+    // of such a chain: what the guest did before its handlers failed.
     u32 storm_nip, storm_count, storm_vector;
+    u32 storm_from, storm_first;
+    u32 fatal_ea;       // the address whose access ended the guest,
+    bool fatal_access;  // if one did
+    mmu::Access fatal_kind;
 
     bool user() const { return (regs.msr & e500::msr::pr) != 0; }
     bool virtual_is() const { return (regs.msr & e500::msr::is) != 0; }
