@@ -13,6 +13,12 @@ void* memcpy(void* to, const void* from, size_t n) {
         for (; n != 0 && (reinterpret_cast<size_t>(d) & 3) != 0; --n) *d++ = *s++;
         auto* dw = reinterpret_cast<unsigned*>(d);
         const auto* sw = reinterpret_cast<const unsigned*>(s);
+        for (; n >= 16; n -= 16, dw += 4, sw += 4) {
+            dw[0] = sw[0];
+            dw[1] = sw[1];
+            dw[2] = sw[2];
+            dw[3] = sw[3];
+        }
         for (; n >= 4; n -= 4) *dw++ = *sw++;
         d = reinterpret_cast<unsigned char*>(dw);
         s = reinterpret_cast<const unsigned char*>(sw);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hv/mmu/virtual_tlb.hpp"
 
+#include <bit>
+
 namespace trapeze::mmu {
 
 namespace mas1 = e500::mas1;
@@ -9,6 +11,7 @@ void VirtualTlb::reset(unsigned sets) {
     sets_ = sets;
     generation_ = 1;
     victim_ = 0;
+    valid1_ = 0;
     for (auto& entry : tlb0_) entry = {};
     for (auto& entry : tlb1_) entry = {};
 }
@@ -21,10 +24,10 @@ VirtualTlb::Hit VirtualTlb::find(u32 ea, bool space, const u32 (&pids)[3]) {
             return {&entry, 0, static_cast<u8>(way)};
         }
     }
-    for (unsigned i = 0; i < tlb1_entries; ++i) {
+    for (u32 left = valid1_; left != 0; left &= left - 1) {
+        const auto i = static_cast<unsigned>(std::countr_zero(left));
         VirtualEntry& entry = tlb1_[i];
-        if ((entry.mas1 & mas1::v) && entry.covers(ea) && entry.space() == space &&
-            entry.serves(pids)) {
+        if (entry.covers(ea) && entry.space() == space && entry.serves(pids)) {
             return {&entry, 1, static_cast<u8>(i)};
         }
     }
@@ -57,6 +60,7 @@ void VirtualTlb::write(VirtualEntry& entry, unsigned tlb, u32 m1, u32 m2, u32 m3
     entry.mas3 = m3;
     entry.mas7 = m7;
     entry.generation = generation_;
+    note_tlb1(entry);
 }
 
 void VirtualTlb::flush_tlb1() {

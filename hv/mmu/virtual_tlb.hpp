@@ -59,7 +59,10 @@ class VirtualTlb {
     }
     // Writes an entry in place, as tlbwe with these MAS values.
     void write(VirtualEntry& entry, unsigned tlb, u32 mas1, u32 mas2, u32 mas3, u32 mas7);
-    void invalidate(VirtualEntry& entry) { entry.mas1 &= ~e500::mas1::v; }
+    void invalidate(VirtualEntry& entry) {
+        entry.mas1 &= ~e500::mas1::v;
+        note_tlb1(entry);
+    }
 
     // Constant time: the entries of older generations are invalid.
     void flush_tlb0() { ++generation_; }
@@ -76,8 +79,19 @@ class VirtualTlb {
     u32 victim() const { return victim_; }
 
   private:
+    // Keeps `valid1_`, if `entry` is one of TLB1's.
+    void note_tlb1(const VirtualEntry& entry) {
+        const auto offset =
+            reinterpret_cast<std::uintptr_t>(&entry) - reinterpret_cast<std::uintptr_t>(tlb1_);
+        if (offset >= sizeof tlb1_) return;
+        const auto index = static_cast<u32>(offset / sizeof entry);
+        const u32 bit = 1U << index;
+        valid1_ = (entry.mas1 & e500::mas1::v) ? valid1_ | bit : valid1_ & ~bit;
+    }
+
     VirtualEntry tlb0_[max_sets * ways];
     VirtualEntry tlb1_[tlb1_entries];
+    u32 valid1_ = 0;  // a bit for each valid entry of TLB1: most guests have few
     u32 sets_ = 128;
     u32 generation_ = 1;
     u32 victim_ = 0;
