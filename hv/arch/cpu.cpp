@@ -52,6 +52,13 @@ void clear_tsr(u32 bits) { put<Spr::TSR>(bits); }
 void write_tcr(u32 value) { put<Spr::TCR>(value); }
 
 u32 read_l1csr0() { return get<Spr::L1CSR0>(); }
+void clear_lock_failure() {
+    const u32 value = get<Spr::L1CSR0>();
+    if (!(value & e500::l1csr0::cul)) return;
+    asm volatile("msync\n\tisync" ::: "memory");
+    put<Spr::L1CSR0>(value & ~e500::l1csr0::cul);
+    asm volatile("isync" ::: "memory");
+}
 u32 read_pvr() { return get<Spr::PVR>(); }
 u32 read_svr() { return get<Spr::SVR>(); }
 u32 read_mmucfg() { return get<Spr::MMUCFG>(); }

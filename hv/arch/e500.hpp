@@ -157,7 +157,7 @@ inline constexpr u32 ide = 1u << 31, ude = 1u << 30, mrr_mask = 3u << 28, icmp =
 namespace mcsr {
 inline constexpr u32 bus_rbe = 1u << 3;  // data read bus error
 inline constexpr u32 bus_wbe = 1u << 2;  // write bus error
-inline constexpr u32 bus_ibe = 1u << 5;  // instruction fetch bus error (BUS_IBERR)
+inline constexpr u32 bus_ibe = 1u << 4;  // instruction fetch bus error (BUS_IBERR)
 }  // namespace mcsr
 
 // Interrupt vectors by IVOR number (manual 5.2).

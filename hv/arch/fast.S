@@ -313,8 +313,8 @@ leave:
     register_source mtmsr_source, mtmsr_go
 
 // An illegal instruction of guest user code: a floating-point instruction that the guest kernel
-// emulates, mostly, so it is reflected as fast as a system call. Primary opcode 31 is left to
-// C++, which knows user-mode instructions that the core lacks and the architecture has.
+// emulates, mostly, so it is reflected as fast as a system call. Primary opcodes 19 and 31 are left
+// to C++, which knows user-mode instructions that the core lacks and the architecture has.
 not_privileged:
     mfspr   12, SPR_ESR
     addis   12, 12, -0x0800             // ESR[PIL] alone gives 0
@@ -335,6 +335,7 @@ not_privileged:
     mtmsr   12
     isync
     rlwinm  12, 11, 6, 26, 31
+    ori     12, 12, 12                  // 19 becomes 31; 23 and 27 have no illegal instruction
     cmpwi   12, 31
     beq-    program_slow
     record_exit 10, 11, CAUSE_PROGRAM | RECORD_USER

@@ -80,11 +80,16 @@ void invalidate_block(Vcpu& v, Insn insn) {
     next(v);
 }
 
-// Locking always fails, which the architecture allows and L1CSR0[CUL] tells (manual 3.10).
+// Locking always fails, which the architecture allows and L1CSR0[CUL] or, for the instruction
+// cache, L1CSR1[ICUL] tells (manual 3.10).
 void lock_block(Vcpu& v, Insn insn) {
     count(v, Counter::cache_lock);
     const bool unlocks = insn.op == Op::dcblc || insn.op == Op::icblc;
-    if (!unlocks) v.regs.l1csr0 |= e500::l1csr0::cul;
+    if (insn.op == Op::icbtls) {
+        v.regs.l1csr1 |= e500::l1csr1::icul;
+    } else if (!unlocks) {
+        v.regs.l1csr0 |= e500::l1csr0::cul;
+    }
     next(v);
 }
 

@@ -78,7 +78,7 @@ FaultResult resolve(Vcpu& v, u32 ea, Access access) {
             return FaultResult::reflected;
         case Fill::device:
             if (access != Access::fetch) return FaultResult::device;
-            inject_machine_check(v, e500::mcsr::bus_ibe, ea,
+            inject_machine_check(v, e500::mcsr::bus_ibe, hit.entry->gpa(ea),
                                  "the guest executes from a device's registers");
             return FaultResult::reflected;
         case Fill::no_memory:
@@ -87,7 +87,8 @@ FaultResult resolve(Vcpu& v, u32 ea, Access access) {
                                  access == Access::fetch   ? e500::mcsr::bus_ibe
                                  : access == Access::store ? e500::mcsr::bus_wbe
                                                            : e500::mcsr::bus_rbe,
-                                 ea, "the guest touches physical memory it does not have");
+                                 hit.entry->gpa(ea),
+                                 "the guest touches physical memory it does not have");
             return FaultResult::reflected;
         case Fill::hole:
             break;

@@ -93,13 +93,14 @@ void inject_program(Vcpu& v, u32 esr) {
     inject(v, Vector::program);
 }
 
-void inject_machine_check(Vcpu& v, u32 mcsr, u32 address, const char* why) {
+void inject_machine_check(Vcpu& v, u32 mcsr, u64 gpa, const char* why) {
     if (!(v.regs.msr & msr::me)) {
         end(v, End::guest_died, why);
         return;
     }
     v.regs.mcsr = mcsr;
-    v.regs.mcar = address;
+    v.regs.mcar = static_cast<u32>(gpa);
+    v.regs.mcaru = static_cast<u32>(gpa >> 32);
     inject(v, Vector::machine_check);
 }
 

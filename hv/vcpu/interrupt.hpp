@@ -16,7 +16,7 @@ u32 core_msr(const Vcpu& v);
 void inject(Vcpu& v, e500::Vector vector);
 void inject_program(Vcpu& v, u32 esr);
 // A machine check, or the end of the guest (checkstop) if it has MSR[ME]=0.
-void inject_machine_check(Vcpu& v, u32 mcsr, u32 address, const char* why);
+void inject_machine_check(Vcpu& v, u32 mcsr, u64 gpa, const char* why);
 
 // Recomputes regs.pending from timers and held inputs.
 void update_pending(Vcpu& v);

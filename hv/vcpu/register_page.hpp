@@ -27,6 +27,7 @@ struct alignas(4096) RegisterPage {
     u32 tsr, tcr, decar;
     u32 epr;
     u32 hid0, hid1, l1csr0, l1csr1, bucsr, bbear, bbtar;
+    u32 mcaru;
     u32 pmgc0, pmlca[4], pmlcb[4], pmc[4];
 };
 static_assert(sizeof(RegisterPage) == 4096);

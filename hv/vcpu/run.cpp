@@ -54,6 +54,14 @@ bool emulated_though_illegal(const Vcpu& v, u32 word) {
     return info.kind == dbt::Kind::supervisor || info.has(dbt::flag::locking);
 }
 
+// What QEMU's core lacks, and therefore calls illegal in user mode, is privileged on the e500v2.
+bool privileged_though_illegal(const Vcpu& v, u32 word) {
+    const dbt::Insn insn = dbt::decode(word);
+    const auto& info = dbt::info(insn.op);
+    if (!v.user() || info.has(dbt::flag::absent)) return false;
+    return insn.op == dbt::Op::rfmci || insn.op == dbt::Op::mfpmr || insn.op == dbt::Op::mtpmr;
+}
+
 Cause program_exit(Vcpu& v) {
     const u32 syndrome = arch::read_esr();
     u32 word = 0;
@@ -66,7 +74,7 @@ Cause program_exit(Vcpu& v) {
         emulate_privileged(v, word);
         return Cause::privileged;
     }
-    inject_program(v, syndrome);
+    inject_program(v, privileged_though_illegal(v, word) ? esr::ppr : syndrome);
     return Cause::program;
 }
 

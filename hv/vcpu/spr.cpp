@@ -50,6 +50,8 @@ constexpr u16 storage(unsigned number) {
             return offsetof(RegisterPage, mcsr);
         case Spr::MCAR:
             return offsetof(RegisterPage, mcar);
+        case Spr::MCARU:
+            return offsetof(RegisterPage, mcaru);
         case Spr::IVPR:
             return offsetof(RegisterPage, ivpr);
         case Spr::SPRG0:
@@ -260,7 +262,6 @@ bool read_special(Vcpu& v, Spr spr, u32& value) {
             value = mmu::VirtualTlb::tlb1cfg();
             return true;
         case Spr::MMUCSR0:  // flash invalidations are over when the write is
-        case Spr::MCARU:
             value = 0;
             return true;
         case Spr::L1CSR0:
@@ -277,6 +278,7 @@ void write_cache_control(Vcpu& v, Spr spr, u32 value) {
         // A flash invalidation of the data cache would lose the VMM's and other lines with the
         // guest's: it is done as if at once, on a cache that held nothing of the guest.
         v.regs.l1csr0 = value & e500::l1csr0::implemented;
+        if (!(value & e500::l1csr0::cul)) arch::clear_lock_failure();
         return;
     }
     v.regs.l1csr1 = value & e500::l1csr1::implemented;
