@@ -27,7 +27,7 @@ struct Options {
     u32 watchdog = 0;         // seconds; 0: off
     u32 tlb0_entries = 2048;  // of the virtual TLB0: 512 (the core's own), 1024 or 2048
 };
-Options parse_options(const char* line);
+Options parse_options(const char* p);
 
 // What the board's device tree says.
 struct Host {

@@ -58,7 +58,7 @@ class VirtualTlb {
         return (entry.mas1 & e500::mas1::v) && (tlb == 1 || entry.generation == generation_);
     }
     // Writes an entry in place, as tlbwe with these MAS values.
-    void write(VirtualEntry& entry, unsigned tlb, u32 mas1, u32 mas2, u32 mas3, u32 mas7);
+    void write(VirtualEntry& entry, unsigned tlb, u32 m1, u32 m2, u32 m3, u32 m7);
     void invalidate(VirtualEntry& entry) {
         entry.mas1 &= ~e500::mas1::v;
         note_tlb1(entry);

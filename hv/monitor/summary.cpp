@@ -89,7 +89,7 @@ void summary(Vcpu& v) {
     put("],\"tlb\":{");
     field("shadow_fills", v.shadow.fills());
     field("shadow_flushes", v.shadow.flushes());
-    field("virtual_tlb0_entries", v.tlb.sets() * mmu::VirtualTlb::ways, "}");
+    field("virtual_tlb0_entries", u64{v.tlb.sets()} * mmu::VirtualTlb::ways, "}");
     put("}\n");
 }
 
@@ -101,9 +101,10 @@ static void watch(Vcpu& v) {
     u32 word = 0;
     const bool waits = (v.regs.msr & e500::msr::we) != 0;
     const bool masked = !v.user() && !(v.regs.msr & e500::msr::ee);
-    const bool spins = exits == v.last_exits && v.nip == v.last_nip &&
-                       arch::load_guest_word(v.nip, v.shadow.layout().fetch_space(v.user()), word) &&
-                       word == branch_to_self;
+    const bool spins =
+        exits == v.last_exits && v.nip == v.last_nip &&
+        arch::load_guest_word(v.nip, v.shadow.layout().fetch_space(v.user()), word) &&
+        word == branch_to_self;
     v.last_exits = exits;
     v.last_nip = v.nip;
     if (waits || !(masked || spins)) {

@@ -85,6 +85,8 @@ void pack(const Options& options) {
 
 }  // namespace
 
+// Should printing an error fail, nothing is left to do.
+// NOLINTNEXTLINE(bugprone-exception-escape)
 int main(int argc, char** argv) {
     CLI::App app{"Checks a guest's files and packs them into one image for the VMM."};
     app.footer(

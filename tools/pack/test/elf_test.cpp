@@ -56,7 +56,7 @@ TEST(Elf, OtherMachinesAndKindsAreRefusedByName) {
 TEST(Elf, EveryShorterFileIsRefused) {
     const Bytes file = elf();
     for (std::size_t size = 4; size < file.size(); ++size) {
-        kernel_refusal(Bytes(file.begin(), file.begin() + size));
+        kernel_refusal(Bytes(file.data(), file.data() + size));
     }
 }
 

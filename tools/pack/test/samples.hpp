@@ -128,7 +128,7 @@ std::string refusal(Parser&& parser) {
     try {
         parser();
     } catch (const InputError& error) {
-        const std::string text = error.what();
+        std::string text = error.what();
         EXPECT_EQ(text.find('\n'), std::string::npos) << "more than one line";
         return text;
     }

@@ -36,7 +36,7 @@ TEST(Uimage, GzipIsUnpacked) {
 TEST(Uimage, EveryShorterFileIsRefused) {
     const Bytes image = uimage(payload);
     for (std::size_t size = 4; size < image.size(); size += 61) {
-        const std::string text = kernel_refusal(Bytes(image.begin(), image.begin() + size));
+        const std::string text = kernel_refusal(Bytes(image.data(), image.data() + size));
         EXPECT_THAT(text, testing::AnyOf(HasSubstr("truncated"), HasSubstr("cut off")));
     }
 }
@@ -66,7 +66,7 @@ TEST(Uimage, ForeignKindsAreRefusedByName) {
 TEST(Uimage, GzipThatIsNoneOrTooLargeIsRefused) {
     EXPECT_THAT(kernel_refusal(uimage(payload, {.compression = 1})), HasSubstr("gzip data"));
     const Bytes packed = samples::gzip(payload);
-    const Bytes half(packed.begin(), packed.begin() + packed.size() / 2);
+    const Bytes half(packed.data(), packed.data() + packed.size() / 2);
     EXPECT_THAT(kernel_refusal(uimage(half, {.compression = 1})), HasSubstr("truncated"));
     EXPECT_THAT(kernel_refusal(uimage(packed, {.compression = 1}), 1024), HasSubstr("--mem"));
 }
