@@ -106,6 +106,8 @@ void emulate_privileged(Vcpu& v, u32 word) {
     const Insn insn = dbt::decode(word);
     RegisterPage& r = v.regs;
     bool known = true;
+    // An rfci or mtmsr that sets DE is not itself stepped.
+    const bool stepped = stepping(v);
     switch (insn.op) {
         case Op::mfmsr:
             count(v, Counter::mfmsr);
@@ -186,7 +188,7 @@ void emulate_privileged(Vcpu& v, u32 word) {
         inject_program(v, e500::esr::pil);
         return;
     }
-    completed(v);
+    if (stepped) completed(v);
 }
 
 }  // namespace trapeze::vcpu

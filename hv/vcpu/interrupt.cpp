@@ -147,8 +147,10 @@ void deliver_pending(Vcpu& v) {
     }
 }
 
+bool stepping(const Vcpu& v) { return debugging(v) && (v.regs.dbcr0 & e500::dbcr0::icmp); }
+
 void completed(Vcpu& v) {
-    if (!debugging(v) || !(v.regs.dbcr0 & e500::dbcr0::icmp)) return;
+    if (!stepping(v)) return;
     v.regs.dbsr |= e500::dbsr::icmp;
     inject(v, Vector::debug);
 }

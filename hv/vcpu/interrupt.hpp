@@ -25,7 +25,9 @@ void deliver_pending(Vcpu& v);
 
 // Sets what lets the core debug the guest, from MSR[DE] and DBCR0.
 void update_debug(Vcpu& v);
-// After an emulated instruction: the single-step event the core could not see.
+// True while each instruction that completes is a debug event (single step).
+bool stepping(const Vcpu& v);
+// After an emulated instruction that was stepped: the event the core could not see.
 void completed(Vcpu& v);
 
 // The guest does not run again.
