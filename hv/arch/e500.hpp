@@ -81,7 +81,10 @@ inline constexpr u32 implemented = v | iprot | tid_mask | ts | tsize_mask;
 constexpr u32 tid(u32 m) { return (m >> 16) & 0xff; }
 constexpr u32 tsize(u32 m) { return (m >> 8) & 0xf; }
 // A page of TSIZE t is 4^t KiB: 4 KiB (1) to 4 GiB (11).
-constexpr u64 page_size(u32 t) { return 1024ull << (2 * t); }
+inline constexpr u64 page_sizes[16] = {
+    1ULL << 10, 1ULL << 12, 1ULL << 14, 1ULL << 16, 1ULL << 18, 1ULL << 20, 1ULL << 22, 1ULL << 24,
+    1ULL << 26, 1ULL << 28, 1ULL << 30, 1ULL << 32, 1ULL << 34, 1ULL << 36, 1ULL << 38, 1ULL << 40};
+constexpr u64 page_size(u32 t) { return page_sizes[t & 15U]; }
 }  // namespace mas1
 namespace mas2 {
 inline constexpr u32 epn_mask = 0xfffff000u;
@@ -149,7 +152,9 @@ inline constexpr u32 implemented = icpe | icpi | icslc | icul | iclo | ice;
 namespace dbcr0 {
 inline constexpr u32 idm = 1u << 30, rst_mask = 3u << 28, icmp = 1u << 27, brt = 1u << 26,
                      trap = 1u << 24;
-}
+// Every event it can enable: ICMP BRT IRPT TRAP IAC1 IAC2 DAC1 DAC2 RET.
+inline constexpr u32 events = 0x0fcf8000;
+}  // namespace dbcr0
 namespace dbsr {
 inline constexpr u32 ide = 1u << 31, ude = 1u << 30, mrr_mask = 3u << 28, icmp = 1u << 27,
                      brt = 1u << 26, trap = 1u << 24;

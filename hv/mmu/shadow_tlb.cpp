@@ -34,6 +34,10 @@ u32 permission_for(Access access, bool user) {
 
 void ShadowTlb::reset(const Layout& layout, Hole hole) {
     layout_ = layout;
+    for (u32 permissions = 0; permissions < 64; ++permissions) {
+        permissions_[0][permissions] = static_cast<u8>(layout.permissions(false, permissions));
+        permissions_[1][permissions] = static_cast<u8>(layout.permissions(true, permissions));
+    }
     hole_ = hole;
     split_ = false;
     spaces_[0] = spaces_[1] = false;
@@ -93,21 +97,22 @@ Fill ShadowTlb::fill(const MemoryMap& memory, const VirtualEntry& entry, u32 ea,
         if (!space && hole_.overlaps(base, size)) break;
         tsize = t;
     }
-    const u64 size = mas1::page_size(tsize);
-    const u64 page = hpa & ~(size - 1);
+    const auto offset_mask = static_cast<u32>(mas1::page_size(tsize) - 1);
+    const u32 guest_permissions = entry.mas3 & mas3::permissions;
 
     Slot slot{};
     slot.mas1 = mas1::v | (entry.mas1 & mas1::tid_mask) | (space ? mas1::ts : 0) | tsize << 8;
     const u32 attributes = region->kind == RegionKind::ram
                                ? (entry.mas2 & mas2::attributes)
                                : (mas2::i | mas2::g | (entry.mas2 & mas2::e));
-    slot.mas2 = static_cast<u32>(ea & ~(size - 1)) | attributes;
+    slot.mas2 = (ea & ~offset_mask) | attributes;
     // The VMM itself may read and write through every entry (SR, SW): it fetches the trapped
     // instruction and emulates accesses at the guest's own address.
-    slot.mas3 = static_cast<u32>(page & mas3::rpn_mask) | mas3::sr | mas3::sw |
+    slot.mas3 = (static_cast<u32>(hpa) & mas3::rpn_mask & ~offset_mask) | mas3::sr | mas3::sw |
                 (entry.mas3 & mas3::user_bits) |
-                layout().permissions(space, entry.mas3, !split_ || fetch, !split_ || !fetch);
-    slot.mas7 = static_cast<u32>(page >> 32);
+                (split_ ? crossed.permissions(space, guest_permissions, fetch, !fetch)
+                        : permissions_[space][guest_permissions]);
+    slot.mas7 = static_cast<u32>(hpa >> 32);
 
     ++fills_;
     if (tsize == 1) {
@@ -157,9 +162,8 @@ void ShadowTlb::write_tlb1(const Slot& slot) {
 }
 
 void ShadowTlb::drop(const VirtualEntry& entry) {
-    const u64 size = entry.size();
     const u32 ea = entry.epn();
-    if (size == 0x1000) {
+    if (mas1::tsize(entry.mas1) == 1) {
         const u32 index = (ea >> 12) & (sets - 1);
         for (unsigned way = 0; way < ways; ++way) {
             Slot& slot = tlb0_[index][way];
@@ -170,6 +174,7 @@ void ShadowTlb::drop(const VirtualEntry& entry) {
         }
         return;
     }
+    const u64 size = entry.size();
     for (unsigned i = 0; i < tlb1_slots; ++i) {
         Slot& slot = tlb1_[i];
         if (slot_overlaps(slot, ea, size)) {

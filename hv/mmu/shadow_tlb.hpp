@@ -68,6 +68,7 @@ class ShadowTlb {
     }
 
     Layout layout_ = straight;
+    u8 permissions_[2][64] = {};  // layout_.permissions() by space and guest permissions
     Hole hole_ = {};
     bool split_ = false;               // guest runs with IS != DS: run crossed, one side an entry
     bool spaces_[2] = {false, false};  // guest AS that the core's AS0, AS1 hold

@@ -285,6 +285,22 @@ void write_cache_control(Vcpu& v, Spr spr, u32 value) {
     if (value & e500::l1csr1::icfi) arch::invalidate_icache();
 }
 
+void write_debug_control(Vcpu& v, u32 value) {
+    namespace dbcr0 = e500::dbcr0;
+    if (value & dbcr0::rst_mask) end(v, End::reset, "the guest wrote DBCR0[RST]");
+    v.regs.dbcr0 = value & ~dbcr0::rst_mask;
+    update_debug(v);
+    constexpr u32 passed_on = dbcr0::idm | dbcr0::icmp | dbcr0::brt;
+    if ((v.regs.dbcr0 & dbcr0::idm) && (v.regs.dbcr0 & dbcr0::events & ~passed_on) &&
+        !v.reported_debug) {
+        v.reported_debug = true;
+        console::log(
+            "guest enables debug events (DBCR0 {:x}) of which only ICMP and BRT are raised; "
+            "breakpoint registers are kept",
+            value);
+    }
+}
+
 bool write_special(Vcpu& v, Spr spr, u32 value) {
     switch (spr) {
         case Spr::DEC:
@@ -353,9 +369,7 @@ bool write_special(Vcpu& v, Spr spr, u32 value) {
             v.regs.dbsr &= ~value;
             return true;
         case Spr::DBCR0:
-            if (value & e500::dbcr0::rst_mask) end(v, End::reset, "guest wrote DBCR0[RST]");
-            v.regs.dbcr0 = value & ~e500::dbcr0::rst_mask;
-            update_debug(v);
+            write_debug_control(v, value);
             return true;
         case Spr::DBCR1:
             v.regs.dbcr1 = value;
