@@ -62,6 +62,8 @@ void clear_lock_failure() {
 u32 read_pvr() { return get<Spr::PVR>(); }
 u32 read_svr() { return get<Spr::SVR>(); }
 u32 read_mmucfg() { return get<Spr::MMUCFG>(); }
+u32 read_srr0() { return get<Spr::SRR0>(); }
+u32 read_srr1() { return get<Spr::SRR1>(); }
 u32 read_esr() { return get<Spr::ESR>(); }
 u32 read_dear() { return get<Spr::DEAR>(); }
 

@@ -32,6 +32,8 @@ u32 read_mmucfg();
 void write_debug_control(u32 dbcr0);
 u32 take_debug_status();  // reads and clears DBSR
 u32 take_mcsr();          // reads and clears MCSR
+u32 read_srr0();          // of the exception that is being handled
+u32 read_srr1();
 u32 read_esr();
 u32 read_dear();
 void invalidate_icache();

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hv/arch/cpu.hpp"
+#include "hv/board/ppce500.hpp"
+#include "hv/monitor/console.hpp"
+#include "hv/monitor/monitor.hpp"
+
+// A defect of the VMM: say what can be said, and end.
+extern "C" [[noreturn]] void hv_panic(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 vector,
+                                      trapeze::e500::u32 stack, trapeze::e500::u32 link) {
+    using trapeze::console::log;
+    log("---- the VMM itself failed: exception IVOR{} at {:x} (MSR {:x}), ESR {:x}, DEAR {:x}",
+        vector, trapeze::arch::read_srr0(), trapeze::arch::read_srr1(), trapeze::arch::read_esr(),
+        trapeze::arch::read_dear());
+    log("VMM stack {:x}, link {:x}. Please report this with the lines above.", stack, link);
+    v->end = trapeze::vcpu::End::vmm_failed;
+    v->reason = "exception in the VMM";
+    trapeze::monitor::report(*v, "state of the guest meanwhile");
+    trapeze::monitor::summary(*v);
+    trapeze::board::power_off();
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hv/arch/cpu.hpp"
+#include "hv/monitor/console.hpp"
+#include "hv/monitor/monitor.hpp"
+#include "hv/vcpu/interrupt.hpp"
+
+namespace trapeze::monitor {
+
+using vcpu::End;
+using vcpu::Vcpu;
+
+namespace {
+
+constexpr u32 branch_to_self = 0x48000000;
+
+u64 exits_but_heartbeats(const Vcpu& v) {
+    u64 sum = 0;
+    for (unsigned i = 0; i < vcpu::cause_count; ++i) {
+        if (static_cast<vcpu::Cause>(i) != vcpu::Cause::heartbeat) sum += v.exits[i].folded_count;
+    }
+    return sum;
+}
+
+// A guest is stuck that keeps interrupts disabled in its kernel for the time the user chose, or
+// that branches to itself without any exit meanwhile.
+void watch(Vcpu& v) {
+    const u64 now = arch::timebase();
+    const u64 exits = exits_but_heartbeats(v);
+    u32 word = 0;
+    const bool waits = (v.regs.msr & e500::msr::we) != 0;
+    const bool masked = !v.user() && !(v.regs.msr & e500::msr::ee);
+    const bool spins =
+        exits == v.last_exits && v.nip == v.last_nip &&
+        arch::load_guest_word(v.nip, v.shadow.layout().fetch_space(v.user()), word) &&
+        word == branch_to_self;
+    v.last_exits = exits;
+    v.last_nip = v.nip;
+    if (waits || !(masked || spins)) {
+        v.last_progress = now;
+    } else if (v.hang_ticks != 0 && now - v.last_progress > v.hang_ticks) {
+        vcpu::end(v, End::guest_died,
+                  spins ? "hang: the guest branches to itself and nothing else has happened for "
+                          "the watchdog's time (watchdog=)"
+                        : "hang: the guest kernel kept interrupts disabled for the watchdog's "
+                          "time (watchdog=)");
+    }
+}
+
+}  // namespace
+
+void heartbeat(Vcpu& v) {
+    const int byte = console::poll();
+    if (byte == 'q') {
+        vcpu::end(v, End::stopped, "stopped on request");
+    } else if (byte == '?') {
+        const char* const reason = v.reason;
+        v.reason = "asked on the VMM's console; the guest goes on";
+        report(v, "state of the guest");
+        v.reason = reason;
+    }
+
+    watch(v);
+}
+
+}  // namespace trapeze::monitor
