@@ -42,6 +42,10 @@ constexpr u16 storage(unsigned number) {
             return offsetof(RegisterPage, mcsrr0);
         case Spr::MCSRR1:
             return offsetof(RegisterPage, mcsrr1);
+        case Spr::DSRR0:
+            return offsetof(RegisterPage, dsrr0);
+        case Spr::DSRR1:
+            return offsetof(RegisterPage, dsrr1);
         case Spr::DEAR:
             return offsetof(RegisterPage, dear);
         case Spr::ESR:
@@ -143,6 +147,8 @@ constexpr bool plain_write(unsigned number) {
         case Spr::CSRR1:
         case Spr::MCSRR0:
         case Spr::MCSRR1:
+        case Spr::DSRR0:
+        case Spr::DSRR1:
         case Spr::DEAR:
         case Spr::ESR:
         case Spr::MCSR:

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a guest under the VMM cannot reach: DMA windows, the VMM's UART, memory it does not have."""
+import unittest
+
+from support import trapeze
+
+# PCI bridge registers (MPC8548E manual 16.3.1) as the guest's physical addresses.
+INBOUND_3, OUTBOUND_1 = 0xFE0008DA0, 0xFE0008C20
+ENABLED_LOCAL_256M = 0x80F5501B
+VMM_UART = 0xFE0004600
+
+
+def run(*commands):
+    """Runs shell commands in the guest; the result has the VMM's log on stderr or stdout."""
+    done = trapeze("boot", "--verbose", "--run", "; ".join(commands))
+    done.all = done.out + done.err
+    return done
+
+
+class Bounds(unittest.TestCase):
+    def test_inbound_window_outside_guest_memory_stays_closed(self):
+        done = run(f"devmem {INBOUND_3:#x} 32 0x80000",
+                   f"devmem {INBOUND_3 + 0x10:#x} 32 {ENABLED_LOCAL_256M:#x}",
+                   f"echo reads $(devmem {INBOUND_3:#x})")
+        self.assertEqual(done.status, 0, done)
+        self.assertIn("inbound window 0 at guest-physical 80000000 is not guest RAM: left closed",
+                      done.all)
+        self.assertIn("reads 0x00080000", done.out)
+
+    def test_inbound_window_is_cut_to_guest_memory(self):
+        done = run(f"devmem {INBOUND_3:#x} 32 0x8000",
+                   f"devmem {INBOUND_3 + 0x10:#x} 32 {ENABLED_LOCAL_256M:#x}")
+        self.assertEqual(done.status, 0, done)
+        self.assertIn("inbound window 0 is cut to the guest's RAM: 131072 KiB", done.all)
+
+    def test_outbound_window_over_the_host_s_memory_stays_closed(self):
+        done = run(f"devmem {OUTBOUND_1 + 8:#x} 32 0x0",
+                   f"devmem {OUTBOUND_1 + 0x10:#x} 32 0x8004401b")
+        self.assertEqual(done.status, 0, done)
+        self.assertIn("outbound window 0 at 0 is outside the bridge's ranges: left closed",
+                      done.all)
+
+    def test_the_vmm_s_uart_looks_absent(self):
+        done = run(f"echo reads $(devmem {VMM_UART + 5:#x} 8)",
+                   f"devmem {VMM_UART:#x} 8 0x58", "ls -d /proc/device-tree/soc*/serial*")
+        self.assertEqual(done.status, 0, done)
+        self.assertIn("reads 0x00", done.out)
+        self.assertIn("/serial0@4500", done.out)
+        self.assertNotIn("4600", done.out)
+
+    def test_missing_memory_is_a_machine_check(self):
+        done = run("devmem 0xe00000000 8")
+        self.assertEqual(done.status, 121, done)
+        self.assertIn("Machine check in kernel mode", done.all)
+        self.assertIn("Bus - Read Data Bus Error", done.all)
+
+
+if __name__ == "__main__":
+    unittest.main()
