@@ -45,7 +45,7 @@ class Bounds(unittest.TestCase):
                    f"devmem {VMM_UART:#x} 8 0x58", "ls -d /proc/device-tree/soc*/serial*")
         self.assertEqual(done.status, 0, done)
         self.assertIn("reads 0x00", done.out)
-        self.assertIn("/serial0@4500", done.out)
+        self.assertIn("/serial@4500", done.out)
         self.assertNotIn("4600", done.out)
 
     def test_missing_memory_is_a_machine_check(self):
