@@ -74,9 +74,9 @@ struct Vcpu {
     u32 external_priority;  // the guest's own task priority meanwhile
     bool mpic_proxy;        // the guest runs the controller in external proxy mode
     bool reported_pmc, reported_debug;  // said once on the VMM's console
-    u64 fit_seen, watchdog_seen;  // time base up to which guest timer events were looked for
-    u64 dec_deadline;             // when the guest's decrementer reaches zero,
-    bool dec_running;             // if it is on its way there
+    u64 fit_seen, watchdog_seen;        // time base up to which guest timer events were looked for
+    u64 dec_deadline;                   // when the guest's decrementer reaches zero,
+    bool dec_running;                   // if it is on its way there
     u64 next_heartbeat;
 
     End end;
