@@ -32,6 +32,9 @@ void charge(Vcpu& v, Cause cause) {
 }
 
 void record(Vcpu& v, Cause cause, u32 word, u32 dear = 0) {
+    // What a fast path began and handed on stands there already.
+    const ExitRecord& newest = v.traced[v.trace_head / sizeof(ExitRecord)];
+    if (cause == Cause::privileged && newest.nip == v.nip && newest.word == word) return;
     constexpr u32 ring = sizeof v.traced;
     v.trace_head = (v.trace_head + sizeof(ExitRecord)) % ring;
     v.traced[v.trace_head / sizeof(ExitRecord)] = {
