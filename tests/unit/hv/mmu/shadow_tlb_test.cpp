@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hv/mmu/shadow_tlb.hpp"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+
+#include "core.hpp"
+
+namespace trapeze::mmu {
+namespace {
+
+using test::core;
+using test::CoreEntry;
+
+constexpr u32 ux = 0x20, sx = 0x10, uw = 0x08, sw = 0x04, ur = 0x02, sr = 0x01, all = 0x3f;
+constexpr u32 ts = 0x1000;
+
+class ShadowTlbTest : public testing::Test {
+  protected:
+    void SetUp() override {
+        test::reset_core();
+        tlb->reset(128);
+        shadow->reset(straight, test::hole);
+        use(0, u64{1} << 32U, 0);
+    }
+    void use(u64 gpa, u64 size, u64 hpa, RegionKind kind = RegionKind::ram) {
+        memory = {};
+        ASSERT_TRUE(memory.add({gpa, size, hpa, kind, 0}));
+    }
+    // A guest page of 4^tsize KiB at `ea`, backed by guest-physical `gpa`.
+    VirtualEntry& page(u32 tsize, u32 ea, u64 gpa, u32 permissions = all, u32 more_mas1 = 0,
+                       u32 attributes = 0) {
+        VirtualEntry& entry = tlb->tlb1(next_++ % 16);
+        tlb->write(entry, 1, 0x80000000U | tsize << 8U | more_mas1, ea | attributes,
+                   static_cast<u32>(gpa) | permissions, static_cast<u32>(gpa >> 32U));
+        return entry;
+    }
+    Fill fill(const VirtualEntry& entry, u32 ea, Access access = Access::load, bool user = true) {
+        return shadow->fill(memory, entry, ea, access, user);
+    }
+    // The one core entry that matches, null if none; more than one is a failure.
+    static const CoreEntry* only(u32 ea, bool space) {
+        static CoreEntry found;
+        const auto matches = core().matches(ea, space);
+        EXPECT_LE(matches.size(), 1U) << "two entries match one access";
+        if (matches.empty()) {
+            return nullptr;
+        }
+        found = matches.front();
+        return &found;
+    }
+    std::unique_ptr<VirtualTlb> tlb = std::make_unique<VirtualTlb>();
+    std::unique_ptr<ShadowTlb> shadow = std::make_unique<ShadowTlb>();
+    MemoryMap memory;
+
+  private:
+    unsigned next_ = 0;
+};
+
+TEST_F(ShadowTlbTest, EveryPageSizeWithAlignedMemory) {
+    use(0, u64{1} << 36U, 0);
+    for (u32 t = 1; t <= 10; ++t) {
+        test::reset_core();
+        shadow->reset(straight, test::hole);
+        const u64 size = u64{0x400} << (2U * t);
+        ASSERT_EQ(fill(page(t, 0x40000000, 0x3'4000'0000), 0x40000000), Fill::done) << t;
+        const auto* const entry = only(0x40000000, false);
+        ASSERT_NE(entry, nullptr) << t;
+        EXPECT_EQ(entry->size(), size) << t;
+        EXPECT_EQ(entry->rpn(), 0x3'4000'0000U) << t;
+        EXPECT_EQ(entry->mas3 & (ux | uw | ur), ux | uw | ur);
+        EXPECT_EQ(entry->mas3 & (sr | sw), sr | sw) << "the VMM itself reads and writes there";
+        EXPECT_EQ(entry->mas3 & sx, 0U) << "and never executes";
+    }
+}
+
+TEST_F(ShadowTlbTest, PagesAreNoLargerThanTheHostsAlignmentAllows) {
+    // 4 KiB, 16 KiB, ... 256 MiB of alignment between EA and HPA allow entries of that size.
+    for (u32 t = 1; t <= 8; ++t) {
+        test::reset_core();
+        shadow->reset(straight, test::hole);
+        const u64 size = u64{0x400} << (2U * t);
+        use(0, u64{1} << 30U, 0x1'0000'0000 + size);
+        const u32 ea = 0x40000000 + 0x0123'4000;
+        ASSERT_EQ(fill(page(10, 0x40000000, 0), ea), Fill::done);
+        const auto* const entry = only(ea, false);
+        ASSERT_NE(entry, nullptr) << t;
+        EXPECT_EQ(entry->size(), size) << t;
+        EXPECT_EQ(entry->rpn() + (ea - entry->epn()), 0x1'0000'0000 + size + 0x0123'4000U) << t;
+    }
+}
+
+TEST_F(ShadowTlbTest, EntriesEndWhereTheRegionDoes) {
+    // RAM from 16 KiB up to 1 MiB + 20 KiB, in one guest page of 4 MiB.
+    use(0x4000, 0x101000, 0x8000'4000);
+    const auto& entry = page(6, 0x80000000, 0);
+    for (const u32 offset : {0x4000U, 0x8000U, 0x10000U, 0x40000U, 0x100000U, 0x104000U}) {
+        ASSERT_EQ(fill(entry, 0x80000000 + offset), Fill::done) << offset;
+    }
+    for (const auto& made : core().entries()) {
+        EXPECT_GE(made.epn(), 0x80004000U);
+        EXPECT_LE(made.epn() + made.size(), 0x80105000U);
+        EXPECT_EQ(made.rpn() - 0x80000000U, made.epn() - 0x80000000U);
+    }
+    EXPECT_EQ(only(0x80104000, false)->size(), 0x1000U);
+    EXPECT_EQ(only(0x80100000, false)->size(), 0x4000U);
+    EXPECT_EQ(only(0x80040000, false)->size(), 0x40000U);
+    EXPECT_EQ(fill(entry, 0x80003fff), Fill::no_memory);
+    EXPECT_EQ(fill(entry, 0x80105000), Fill::no_memory);
+}
+
+TEST_F(ShadowTlbTest, TheHoleIsLeftOutOfSpaceZeroOnly) {
+    const auto& entry = page(10, 0xc0000000, 0xc0000000);
+    EXPECT_EQ(fill(entry, test::hole.base), Fill::hole);
+    EXPECT_EQ(fill(entry, test::hole.base + test::hole.size - 1), Fill::hole);
+    ASSERT_EQ(fill(entry, test::hole.base - 1), Fill::done);
+    ASSERT_EQ(fill(entry, test::hole.base + test::hole.size), Fill::done);
+    for (const auto& made : core().entries()) {
+        EXPECT_FALSE(test::hole.overlaps(made.epn(), made.size()));
+    }
+    ASSERT_EQ(fill(entry, test::hole.base, Access::load, false), Fill::done)
+        << "the kernel's data lie in AS1";
+    EXPECT_EQ(only(test::hole.base, true)->size(), u64{1} << 30U);
+}
+
+TEST_F(ShadowTlbTest, RefusesWhatTheGuestsOwnBitsForbid) {
+    struct Case {
+        Access access;
+        bool user;
+        u32 bit;
+    };
+    for (const Case& c : {Case{Access::fetch, true, ux},
+                          {Access::fetch, false, sx},
+                          {Access::load, true, ur},
+                          {Access::load, false, sr},
+                          {Access::store, true, uw},
+                          {Access::store, false, sw}}) {
+        EXPECT_EQ(fill(page(2, 0x4000, 0, all & ~c.bit), 0x4000, c.access, c.user),
+                  Fill::protection);
+        EXPECT_EQ(fill(page(2, 0x4000, 0, c.bit), 0x4000, c.access, c.user), Fill::done);
+        shadow->flush();
+    }
+}
+
+TEST_F(ShadowTlbTest, DevicesAreNeverMappedAndDirectOnesAreGuarded) {
+    use(0, 0x100000, 0, RegionKind::trapped);
+    EXPECT_EQ(fill(page(5, 0, 0), 0), Fill::device);
+    EXPECT_TRUE(core().entries().empty());
+    use(0, 0x100000, 0xf'e000'0000, RegionKind::direct);
+    ASSERT_EQ(fill(page(5, 0, 0, all, 0, 0x04), 0x5000), Fill::done);
+    EXPECT_EQ(only(0x5000, false)->mas2 & 0x1f, 0x0aU) << "I and G whatever the guest says";
+    EXPECT_EQ(only(0x5000, false)->rpn(), 0xf'e000'0000U);
+}
+
+TEST_F(ShadowTlbTest, MemoryIsCachedAsTheGuestSays) {
+    for (const u32 attributes : {0x00U, 0x04U, 0x0aU, 0x1fU, 0x60U}) {
+        ASSERT_EQ(fill(page(1, 0x3000, 0, all, 0, attributes), 0x3000), Fill::done);
+        EXPECT_EQ(only(0x3000, false)->mas2 & 0x7f, attributes);
+    }
+    ASSERT_EQ(fill(page(1, 0x3000, 0, all | 0x2c0), 0x3000), Fill::done);
+    EXPECT_EQ(only(0x3000, false)->mas3 & 0x3c0, 0x2c0U) << "U0-U3";
+}
+
+TEST_F(ShadowTlbTest, EntriesCarryTheGuestsTid) {
+    ASSERT_EQ(fill(page(1, 0x3000, 0, all, 7U << 16U), 0x3000), Fill::done);
+    EXPECT_EQ(only(0x3000, false), nullptr) << "PID is not 7";
+    core().pid[1] = 7;
+    EXPECT_NE(only(0x3000, false), nullptr);
+}
+
+TEST_F(ShadowTlbTest, AFullSetReplacesAndNeverDoubles) {
+    for (u32 i = 0; i < 9; ++i) {
+        ASSERT_EQ(fill(page(1, 0x5000 + (i << 19U), 0), 0x5000 + (i << 19U)), Fill::done);
+    }
+    EXPECT_EQ(core().entries().size(), 4U);
+    EXPECT_NE(only(0x5000 + (8U << 19U), false), nullptr);
+    for (unsigned i = 0; i < 9; ++i) {
+        ASSERT_EQ(fill(page(1, 0x5000, 0), 0x5000), Fill::done);
+        EXPECT_NE(only(0x5000, false), nullptr);
+    }
+    EXPECT_EQ(core().entries().size(), 4U);
+}
+
+TEST_F(ShadowTlbTest, LargePagesLeaveTheVmmItsSlots) {
+    for (u32 i = 0; i < 40; ++i) {
+        ASSERT_EQ(fill(page(2, i << 20U, i << 20U), i << 20U), Fill::done);
+        EXPECT_NE(only(i << 20U, false), nullptr);
+    }
+    EXPECT_EQ(core().entries().size(), ShadowTlb::tlb1_slots);
+    for (unsigned i = ShadowTlb::tlb1_slots; i < 16; ++i) {
+        EXPECT_FALSE(core().tlb1[i].valid());
+    }
+}
+
+TEST_F(ShadowTlbTest, DropTakesBothSpacesAndEveryPiece) {
+    use(0, 0x13000, 0x5000'1000);  // unaligned: pieces of 4 KiB
+    const auto& entry = page(3, 0x40000000, 0);
+    for (u32 at = 0; at < 0x10000; at += 0x1000) {
+        ASSERT_EQ(fill(entry, 0x40000000 + at, Access::load, true), Fill::done);
+        ASSERT_EQ(fill(entry, 0x40000000 + at, Access::load, false), Fill::done);
+    }
+    EXPECT_EQ(core().entries().size(), 32U);
+    shadow->drop(entry);
+    EXPECT_TRUE(core().entries().empty());
+
+    use(0, u64{1} << 32U, 0);
+    const auto& large = page(3, 0x40000000, 0);
+    const auto& other = page(3, 0x40010000, 0x10000);
+    const auto& small = page(1, 0x40020000, 0x20000);
+    for (const bool user : {false, true}) {
+        fill(large, 0x40000000, Access::store, user);
+        fill(other, 0x40010000, Access::store, user);
+        fill(small, 0x40020000, Access::store, user);
+    }
+    EXPECT_EQ(core().entries().size(), 6U);
+    shadow->drop(large);
+    EXPECT_EQ(core().entries().size(), 4U);
+    EXPECT_EQ(only(0x4000ffff, false), nullptr);
+    EXPECT_NE(only(0x40010000, false), nullptr);
+    shadow->drop(small);
+    EXPECT_EQ(only(0x40020000, true), nullptr);
+    EXPECT_EQ(core().entries().size(), 2U);
+}
+
+TEST_F(ShadowTlbTest, FlushesLeaveNothing) {
+    fill(page(1, 0x1000, 0), 0x1000);
+    fill(page(5, 0x40000000, 0), 0x40000000);
+    shadow->flush_tlb0();
+    EXPECT_EQ(only(0x1000, false), nullptr);
+    EXPECT_NE(only(0x40000000, false), nullptr);
+    EXPECT_EQ(shadow->find(0x1000, false), nullptr);
+    fill(page(1, 0x1000, 0), 0x1000);
+    EXPECT_NE(shadow->find(0x1000, false), nullptr);
+    shadow->flush();
+    EXPECT_TRUE(core().entries().empty());
+    EXPECT_EQ(shadow->find(0x1000, false), nullptr);
+    EXPECT_EQ(shadow->find(0x40000000, false), nullptr);
+}
+
+TEST_F(ShadowTlbTest, ModesThatKeepTheirSpacesCostNoFlush) {
+    const auto before = shadow->flushes();
+    for (unsigned i = 0; i < 4; ++i) {
+        shadow->enter(true, false, false);
+        shadow->enter(false, false, false);
+    }
+    EXPECT_EQ(shadow->flushes(), before);
+    EXPECT_TRUE(shadow->simple());
+    shadow->enter(true, true, true);  // user in AS1, kernel in AS0, as Linux never does
+    EXPECT_EQ(shadow->flushes(), before + 1);
+    shadow->enter(false, false, false);
+    shadow->enter(true, true, true);
+    EXPECT_EQ(shadow->flushes(), before + 1);
+    EXPECT_FALSE(shadow->simple());
+}
+
+TEST_F(ShadowTlbTest, MixedSpacesServeEachSideFromItsOwn) {
+    // The kernel fetches from AS1 and loads from AS0, at one address.
+    shadow->enter(false, true, false);
+    const Layout& layout = shadow->layout();
+    ASSERT_NE(layout.fetch_space(false), layout.data_space(false));
+    ASSERT_EQ(fill(page(1, 0x1000, 0x5000, all, ts), 0x1000, Access::fetch, false), Fill::done);
+    ASSERT_EQ(fill(page(1, 0x1000, 0x6000), 0x1000, Access::load, false), Fill::done);
+    const CoreEntry fetched = *only(0x1000, layout.fetch_space(false));
+    const CoreEntry loaded = *only(0x1000, layout.data_space(false));
+    EXPECT_EQ(fetched.rpn(), 0x5000U);
+    EXPECT_EQ(fetched.mas3 & (ux | uw | ur), ux);
+    EXPECT_EQ(loaded.rpn(), 0x6000U);
+    EXPECT_EQ(loaded.mas3 & (ux | uw | ur), uw | ur);
+    shadow->enter(false, false, false);
+    EXPECT_TRUE(core().entries().empty()) << "what was made for a mixed mode fits no other";
+}
+
+}  // namespace
+}  // namespace trapeze::mmu

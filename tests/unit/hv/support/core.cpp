@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core.hpp"
+
+#include <memory>
+#include <stdexcept>
+#include <utility>
+
+#include "hv/monitor/console.hpp"
+#include "hv/monitor/monitor.hpp"
+#include "hv/vcpu/emulate.hpp"
+#include "hv/vcpu/run.hpp"
+#include "hv/vcpu/spr.hpp"
+
+namespace trapeze::test {
+
+Core& core() {
+    static Core instance;
+    return instance;
+}
+void reset_core() { core() = {}; }
+
+std::vector<CoreEntry> Core::entries() const {
+    std::vector<CoreEntry> all;
+    for (const auto& set : tlb0) {
+        for (const auto& entry : set) {
+            if (entry.valid()) {
+                all.push_back(entry);
+            }
+        }
+    }
+    for (const auto& entry : tlb1) {
+        if (entry.valid()) {
+            all.push_back(entry);
+        }
+    }
+    return all;
+}
+
+std::vector<CoreEntry> Core::matches(u32 ea, bool space) const {
+    std::vector<CoreEntry> found;
+    for (const auto& entry : entries()) {
+        const u32 tid = e500::mas1::tid(entry.mas1);
+        const bool ours = tid == 0 || tid == pid[0] || tid == pid[1] || tid == pid[2];
+        if (ours && entry.covers(ea) && ((entry.mas1 & e500::mas1::ts) != 0) == space) {
+            found.push_back(entry);
+        }
+    }
+    return found;
+}
+
+FakeDevice& fake_device() {
+    static FakeDevice device;
+    return device;
+}
+
+namespace {
+
+u32 device_read(vcpu::Vcpu& /*v*/, u32 offset, unsigned size) {
+    auto& device = fake_device();
+    device.reads.push_back({offset, size, 0});
+    const u32 answer = device.answers.empty() ? 0 : device.answers.front();
+    if (!device.answers.empty()) {
+        device.answers.erase(device.answers.begin());
+    }
+    return answer;
+}
+void device_write(vcpu::Vcpu& /*v*/, u32 offset, unsigned size, u32 value) {
+    fake_device().writes.push_back({offset, size, value});
+}
+
+}  // namespace
+
+vcpu::Vcpu& fresh_guest() {
+    using namespace e500;
+    static dev::DeviceTable devices;
+    static std::unique_ptr<vcpu::Vcpu> guest;
+    reset_core();
+    fake_device() = {};
+    devices = {};
+    guest = std::make_unique<vcpu::Vcpu>();
+    vcpu::Vcpu& v = *guest;
+    v.devices = &devices;
+    const auto index = devices.add({"fake", device_read, device_write});
+    v.memory.add({0, u64{64} << 20U, ram_hpa, mmu::RegionKind::ram, 0});
+    v.memory.add({device_ea, 0x10000, 0, mmu::RegionKind::trapped, static_cast<e500::u8>(index)});
+    core().timebase = 1'000'000;
+    vcpu::reset(v, {0x1000, 0x2000, 64U << 20U, 128}, hole);
+    v.tlb.write(v.tlb.tlb1(0), 1, mas1::v | mas1::iprot | 9U << 8U, 0, mas3::permissions, 0);
+    v.tlb.write(v.tlb.tlb1(1), 1, mas1::v | mas1::iprot | 3U << 8U, device_ea | mas2::i | mas2::g,
+                device_ea | mas3::permissions, 0);
+    for (unsigned i = 0; i < vector_count; ++i) {
+        v.regs.ivor[i] = (i + 1) << 8U;
+    }
+    v.regs.ivpr = 0x00100000;
+    vcpu::update_vectors(v);
+    return v;
+}
+
+u32 run(vcpu::Vcpu& v, u32 word, u32 value) {
+    v.gpr[4] = value;
+    vcpu::emulate_privileged(v, word);
+    return v.gpr[3];
+}
+
+}  // namespace trapeze::test
+
+namespace trapeze::arch {
+
+using test::core;
+
+u32 timebase_low() { return static_cast<u32>(core().timebase); }
+u64 timebase() { return core().timebase; }
+void write_timebase_low(u32 value) { core().timebase = (core().timebase >> 32U << 32U) | value; }
+void write_timebase_high(u32 value) {
+    core().timebase = u64{value} << 32U | (core().timebase & 0xffffffffU);
+}
+void write_decrementer(u32 value) { core().decrementer = value; }
+void clear_tsr(u32 bits) { core().cleared_tsr |= bits; }
+void write_tcr(u32 value) { core().tcr = value; }
+u32 read_l1csr0() { return core().l1csr0; }
+void clear_lock_failure() { core().l1csr0 &= ~e500::l1csr0::cul; }
+u32 read_srr0() { return core().srr0; }
+u32 read_srr1() { return core().srr1; }
+void write_sprg(unsigned n, u32 value) { core().sprg.at(n) = value; }
+void write_pid(unsigned n, u32 value) { core().pid.at(n) = value; }
+u32 read_pvr() { return test::pvr; }
+u32 read_svr() { return test::svr; }
+u32 read_mmucfg() { return test::mmucfg; }
+void write_debug_control(u32 dbcr0) { core().debug_control = dbcr0; }
+u32 take_debug_status() { return std::exchange(core().dbsr, 0); }
+u32 take_mcsr() { return std::exchange(core().mcsr, 0); }
+u32 read_esr() { return core().esr; }
+u32 read_dear() { return core().dear; }
+void invalidate_icache() { ++core().icache_invalidations; }
+
+void write_tlb(unsigned tlb, unsigned entry, const TlbWrite& write) {
+    ++core().tlb_writes;
+    const test::CoreEntry value{write.mas1, write.mas2, write.mas3, write.mas7};
+    if (tlb == 0) {
+        core().tlb0.at(write.mas2 >> 12U & 127U).at(entry) = value;
+    } else {
+        core().tlb1.at(entry) = value;
+    }
+}
+void flush_tlb0() { core().tlb0 = {}; }
+
+bool load_guest_word(u32 ea, bool as, u32& value) {
+    if (core().matches(ea, as).empty()) {
+        return false;
+    }
+    value = core().guest_words[ea];
+    return true;
+}
+bool flush_guest_block(u32 ea, bool as) {
+    core().flushed_blocks.push_back(ea);
+    return !core().matches(ea, as).empty();
+}
+u32 read_io(u64 hpa, unsigned /*size*/) { return core().io[hpa]; }
+void write_io(u64 hpa, unsigned size, u32 value) {
+    core().io_writes.push_back({hpa, size, value});
+    core().io[hpa] = value;
+}
+
+}  // namespace trapeze::arch
+
+namespace trapeze::console {
+
+void put(char c) { test::core().console.push_back(c); }
+void begin_line() { test::core().console += "[vmm] "; }
+void print_arguments(const char* format, const Argument* /*arguments*/, unsigned /*count*/) {
+    test::core().console += format;
+}
+
+}  // namespace trapeze::console
+
+namespace trapeze::monitor {
+void heartbeat(vcpu::Vcpu& /*v*/) {}
+}  // namespace trapeze::monitor
+
+namespace trapeze::vcpu {
+void conclude(Vcpu& v) { throw std::runtime_error(v.reason); }
+}  // namespace trapeze::vcpu
+
+extern "C" {
+[[noreturn]] void hv_resume();
+[[noreturn]] void hv_wait(trapeze::e500::u32 msr);
+void hv_resume() { throw std::runtime_error("resumed"); }
+void hv_wait(trapeze::e500::u32 /*msr*/) { throw std::runtime_error("waits"); }
+}
