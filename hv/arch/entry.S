@@ -99,8 +99,8 @@ vectors:
     slot spe_round,        18, full_exit
     slot performance,      19, full_exit
 
-// Light: C++ decides; 0 resumes the guest at once, else everything is saved and handed over.
-light_exit:
+// The registers that a C++ function may change, and where the guest was; r12 and CR are saved.
+    .macro  save_volatile
     stw     0, GPR(0)(13)
     stw     1, GPR(1)(13)
     .irp    n, 3, 4, 5, 6, 7, 8, 9, 10, 11
@@ -116,6 +116,11 @@ light_exit:
     stw     6, VCPU_XER(13)
     mfspr   7, SPR_SRR0
     stw     7, VCPU_NIP(13)
+    .endm
+
+// Light: C++ decides; 0 resumes the guest at once, else everything is saved and handed over.
+light_exit:
+    save_volatile
     mfspr   8, SPR_SRR1
     stw     8, VCPU_ENTRY_MSR(13)
     lis     1, stack_top@ha
@@ -150,21 +155,7 @@ light_return:
 // Full: from a vector (r12 = vector number, CR and r12 saved).
     .globl  full_exit
 full_exit:
-    stw     0, GPR(0)(13)
-    stw     1, GPR(1)(13)
-    .irp    n, 3, 4, 5, 6, 7, 8, 9, 10, 11
-    stw     \n, GPR(\n)(13)
-    .endr
-    mfspr   3, SPR_SPRG0
-    stw     3, GPR(13)(13)
-    mflr    4
-    stw     4, VCPU_LR(13)
-    mfctr   5
-    stw     5, VCPU_CTR(13)
-    mfxer   6
-    stw     6, VCPU_XER(13)
-    mfspr   7, SPR_SRR0
-    stw     7, VCPU_NIP(13)
+    save_volatile
     mr      4, 12
 full_exit_rest:
     stw     2, GPR(2)(13)
