@@ -138,6 +138,8 @@ void write_timebase(Vcpu& v, bool upper, u32 value) {
     v.dec_deadline += shift;
     v.next_heartbeat += shift;
     v.fit_seen = v.watchdog_seen = arch::timebase();
+    vcpu::update_pending(v);
+    schedule(v, v.fit_seen);
 }
 
 bool on_timer(Vcpu& v) {

@@ -30,16 +30,17 @@ bool on_timer(Vcpu& v);
 
 // How often bit `bit` of the time base went from 0 to 1 in (from, to].
 constexpr u64 rising_edges(u64 from, u64 to, u32 bit) {
-    const u64 half = u64{1} << bit;
-    return ((to + half) >> (bit + 1)) - ((from + half) >> (bit + 1));
+    return (((to >> bit) + 1) >> 1) - (((from >> bit) + 1) >> 1);
 }
 static_assert(rising_edges(0, 7, 3) == 0 && rising_edges(7, 8, 3) == 1);
 static_assert(rising_edges(8, 23, 3) == 0 && rising_edges(8, 24, 3) == 1);
+static_assert(rising_edges(0, ~u64{0} >> 1, 63) == 0 && rising_edges(0, u64{1} << 63, 63) == 1);
 
-// The first time after `now` at which bit `bit` goes from 0 to 1.
+// The first time after `now` at which bit `bit` goes from 0 to 1; the end of time if there is none.
 constexpr u64 next_edge(u64 now, u32 bit) {
-    const u64 half = u64{1} << bit;
-    return (((now + half) >> (bit + 1)) + 1) * (half << 1) - half;
+    const u64 edges = ((now >> bit) + 1) >> 1;
+    const u64 next = (2 * edges + 1) << bit;
+    return next > now ? next : ~u64{0};
 }
 static_assert(next_edge(0, 3) == 8 && next_edge(8, 3) == 24 && next_edge(7, 3) == 8);
 

@@ -51,6 +51,9 @@ bool move_spr(Vcpu& v, Insn insn) {
     } else {
         count(v, Counter::mtspr);
         if (write_spr(v, insn.spr(), v.gpr[insn.rs()]) != SprResult::done) return false;
+        next(v);
+        deliver_pending(v);  // TCR may enable what waits
+        return true;
     }
     next(v);
     return true;
@@ -71,13 +74,18 @@ bool move_pmr(Vcpu& v, Insn insn) {
 }
 
 // dcbi is a store to the MMU (manual 4.3.3). The block is flushed rather than dropped: the core's
-// cache may hold what is not the guest's to lose, and either is allowed.
-void invalidate_block(Vcpu& v, Insn insn) {
+// cache may hold what is not the guest's to lose, and either is allowed. Nothing of a device is
+// cached. False: it did not complete, the guest was given an interrupt.
+bool invalidate_block(Vcpu& v, Insn insn) {
     count(v, Counter::dcbi);
     const u32 ea = effective_address(v, insn);
-    if (!make_accessible(v, ea, mmu::Access::store)) return;
-    arch::flush_guest_block(ea, v.shadow.layout().data_space(v.user()));
+    const FaultResult result = resolve(v, ea, mmu::Access::store);
+    if (result == FaultResult::reflected || result == FaultResult::ended) return false;
+    if (result == FaultResult::resume) {
+        arch::flush_guest_block(ea, v.shadow.layout().data_space(v.user()));
+    }
     next(v);
+    return true;
 }
 
 // Locking always fails, which the architecture allows and L1CSR0[CUL] or, for the instruction
@@ -171,7 +179,7 @@ void emulate_privileged(Vcpu& v, u32 word) {
             next(v);
             break;
         case Op::dcbi:
-            invalidate_block(v, insn);
+            if (!invalidate_block(v, insn)) return;
             break;
         case Op::dcblc:
         case Op::dcbtls:

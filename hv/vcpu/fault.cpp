@@ -133,7 +133,8 @@ bool access_element(Vcpu& v, u32 ea, unsigned size, Access access, u32& value) {
     if (access == Access::load) {
         value = v.devices->read(v, region->device, offset, size);
     } else {
-        v.devices->write(v, region->device, offset, size, value);
+        const u32 mask = size == 4 ? ~0u : (1u << 8 * size) - 1;
+        v.devices->write(v, region->device, offset, size, value & mask);
     }
     return v.end == End::running;
 }
