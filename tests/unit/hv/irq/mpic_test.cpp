@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hv/irq/mpic.hpp"
+
+#include <gtest/gtest.h>
+
+#include "core.hpp"
+#include "hv/board/ppce500.hpp"
+#include "hv/vcpu/interrupt.hpp"
+
+namespace trapeze::irq {
+namespace {
+
+using test::core;
+
+constexpr u32 ee = 0x8000, ce = 0x20000;
+constexpr u32 external = 0x00100500, critical = 0x00100100;
+// Processor 0's task priority and acknowledge registers, and the global configuration.
+constexpr u32 task_priority = 0x20080, acknowledge = 0x200a0, configuration = 0x1020;
+
+u64 mpic(u32 offset) { return board::ccsr_base + board::mpic_offset + offset; }
+
+class MpicTest : public testing::Test {
+  protected:
+    MpicTest() : v(test::fresh_guest()) { core().io[mpic(task_priority)] = 3; }
+    vcpu::Vcpu& v;
+};
+
+TEST_F(MpicTest, AnAdmittedInterruptIsTaken) {
+    vcpu::set_msr(v, ee);
+    on_external(v);
+    EXPECT_EQ(v.nip, external);
+    EXPECT_EQ(v.regs.srr0, 0x1000U);
+}
+
+TEST_F(MpicTest, AMaskedInterruptIsHeldAndSilenced) {
+    on_external(v);
+    EXPECT_EQ(v.nip, 0x1000U);
+    EXPECT_EQ(v.regs.pending, ee);
+    EXPECT_EQ(core().io[mpic(task_priority)], 15U);
+    EXPECT_EQ(mpic_read(v, task_priority, 4), 3U) << "the guest sees its own priority";
+    mpic_write(v, task_priority, 4, 5);
+    EXPECT_EQ(mpic_read(v, 0x80, 4), 5U) << "by either address";
+    EXPECT_EQ(core().io[mpic(task_priority)], 15U);
+    on_external(v);
+    EXPECT_EQ(mpic_read(v, task_priority, 4), 5U) << "held once";
+
+    vcpu::set_msr(v, ee);
+    vcpu::deliver_pending(v);
+    EXPECT_EQ(core().io[mpic(task_priority)], 5U) << "the controller raises it again";
+    EXPECT_EQ(v.regs.pending, 0U);
+    EXPECT_FALSE(v.external_held);
+}
+
+TEST_F(MpicTest, AcknowledgingReleasesWhatIsHeld) {
+    on_external(v);
+    core().io[mpic(acknowledge)] = 42;
+    EXPECT_EQ(mpic_read(v, acknowledge, 4), 42U);
+    EXPECT_EQ(core().io[mpic(task_priority)], 3U);
+    EXPECT_EQ(v.regs.pending, 0U);
+}
+
+TEST_F(MpicTest, OtherRegistersPassThrough) {
+    mpic_write(v, 0x10010, 4, 0x12345678);
+    EXPECT_EQ(core().io[mpic(0x10010)], 0x12345678U);
+    EXPECT_EQ(mpic_read(v, 0x10010, 4), 0x12345678U);
+    mpic_write(v, task_priority, 4, 9);
+    EXPECT_EQ(core().io[mpic(task_priority)], 9U);
+}
+
+TEST_F(MpicTest, ExternalProxyModePutsTheVectorIntoEpr) {
+    mpic_write(v, configuration, 4, 0x60000000);
+    EXPECT_EQ(core().io[mpic(configuration)] & 0x60000000U, 0x20000000U);
+    EXPECT_EQ(mpic_read(v, configuration, 4) & 0x60000000U, 0x60000000U);
+    core().io[mpic(acknowledge)] = 77;
+    vcpu::set_msr(v, ee);
+    on_external(v);
+    EXPECT_EQ(v.nip, external);
+    EXPECT_EQ(v.regs.epr, 77U);
+    mpic_write(v, configuration, 4, 0x20000000);
+    EXPECT_FALSE(v.mpic_proxy);
+}
+
+TEST_F(MpicTest, CriticalInput) {
+    on_critical_input(v);
+    EXPECT_EQ(v.nip, 0x1000U);
+    EXPECT_EQ(v.regs.pending, ce);
+    EXPECT_EQ(vcpu::core_msr(v) & ce, 0U);
+    vcpu::set_msr(v, ce);
+    vcpu::deliver_pending(v);
+    on_critical_input(v);
+    EXPECT_EQ(v.nip, critical);
+    EXPECT_EQ(v.regs.csrr1, ce);
+}
+
+}  // namespace
+}  // namespace trapeze::irq

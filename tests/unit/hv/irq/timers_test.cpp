@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hv/irq/timers.hpp"
+
+#include <gtest/gtest.h>
+
+#include "core.hpp"
+#include "hv/vcpu/interrupt.hpp"
+
+namespace trapeze::irq {
+namespace {
+
+using test::core;
+
+// TSR and TCR by their places in the manual (2.6.1, 2.6.2).
+constexpr u32 enw = 0x80000000, wis = 0x40000000, dis = 0x08000000, fis = 0x04000000;
+constexpr u32 wie = 0x08000000, die = 0x04000000, fie = 0x00800000, are = 0x00400000;
+constexpr u32 ee = 0x8000, ce = 0x20000;
+
+// TCR[FPEXT,FP] = n: the time-base bit that is n from the left.
+constexpr u32 fit_period(u32 n) { return (n & 3U) << 24U | (n >> 2U) << 13U; }
+constexpr u32 watchdog_period(u32 n) { return (n & 3U) << 30U | (n >> 2U) << 17U; }
+
+class TimersTest : public testing::Test {
+  protected:
+    TimersTest() : v(test::fresh_guest()) {}
+    static void pass(u64 ticks) { core().timebase += ticks; }
+    // Lets time pass until the core's decrementer fires, and serves it.
+    void fire() {
+        pass(core().decrementer);
+        on_timer(v);
+    }
+    vcpu::Vcpu& v;
+};
+
+TEST_F(TimersTest, DecrementerCountsDownAndStopsAtZero) {
+    write_decrementer(v, 5000);
+    EXPECT_EQ(core().decrementer, read_decrementer(v) < 5000 ? 0 : core().decrementer);
+    pass(1999);
+    EXPECT_EQ(read_decrementer(v), 3001U);
+    EXPECT_EQ(read_tsr(v) & dis, 0U);
+    pass(3001);
+    EXPECT_EQ(read_decrementer(v), 0U);
+    EXPECT_EQ(read_tsr(v) & dis, dis);
+    pass(1'000'000);
+    EXPECT_EQ(read_decrementer(v), 0U);
+    write_tsr(v, dis);
+    EXPECT_EQ(read_tsr(v) & dis, 0U) << "one exception for one count";
+}
+
+TEST_F(TimersTest, ZeroStandsStill) {
+    write_decrementer(v, 0);
+    pass(u64{1} << 33U);
+    EXPECT_EQ(read_tsr(v) & dis, 0U);
+    write_decrementer(v, 1);
+    pass(1);
+    EXPECT_EQ(read_tsr(v) & dis, dis);
+}
+
+TEST_F(TimersTest, LargestCount) {
+    write_decrementer(v, 0xffffffffU);
+    pass(0xfffffffeU);
+    EXPECT_EQ(read_decrementer(v), 1U);
+    EXPECT_EQ(read_tsr(v) & dis, 0U);
+    pass(1);
+    EXPECT_EQ(read_tsr(v) & dis, dis);
+}
+
+TEST_F(TimersTest, AutoReloadStartsAgainFromDecar) {
+    v.regs.decar = 700;
+    write_tcr(v, are);
+    write_decrementer(v, 1000);
+    pass(1100);
+    EXPECT_EQ(read_decrementer(v), 600U);
+    EXPECT_EQ(read_tsr(v) & dis, dis);
+    write_tsr(v, dis);
+    pass(600);
+    EXPECT_EQ(read_tsr(v) & dis, dis) << "each period anew";
+    v.regs.decar = 0;
+    write_tsr(v, dis);
+    pass(10000);
+    EXPECT_EQ(read_decrementer(v), 0U) << "a reload of zero stands still";
+}
+
+TEST_F(TimersTest, CoreDecrementerIsSetToWhatTheGuestWaitsFor) {
+    write_decrementer(v, 5000);
+    EXPECT_NE(core().decrementer, 5000U) << "nobody waits without TCR[DIE]";
+    write_tcr(v, die);
+    EXPECT_EQ(core().decrementer, 5000U);
+    pass(2000);
+    write_decrementer(v, 40);
+    EXPECT_EQ(core().decrementer, 40U) << "its own time is exact";
+    fire();
+    EXPECT_EQ(v.regs.pending, ee);
+    EXPECT_NE(core().cleared_tsr & dis, 0U);
+}
+
+TEST_F(TimersTest, HeartbeatComesWhateverTheGuestDoes) {
+    unsigned beats = 0;
+    const u64 start = core().timebase;
+    while (core().timebase - start < 10 * heartbeat_period) {
+        ASSERT_NE(core().decrementer, 0U);
+        pass(core().decrementer);
+        beats += on_timer(v);
+    }
+    EXPECT_GE(beats, 9U);
+    EXPECT_LE(beats, 11U);
+    EXPECT_EQ(v.regs.pending, 0U) << "it is not the guest's";
+}
+
+TEST_F(TimersTest, FixedIntervalTimerSeesItsBitRise) {
+    constexpr u32 n = 63 - 16;  // bit 16 from the right rises every 131072 ticks
+    core().timebase = 0;
+    test::fresh_guest();
+    core().timebase = 0x20000;
+    reset_timers(v);
+    write_tcr(v, fit_period(n) | fie);
+    pass(0xffff);
+    EXPECT_EQ(read_tsr(v) & fis, 0U);
+    pass(1);
+    EXPECT_EQ(read_tsr(v) & fis, fis);
+    EXPECT_EQ(v.regs.pending, ee);
+    write_tsr(v, fis);
+    EXPECT_EQ(v.regs.pending, 0U);
+    pass(0x1ffff);
+    EXPECT_EQ(read_tsr(v) & fis, 0U);
+    fire();
+    EXPECT_EQ(read_tsr(v) & fis, fis) << "and the core's decrementer was set for it";
+}
+
+TEST_F(TimersTest, LongestPeriodNeverEnds) {
+    // Period 0 is the leftmost bit of the time base: it rises after centuries.
+    for (unsigned i = 0; i < 100; ++i) {
+        pass(123'456'789);
+        EXPECT_EQ(read_tsr(v), 0U) << "TCR is 0 after reset";
+        on_timer(v);
+    }
+    write_tcr(v, fie | wie);
+    EXPECT_GT(core().decrementer, 100000U);
+}
+
+TEST_F(TimersTest, EventsOfEveryPeriod) {
+    for (u32 n = 1; n < 64; ++n) {
+        const u32 bit = 63 - n;
+        const u64 half = u64{1} << bit;
+        EXPECT_EQ(rising_edges(half - 1, half, bit), 1U) << n;
+        EXPECT_EQ(rising_edges(half, half + 1, bit), bit == 0 ? 0U : 0U) << n;
+        EXPECT_EQ(rising_edges(0, half - 1, bit), 0U) << n;
+        EXPECT_EQ(next_edge(0, bit), half) << n;
+        EXPECT_EQ(next_edge(half, bit), 3 * half) << n;
+    }
+    EXPECT_EQ(rising_edges(0, (u64{1} << 63U) - 1, 63), 0U);
+    EXPECT_EQ(rising_edges(0, u64{1} << 63U, 63), 1U);
+    EXPECT_EQ(next_edge(5, 63), u64{1} << 63U);
+}
+
+TEST_F(TimersTest, WatchdogWarnsInterruptsAndResets) {
+    constexpr u32 n = 63 - 20;
+    core().timebase = 0;
+    reset_timers(v);
+    write_tcr(v, watchdog_period(n) | wie);
+    const u64 period = u64{1} << 21U;
+    pass(period);
+    EXPECT_EQ(read_tsr(v) & (enw | wis), enw);
+    EXPECT_EQ(v.regs.pending, 0U);
+    pass(period);
+    EXPECT_EQ(read_tsr(v) & (enw | wis), enw | wis);
+    EXPECT_EQ(v.regs.pending, ce);
+    pass(3 * period);
+    EXPECT_EQ(v.end, vcpu::End::running) << "no reset was asked for";
+    write_tsr(v, enw | wis);
+    EXPECT_EQ(v.regs.pending, 0U);
+    write_tcr(v, watchdog_period(n) | wie | 0x10000000);  // WRC = 1
+    write_tcr(v, watchdog_period(n) | wie);
+    EXPECT_NE(v.regs.tcr & 0x30000000, 0U) << "software cannot clear WRC";
+    pass(period);
+    EXPECT_EQ(read_tsr(v) & (enw | wis), enw);
+    write_tsr(v, enw);
+    pass(period);
+    pass(period);
+    EXPECT_EQ(read_tsr(v) & (enw | wis), enw | wis);
+    EXPECT_EQ(v.end, vcpu::End::running);
+    pass(period);
+    EXPECT_EQ(read_tsr(v) & 0x30000000, 0x10000000U) << "WRS says which reset";
+    EXPECT_EQ(v.end, vcpu::End::guest_died);
+}
+
+TEST_F(TimersTest, TsrIsClearedByOnes) {
+    v.regs.tsr = dis | fis | wis;
+    write_tsr(v, fis);
+    EXPECT_EQ(v.regs.tsr, dis | wis);
+}
+
+TEST_F(TimersTest, WritesOfTheTimeBaseMoveDeadlinesAlong) {
+    write_tcr(v, die);
+    write_decrementer(v, 50000);
+    const u64 start = v.start_time;
+    write_timebase(v, true, 0x100);
+    write_timebase(v, false, 0xfffffff0U);
+    EXPECT_EQ(core().timebase, 0x100'ffff'fff0U);
+    EXPECT_EQ(core().timebase - v.start_time, 1'000'000U - start) << "as long ago as before";
+    pass(20000);
+    EXPECT_EQ(read_decrementer(v), 30000U);
+    EXPECT_EQ(read_tsr(v), 0U) << "no timer sees the jump";
+    write_timebase(v, true, 0);
+    pass(30000);
+    EXPECT_EQ(read_tsr(v) & dis, dis);
+    EXPECT_LE(v.next_heartbeat - core().timebase, heartbeat_period);
+}
+
+TEST_F(TimersTest, AWriteOfTheTimeBaseBringsEdgesNearer) {
+    core().timebase = 0;
+    reset_timers(v);
+    write_tcr(v, fit_period(63 - 24) | fie);
+    write_timebase(v, false, (1U << 24U) - 5000);
+    EXPECT_LE(core().decrementer, 5000U);
+    fire();
+    EXPECT_EQ(v.regs.tsr & fis, fis);
+}
+
+}  // namespace
+}  // namespace trapeze::irq

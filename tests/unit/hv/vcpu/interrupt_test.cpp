@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hv/vcpu/interrupt.hpp"
+
+#include <gtest/gtest.h>
+
+#include "core.hpp"
+#include "hv/vcpu/fault.hpp"
+
+namespace trapeze::vcpu {
+namespace {
+
+using e500::Vector;
+using test::core;
+
+constexpr u32 everything = 0x0602ff36;  // all bits of the guest's MSR but WE, see emulate_test
+constexpr u32 ce = 0x20000, ee = 0x8000, me = 0x1000, de = 0x200;
+constexpr u32 handler(unsigned ivor) { return 0x00100000U + ((ivor + 1) << 8U); }
+
+class InterruptTest : public testing::Test {
+  protected:
+    InterruptTest() : v(test::fresh_guest()), r(v.regs) {}
+    Vcpu& v;
+    RegisterPage& r;
+};
+
+TEST_F(InterruptTest, EachClassHasItsPairAndKeepsItsBits) {
+    for (unsigned i = 0; i < e500::vector_count; ++i) {
+        const auto vector = static_cast<Vector>(i);
+        set_msr(v, everything);
+        const u32 before = r.msr;
+        r.srr0 = r.srr1 = r.csrr0 = r.csrr1 = r.mcsrr0 = r.mcsrr1 = 0xffffffff;
+        v.nip = 0x2000 + 4 * i;
+        inject(v, vector);
+        const bool critical =
+            vector == Vector::critical || vector == Vector::watchdog || vector == Vector::debug;
+        const bool check = vector == Vector::machine_check;
+        EXPECT_EQ(v.nip, handler(i)) << i;
+        EXPECT_EQ(check ? r.mcsrr0 : critical ? r.csrr0 : r.srr0, 0x2000 + 4 * i) << i;
+        EXPECT_EQ(check ? r.mcsrr1 : critical ? r.csrr1 : r.srr1, before) << i;
+        const u32 kept = check ? 0 : critical ? me : ce | me | de;
+        EXPECT_EQ(r.msr, before & kept) << i;
+        unsigned untouched = 0;
+        for (const u32 value : {r.srr0, r.csrr0, r.mcsrr0}) {
+            untouched += value == 0xffffffff;
+        }
+        EXPECT_EQ(untouched, 2U) << "the other classes' registers stay";
+    }
+}
+
+TEST_F(InterruptTest, ClearBitsStayClear) {
+    set_msr(v, ee);
+    inject(v, Vector::external);
+    EXPECT_EQ(r.msr, 0U);
+}
+
+TEST_F(InterruptTest, AHandlerThatCannotRunIsAStorm) {
+    for (unsigned i = 0; i < 1000 && v.end == End::running; ++i) {
+        inject(v, Vector::instruction_tlb);
+    }
+    EXPECT_EQ(v.end, End::guest_died);
+    EXPECT_NE(v.reason, nullptr);
+}
+
+TEST_F(InterruptTest, HandlersThatRunAreNoStorm) {
+    for (unsigned i = 0; i < 10000; ++i) {
+        inject(v, Vector::data_tlb);
+        v.nip = i % 2 ? 0x1000 : handler(13) + 4;
+    }
+    EXPECT_EQ(v.end, End::running);
+}
+
+TEST_F(InterruptTest, MachineCheckWithoutMeIsTheEnd) {
+    set_msr(v, me | ee);
+    inject_machine_check(v, 0x8, 0x12345678, "not now");
+    EXPECT_EQ(v.end, End::running);
+    EXPECT_EQ(v.nip, handler(1));
+    EXPECT_EQ(r.mcsr, 0x8U);
+    EXPECT_EQ(r.mcar, 0x12345678U);
+    EXPECT_EQ(r.mcsrr1, me | ee);
+    EXPECT_EQ(r.msr, 0U);
+    inject_machine_check(v, 0x8, 0, "checkstop");
+    EXPECT_EQ(v.end, End::guest_died);
+    EXPECT_STREQ(v.reason, "checkstop");
+}
+
+TEST_F(InterruptTest, TheFirstEndCounts) {
+    end(v, End::poweroff, "first");
+    end(v, End::vmm_failed, "second");
+    EXPECT_EQ(v.end, End::poweroff);
+    EXPECT_STREQ(v.reason, "first");
+}
+
+TEST_F(InterruptTest, PendingNeedsStatusAndEnable) {
+    struct Case {
+        u32 tsr, tcr, pending;
+    };
+    for (const Case& c : {Case{0x08000000, 0, 0},
+                          {0, 0x04000000, 0},
+                          {0x08000000, 0x04000000, ee},
+                          {0x04000000, 0x00800000, ee},
+                          {0x40000000, 0x08000000, ce},
+                          {0x80000000, 0x08000000, 0},
+                          {0x4c000000, 0x0c800000, ee | ce}}) {
+        r.tsr = c.tsr;
+        r.tcr = c.tcr;
+        update_pending(v);
+        EXPECT_EQ(r.pending, c.pending) << std::hex << c.tsr << " " << c.tcr;
+    }
+    r.tsr = 0;
+    v.external_held = true;
+    update_pending(v);
+    EXPECT_EQ(r.pending, ee);
+    v.external_held = false;
+    v.critical_held = true;
+    update_pending(v);
+    EXPECT_EQ(r.pending, ce);
+}
+
+TEST_F(InterruptTest, TheMostUrgentGoesFirst) {
+    r.tsr = 0x4c000000;  // WIS DIS FIS
+    r.tcr = 0x0c800000;  // WIE DIE FIE
+    set_msr(v, ee | ce);
+    update_pending(v);
+    deliver_pending(v);
+    EXPECT_EQ(v.nip, handler(12)) << "watchdog";
+    r.tsr = 0x0c000000;
+    update_pending(v);
+    set_msr(v, ee);
+    deliver_pending(v);
+    EXPECT_EQ(v.nip, handler(11)) << "fixed-interval timer";
+    r.tsr = 0x08000000;
+    update_pending(v);
+    set_msr(v, ee);
+    deliver_pending(v);
+    EXPECT_EQ(v.nip, handler(10)) << "decrementer";
+}
+
+TEST_F(InterruptTest, NothingEntersAgainstTheMsr) {
+    r.tsr = 0x4c000000;
+    r.tcr = 0x0c800000;
+    update_pending(v);
+    set_msr(v, me);
+    deliver_pending(v);
+    EXPECT_EQ(v.nip, 0x1000U);
+}
+
+TEST_F(InterruptTest, AHeldCriticalInputIsLetInByTheCore) {
+    v.critical_held = true;
+    update_pending(v);
+    set_msr(v, 0);
+    EXPECT_EQ(core_msr(v) & ce, 0U) << "else it would come again and again";
+    set_msr(v, ce);
+    deliver_pending(v);
+    EXPECT_FALSE(v.critical_held);
+    EXPECT_NE(core_msr(v) & ce, 0U);
+    EXPECT_EQ(r.pending & ce, 0U);
+}
+
+// TLB misses and storage interrupts, as the core reports them.
+class FaultTest : public InterruptTest {
+  protected:
+    void page(u32 ea, u32 permissions, u32 gpa) {
+        v.tlb.write(*v.tlb.select(0, ea), 0, 0x80000000, ea, gpa | permissions, 0);
+    }
+};
+
+TEST_F(FaultTest, AMissOfTheShadowAloneIsInvisible) {
+    const u32 nip = v.nip;
+    EXPECT_EQ(resolve(v, 0x5000, mmu::Access::load), FaultResult::resume);
+    EXPECT_EQ(v.nip, nip);
+    EXPECT_EQ(core().matches(0x5000, true).size(), 1U);
+}
+
+TEST_F(FaultTest, MissesGoToTheGuestWithMasDearAndEsr) {
+    r.mas4 = 0x100;
+    EXPECT_EQ(resolve(v, 0x90001234, mmu::Access::store), FaultResult::reflected);
+    EXPECT_EQ(v.nip, handler(13));
+    EXPECT_EQ(r.dear, 0x90001234U);
+    EXPECT_EQ(r.esr, 0x00800000U);
+    EXPECT_EQ(r.mas2 & 0xfffff000U, 0x90001000U);
+    resolve(v, 0x90002234, mmu::Access::load);
+    EXPECT_EQ(r.esr, 0U);
+    r.dear = 0x77;
+    resolve(v, 0x90003234, mmu::Access::fetch);
+    EXPECT_EQ(v.nip, handler(14));
+    EXPECT_EQ(r.dear, 0x77U) << "a fetch leaves DEAR";
+}
+
+TEST_F(FaultTest, MissesNameTheSpaceOfTheAccess) {
+    set_msr(v, 0x20);  // IS=1 DS=0
+    resolve(v, 0x90000000, mmu::Access::fetch);
+    EXPECT_NE(r.mas1 & 0x1000U, 0U);
+    EXPECT_EQ(r.mas6 & 1U, 1U);
+    set_msr(v, 0x20);
+    resolve(v, 0x90000000, mmu::Access::load);
+    EXPECT_EQ(r.mas1 & 0x1000U, 0U);
+    EXPECT_EQ(r.mas6 & 1U, 0U);
+}
+
+TEST_F(FaultTest, ForbiddenAccessesAreStorageInterrupts) {
+    page(0x90000000, 0x01, 0);  // SR alone
+    EXPECT_EQ(resolve(v, 0x90000010, mmu::Access::store), FaultResult::reflected);
+    EXPECT_EQ(v.nip, handler(2));
+    EXPECT_EQ(r.dear, 0x90000010U);
+    EXPECT_EQ(r.esr, 0x00800000U);
+    EXPECT_EQ(resolve(v, 0x90000010, mmu::Access::fetch), FaultResult::reflected);
+    EXPECT_EQ(v.nip, handler(3));
+    EXPECT_EQ(r.esr, 0U);
+    EXPECT_EQ(resolve(v, 0x90000010, mmu::Access::load), FaultResult::resume);
+}
+
+TEST_F(FaultTest, MemoryThatIsNotThereIsAMachineCheck) {
+    page(0x90000000, 0x3f, 0x50000000);
+    const u32 causes[] = {0x10, 0x08, 0x04};  // fetch, load, store: BUS_IBERR, BUS_RBERR, BUS_WBERR
+    for (unsigned i = 0; i < 3; ++i) {
+        set_msr(v, me);
+        EXPECT_EQ(resolve(v, 0x90000010, static_cast<mmu::Access>(i)), FaultResult::reflected);
+        EXPECT_EQ(v.nip, handler(1));
+        EXPECT_EQ(r.mcsr, causes[i]);
+    }
+    resolve(v, 0x90000010, mmu::Access::load);
+    EXPECT_EQ(v.end, End::guest_died) << "ME is clear in the handler";
+}
+
+TEST_F(FaultTest, TheVmmsOwnRangeEndsTheGuest) {
+    set_msr(v, 0x4000);
+    page(test::hole.base, 0x3f, 0);
+    EXPECT_EQ(resolve(v, test::hole.base, mmu::Access::load), FaultResult::ended);
+    EXPECT_EQ(v.end, End::guest_died);
+}
+
+}  // namespace
+}  // namespace trapeze::vcpu
