@@ -109,8 +109,6 @@ TEST_F(TimersTest, HeartbeatComesWhateverTheGuestDoes) {
 
 TEST_F(TimersTest, FixedIntervalTimerSeesItsBitRise) {
     constexpr u32 n = 63 - 16;  // bit 16 from the right rises every 131072 ticks
-    core().timebase = 0;
-    test::fresh_guest();
     core().timebase = 0x20000;
     reset_timers(v);
     write_tcr(v, fit_period(n) | fie);

@@ -73,12 +73,12 @@ void device_write(vcpu::Vcpu& /*v*/, u32 offset, unsigned size, u32 value) {
 vcpu::Vcpu& fresh_guest() {
     using namespace e500;
     static dev::DeviceTable devices;
-    static std::unique_ptr<vcpu::Vcpu> guest;
+    static const auto guest = std::make_unique<vcpu::Vcpu>();
     reset_core();
     fake_device() = {};
     devices = {};
-    guest = std::make_unique<vcpu::Vcpu>();
     vcpu::Vcpu& v = *guest;
+    v = {};
     v.devices = &devices;
     const auto index = devices.add({"fake", device_read, device_write});
     v.memory.add({0, u64{64} << 20U, ram_hpa, mmu::RegionKind::ram, 0});
