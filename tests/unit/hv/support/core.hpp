@@ -69,8 +69,8 @@ inline constexpr u32 pvr = 0x80210030, svr = 0x80390020, mmucfg = 0x00000048;
 inline constexpr mmu::Hole hole{0xf4000000U, 0x02000000U};
 inline constexpr u64 ram_hpa = 0x4000'1000;  // aligned to 4 KiB and to nothing larger
 
-// The one guest, made anew: after reset, with 64 MiB of RAM at 0 and a trapped device at 0xe0000000, GPA = EA by a
-// TLB1 entry each for supervisor and user.
+// The one guest, made anew: after reset, with 64 MiB of RAM at 0 and a trapped device at
+// 0xe0000000, both mapped for everyone where they lie.
 vcpu::Vcpu& fresh_guest();
 
 // A device that remembers what was written, and answers with `answer`.
