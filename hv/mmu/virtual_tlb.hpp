@@ -69,7 +69,10 @@ class VirtualTlb {
     // Drops the entries without IPROT.
     void flush_tlb1();
 
-    VirtualEntry* set(u32 ea) { return &tlb0_[((ea >> 12) & (sets_ - 1)) * ways]; }
+    VirtualEntry* set(u32 ea) {
+        const u32 first = ((ea >> 12) & (sets_ - 1)) * ways;
+        return &tlb0_[first];
+    }
     VirtualEntry& tlb1(unsigned i) { return tlb1_[i]; }
     const VirtualEntry& tlb1(unsigned i) const { return tlb1_[i]; }
     u32 tlb0cfg() const;
