@@ -95,7 +95,9 @@ FaultResult resolve(Vcpu& v, u32 ea, Access access) {
     }
     blame(v, ea, access);
     end(v, End::guest_died,
-        "the guest's user mode touches the VMM's own address range (docs/limits.md)");
+        user ? "the guest's user mode touches the VMM's own address range (docs/limits.md)"
+             : "the guest runs with MSR[IS] != MSR[DS] in the VMM's own address range "
+               "(docs/limits.md)");
     return FaultResult::ended;
 }
 

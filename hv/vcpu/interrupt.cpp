@@ -49,7 +49,9 @@ void set_msr(Vcpu& v, u32 value) {
 }
 
 void update_debug(Vcpu& v) {
-    arch::write_debug_control(debugging(v) ? v.regs.dbcr0 : 0);
+    // No address compares: the core's IAC1 and IAC2 are the VMM's scratch registers.
+    constexpr u32 passed_on = e500::dbcr0::idm | e500::dbcr0::icmp | e500::dbcr0::brt;
+    arch::write_debug_control(debugging(v) ? v.regs.dbcr0 & passed_on : 0);
     v.slow_rfi = !v.shadow.simple() || debugging(v);
 }
 

@@ -94,8 +94,9 @@ Cause storage_exit(Vcpu& v) {
     const u32 ea = arch::read_dear();
     record(v, Cause::dsi, 0, ea);
     if (syndrome & (esr::dlk | esr::ilk)) {
+        // A user-mode core locks by leave of MSR[UCLE], which the guest's own MSR gives or not.
         u32 word = 0;
-        if (!v.user()) {
+        if (!v.user() || (v.regs.msr & msr::ucle)) {
             if (fetch(v, word)) emulate_privileged(v, word);
             return Cause::privileged;
         }

@@ -15,7 +15,7 @@ examples:
   ./trapeze test                       everything
   ./trapeze test --list                names only, after the build
   ./trapeze test -R 'isa|unit'         tests whose name matches the regular expression
-  ./trapeze test -R system.net -V      with the tests' own output
+  ./trapeze test -R system.vmm_net -V  with the tests' own output
   ./trapeze test -- --rerun-failed     what follows -- goes to ctest
 
 exit status: 0 all passed, 1 a test failed, 2 usage or setup not possible, 3 the build failed.
