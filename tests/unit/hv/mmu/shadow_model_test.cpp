@@ -28,7 +28,9 @@ struct ModelEntry {
 // One guest, driven by instructions, and the model of its TLB.
 class Model {
   public:
-    explicit Model(unsigned seed) : random_(seed), v_(test::fresh_guest()) {
+    Model(unsigned seed, const Layout& layout) : random_(seed), v_(test::fresh_guest()) {
+        v_.shadow.reset(layout, test::hole);
+        vcpu::set_msr(v_, 0);
         v_.memory = {};
         // Memory that is aligned to 4 KiB alone, to 4 MiB, and above 4 GiB; a gap; a device.
         v_.memory.add({0, 0x123000, 0x4000'1000, RegionKind::ram, 0});
@@ -272,7 +274,7 @@ class Model {
 class ShadowModelTest : public testing::TestWithParam<unsigned> {};
 
 TEST_P(ShadowModelTest, TheCoreAllowsExactlyWhatTheGuestsTlbSays) {
-    Model model(GetParam());
+    Model model(GetParam(), GetParam() % 2 ? straight : crossed);
     for (unsigned i = 0; i < 20000 && !HasFatalFailure() && !HasNonfatalFailure(); ++i) {
         model.step();
         if (i % 64 == 0) {

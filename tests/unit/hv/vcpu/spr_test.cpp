@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cstring>
 #include <map>
 #include <set>
@@ -53,6 +54,12 @@ const std::set<unsigned> read_only = {287, 569, 573, 688, 689, 702, 1015, 1023, 
 // Numbers whose access user mode may refuse are those with bit 0x10; the others never trap.
 bool traps(unsigned number) { return (number & 0x10U) != 0; }
 
+std::array<u32, sizeof(RegisterPage) / 4> words_of(const RegisterPage& page) {
+    std::array<u32, sizeof(RegisterPage) / 4> words{};
+    std::memcpy(words.data(), &page, sizeof page);
+    return words;
+}
+
 class SprTest : public testing::Test {
   protected:
     SprTest() : v(test::fresh_guest()) {}
@@ -90,9 +97,9 @@ TEST_F(SprTest, EveryOtherNumberIsAnIllegalInstruction) {
         if (!traps(number)) {
             continue;
         }
-        const bool both = masks().count(number) != 0 || special.count(number) != 0;
-        const bool readable = both || read_only.count(number) != 0;
-        const bool writable = both || write_only.count(number) != 0;
+        const bool both = masks().contains(number) || special.contains(number);
+        const bool readable = both || read_only.contains(number);
+        const bool writable = both || write_only.contains(number);
         v.nip = 0x1000;
         v.storm_nip = 1;
         run(v, test::mfspr(3, number));
@@ -133,11 +140,11 @@ TEST(SprTables, FastWritesAreWhatThisCodeWrites) {
         const unsigned offset = entry & 0x7fffU;
         ASSERT_LT(offset, sizeof(RegisterPage));
         Vcpu& v = test::fresh_guest();
-        auto expected = v.regs;
+        auto expected = words_of(v.regs);
         const u32 value = 0x13579bdf;
-        std::memcpy(reinterpret_cast<char*>(&expected) + offset, &value, 4);
+        expected.at(offset / 4) = value;
         ASSERT_EQ(write_spr(v, number, value), SprResult::done) << number;
-        EXPECT_EQ(std::memcmp(&expected, &v.regs, sizeof expected), 0)
+        EXPECT_EQ(words_of(v.regs), expected)
             << "SPR " << number << " does more than the fast path's store";
         const bool copied = number >= 275 && number <= 279;
         EXPECT_EQ((entry & 0x8000U) != 0, copied) << "SPR " << number;
