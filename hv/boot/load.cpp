@@ -146,21 +146,26 @@ vcpu::Boot load_guest(const Host& host, u64 ram_hpa, u64 ram_size) {
     const u64 kernel_end = copy_segments(image, images, ram_hpa, ram_size);
     const Blob ramdisk = find_image(image, images, "ramdisk");
     const Blob own_tree = find_image(image, images, "fdt");
-    const void* const base_tree = own_tree.size != 0 ? own_tree.data : host.tree;
-    check(fdt_check_header(base_tree), "device tree: ");
-    const u32 tree_capacity = fdt_totalsize(base_tree) + tree_growth;
+    const Blob base_tree = own_tree.size != 0
+                               ? own_tree
+                               : Blob{static_cast<const u8*>(host.tree), fdt_totalsize(host.tree)};
+    const u32 tree_capacity = base_tree.size + tree_growth;
     const Placement p = place(kernel_end, ramdisk.size, tree_capacity, ram_size);
     if (ramdisk.size != 0) memcpy(at(ram_hpa + p.ramdisk), ramdisk.data, ramdisk.size);
 
-    // Made in place: QEMU's tree comes with a megabyte of room, packed away at the end.
+    // Made in place, where it is aligned as libfdt wants it; QEMU's tree comes with a megabyte of
+    // room, packed away at the end.
     void* const guest_tree = at(ram_hpa + p.tree);
-    check(fdt_open_into(base_tree, guest_tree, static_cast<int>(tree_capacity)), "device tree: ");
+    memcpy(guest_tree, base_tree.data, base_tree.size);
+    check(fdt_check_header(guest_tree), "device tree: ");
+    if (fdt_totalsize(guest_tree) > base_tree.size) reject("device tree: cut short");
+    check(fdt_open_into(guest_tree, guest_tree, static_cast<int>(tree_capacity)), "device tree: ");
     int length = 0;
     const auto* const arguments =
         static_cast<const char*>(fdt_getprop(image, config, "bootargs", &length));
     set_chosen(guest_tree, arguments != nullptr ? arguments : "", p, ramdisk.size);
     set_memory(guest_tree, ram_size);
-    if (own_tree.size == 0) remove_hv_uart(guest_tree);
+    remove_hv_uart(guest_tree);
     check(fdt_pack(guest_tree), "device tree: ");
 
     // Symbols stay reachable: in the VMM's own 16 MiB, behind its image.
