@@ -34,8 +34,10 @@ PACKAGES = {
                                   "g++-powerpc64-linux-gnu "
                                   "gcc-multilib-powerpc64-linux-gnu "
                                   "g++-multilib-powerpc64-linux-gnu",
-    "libraries of the tools": "libcli11-dev libfmt-dev libfdt-dev libelf-dev libdw-dev zlib1g-dev",
-    "unit tests, benchmarks": "libgtest-dev libgmock-dev libbenchmark-dev binutils-dev",
+    "libraries of the tools": "libcli11-dev libfmt-dev libfdt-dev libelf-dev libdw-dev zlib1g-dev "
+                              "nlohmann-json3-dev binutils-dev",
+    "unit tests, benchmarks": "libgtest-dev libgmock-dev libbenchmark-dev",
+    "tests of the heat map's page": "chromium chromium-driver python3-selenium",
     "style checks": "clang-format clang-tidy git",
     "the guest's sources": "linux-source-6.1 ca-certificates dpkg-dev xz-utils bzip2 patch",
     "the guest's build": "bc bison flex perl cpio u-boot-tools device-tree-compiler "
