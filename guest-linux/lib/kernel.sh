@@ -21,11 +21,15 @@ kernel_source() {
     finish source "$hash"
 }
 
-# A fixed time and name, so that the same sources give the same kernel.
+# A fixed time and name, and paths without the folder, so that the same sources give the same
+# kernel; source lines then read kernel/fork.c:12. The only thing linked with compiler flags is
+# the vDSO, which is in the kernel whole: it goes without debug information.
 make_kernel() {
+    local paths="-fdebug-prefix-map=$linux_src/= -fdebug-prefix-map=$linux_build=."
     env -u MAKEFLAGS -u MFLAGS \
         SOURCE_DATE_EPOCH=0 KBUILD_BUILD_TIMESTAMP='1970-01-01 00:00:00 UTC' KBUILD_BUILD_VERSION=1 \
         KBUILD_BUILD_USER=trapeze KBUILD_BUILD_HOST=trapeze \
+        KCFLAGS="$paths -Wl,--strip-debug" KAFLAGS="$paths" \
         make -C "$linux_src" O="$linux_build" ARCH=powerpc CROSS_COMPILE="$cross" -j "$jobs" "$@"
 }
 
@@ -43,11 +47,13 @@ kernel() {
     begin kernel
     run kernel "$log" "configuring..." configure_kernel
     check_config kernel "$linux_build/.config" "$here"/config/*.config
-    [[ ! -e $linux_build/vmlinux.o ]] || effort='what changed'
+    [[ ! -e $linux_build/vmlinux ]] || effort='what changed'
     run kernel "$log" "compiling ($effort)..." make_kernel uImage
     publish "$linux_build/vmlinux" "$out/vmlinux"
     publish "$linux_build/System.map" "$out/System.map"
     publish "$linux_build/.config" "$out/config"
     publish "$linux_build/arch/powerpc/boot/uImage" "$out/uImage"
+    # All objects once more in one; make needs it only to link, and makes it anew then.
+    rm -f -- "$linux_build/vmlinux.o"
     finish kernel "$hash"
 }
