@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table of trap sites: sorted by any column, filtered by text and change, grouped.
+"use strict";
+
+/** Rows made at once; the rest follows in steps of as many, so that typing never waits. */
+const CHUNK = 400;
+
+const table = { group: "site", sort: "count", down: true, filter: "", change: "", run: 0 };
+
+const numeric = (id, title, get, show, hint) => ({ id, title, get, show: (row) => show(get(row), row), hint, number: true });
+const textual = (id, title, get, hint, show) => ({ id, title, get, show: show ?? get, hint, number: false });
+
+const heatColumn = numeric("count", "Exits", (row) => row.count, (value) => number(value), "times it trapped");
+const COMMON = [
+  heatColumn,
+  numeric("share", "Share", (row) => row.count / TRAPPED, (value) => percent(value, 1), "of all trapped instructions"),
+  numeric("total", "Time", (row) => row.total, duration, "spent in the VMM"),
+  numeric("mean", "Mean", (row) => row.mean, duration, "per exit"),
+  numeric("longest", "Longest", (row) => row.longest, duration, "the longest single exit"),
+  numeric("recent", "Lately", (row) => row.recent, (value) => `${compact(value)}/s`, "exits per second when the dump was made; decays"),
+];
+const COMPARED = BEFORE ? [
+  numeric("before", "Before", (row) => row.beforeCount, number, "exits in the earlier dump"),
+  numeric("beforeRate", "Before/s", (row) => row.beforeRate, compact, "exits per second of the earlier run"),
+  numeric("nowRate", "Now/s", (row) => row.nowRate, compact, "exits per second of this run"),
+  { id: "change", title: "Change", hint: "of the rate", number: false,
+    get: (row) => (row.beforeRate ? row.nowRate / row.beforeRate : row.nowRate ? Infinity : 1),
+    show: (row) => element("span", {}, element(`span.badge.${row.change}`, {}, row.change), " ",
+      row.change === "warmed" || row.change === "cooled" ? factor(row.nowRate, row.beforeRate) : "") },
+] : [];
+const addressText = (row) => element("a.mono", { href: `#page=${hex(row.page)}&ea=${hex(row.ea)}` }, hex(row.ea));
+const COLUMNS = {
+  site: [
+    numeric("ea", "Address", (row) => row.ea, (_, row) => addressText(row), "effective address"),
+    textual("disassembly", "Instruction", (row) => row.disassembly ?? ""),
+    textual("function", "Function", (row) => row.label),
+    textual("source", "Source", (row) => row.source ?? ""),
+    ...COMMON,
+    ...COMPARED,
+    numeric("pid", "Process", (row) => row.pid, (value) => (value ? String(value) : "every"), "PID of the guest's mapping"),
+    numeric("first", "First", (row) => row.firstSeen, (value) => `${value.toFixed(2)} s`, "first seen"),
+    numeric("last", "Last", (row) => row.lastSeen, (value) => `${value.toFixed(2)} s`, "last seen"),
+  ],
+  function: [textual("name", "Function", (row) => row.name)],
+  instruction: [textual("name", "Instruction", (row) => row.name)],
+  page: [numeric("ea", "Page", (row) => row.ea, (_, row) => element("a.mono", { href: `#page=${hex(row.ea)}` }, hex(row.ea)))],
+};
+const GROUPED = [numeric("sites", "Sites", (row) => row.sites, number, "trap sites"), ...COMMON, ...COMPARED];
+const GROUP_KEY = {
+  function: (site) => site.function ?? "(no name)",
+  instruction: (site) => site.instruction ?? "",
+  page: (site) => site.page,
+};
+const columnsOf = (group) => (group === "site" ? COLUMNS.site : [...COLUMNS[group], ...GROUPED]);
+
+function groupSites(sites, group) {
+  const groups = new Map();
+  for (const site of sites) {
+    const key = GROUP_KEY[group](site);
+    if (!groups.has(key)) groups.set(key, []);
+    groups.get(key).push(site);
+  }
+  return [...groups].map(([key, members]) => {
+    const total = (field) => sum(members, (site) => site[field]);
+    const count = total("count");
+    const row = { name: String(key), ea: key, sites: members.length, count, total: total("total"), mean: count ? total("total") / count : 0,
+      longest: Math.max(...members.map((site) => site.longest)), recent: total("recent"), beforeCount: total("beforeCount"),
+      nowRate: total("nowRate"), beforeRate: total("beforeRate") };
+    row.change = BEFORE ? changeOf(row.nowRate, row.beforeRate) : "";
+    return row;
+  });
+}
+
+/** What a word of the filter asks of a site: function=NAME and instruction=NAME exactly, else text. */
+function matcher(word) {
+  const [, field, name] = /^(function|instruction)=(.+)$/.exec(word) ?? [];
+  if (field) return (site) => (site[field] ?? "").toLowerCase() === name;
+  // An address may be written with 0x, but an offset such as +0x10 is text.
+  const text = word.replace(/^0x(?=[0-9a-f])/, "");
+  return (site) => site.search.includes(text);
+}
+
+function selectedSites() {
+  const wanted = table.filter.toLowerCase().split(/\s+/).filter(Boolean).map(matcher);
+  return SITES.filter((site) => (!table.change || site.change === table.change) && wanted.every((matches) => matches(site)));
+}
+
+function sortedRows(sites) {
+  const rows = table.group === "site" ? sites.slice() : groupSites(sites, table.group);
+  const column = columnsOf(table.group).find((entry) => entry.id === table.sort) ?? heatColumn;
+  const sign = table.down ? -1 : 1;
+  const value = column.get;
+  rows.sort((a, b) => {
+    const [x, y] = [value(a), value(b)];
+    // Rows without a text come last both ways.
+    if (x === "" || y === "") return Number(x === "") - Number(y === "") || a.ea - b.ea;
+    if (x !== y) return (x < y ? -1 : 1) * sign;
+    return b.count - a.count || (a.ea > b.ea ? 1 : -1);
+  });
+  return rows;
+}
+
+function makeRow(row, columns, most) {
+  const made = document.createElement("tr");
+  for (const column of columns) {
+    const cell = document.createElement("td");
+    const shown = column.show(row);
+    cell.append(shown);
+    if (column.number) cell.className = "num";
+    else if (typeof shown === "string") cell.title = shown;
+    if (column === heatColumn) {
+      cell.className = "num heat";
+      cell.append(bar(row.count / most, `h${heatLevel(row.count, most)}`));
+    } else if (column.id === "ea") {
+      cell.className = "";
+    } else if (column.id === "disassembly") {
+      cell.className = "mono";
+    }
+    made.append(cell);
+  }
+  made.row = row;
+  return made;
+}
+
+function fillBody(body, rows, columns) {
+  const run = ++table.run;
+  const most = Math.max(1, ...rows.map((row) => row.count));
+  body.replaceChildren();
+  body.dataset.rows = String(rows.length);
+  const step = (from) => {
+    if (run !== table.run) return;
+    body.append(...rows.slice(from, from + CHUNK).map((row) => makeRow(row, columns, most)));
+    body.dataset.drawn = String(Math.min(rows.length, from + CHUNK));
+    if (from + CHUNK < rows.length) setTimeout(step, 0, from + CHUNK);
+  };
+  step(0);
+}
+
+function drawHeadRow(columns) {
+  return element("tr", {}, ...columns.map((column) => {
+    const sorted = column.id === table.sort;
+    const state = sorted ? (table.down ? "descending" : "ascending") : "none";
+    const button = element("button", { type: "button", title: column.hint }, column.title,
+      element("span.arrow", { "aria-hidden": "true" }, sorted ? (table.down ? "▼" : "▲") : ""));
+    button.addEventListener("click", () => {
+      table.down = sorted ? !table.down : column.number || column.id === "change";
+      if (!sorted && (column.id === "ea")) table.down = false;
+      table.sort = column.id;
+      drawTable();
+      byId("sites-table").querySelector(`th[data-column="${column.id}"] button`).focus();
+    });
+    return element(`th${column.number && column.id !== "ea" ? ".num" : ""}`, { scope: "col", "aria-sort": state, "data-column": column.id }, button);
+  }));
+}
+
+function drawTable() {
+  const sites = selectedSites();
+  const columns = columnsOf(table.group);
+  const rows = sortedRows(sites);
+  const scroll = byId("sites-table");
+  const body = element("tbody");
+  scroll.replaceChildren(element(`table.sites.by-${table.group}`, {}, element("caption.unseen", {}, "Trap sites"),
+    element("colgroup", {}, ...columns.map((column) => element(`col.col-${column.id}`))),
+    element("thead", {}, drawHeadRow(columns)), body));
+  scroll.dataset.group = table.group;
+  scroll.scrollTop = 0;
+  fillBody(body, rows, columns);
+  const groups = { function: "function", instruction: "instruction", page: "page" }[table.group];
+  byId("sites-count").textContent = `${number(sites.length)} of ${plural(SITES.length, "site")}${groups ? ` in ${plural(rows.length, groups)}` : ""}`;
+  if (rows.length === 0) scroll.append(element("p.empty", {}, SITES.length ? "No site matches. Clear the filter to see all." : "No trap sites in this dump."));
+}
+
+function chooseRow(row) {
+  if (table.group === "site") location.hash = `#page=${hex(row.page)}&ea=${hex(row.ea)}`;
+  else if (table.group === "page") location.hash = `#page=${hex(row.ea)}`;
+  else if (row.name !== "(no name)") showSitesOf(table.group, row.name);
+}
+
+/** The sites of a function or an instruction (`field`), in the table. */
+function showSitesOf(field, name) {
+  table.filter = `${field}=${name}`;
+  byId("sites-filter").value = table.filter;
+  byId("sites-group").querySelector('[data-value="site"]').click();
+}
+
+function drawBadges() {
+  const badges = byId("sites-badges");
+  badges.hidden = false;
+  for (const change of ["appeared", "vanished", "warmed", "cooled", "steady"]) {
+    const count = SITES.filter((site) => site.change === change).length;
+    const button = element("button", { type: "button", "data-change": change, "aria-pressed": "false" },
+      element(`span.badge.${change}`, {}, change), element("span.dim", {}, number(count)));
+    button.addEventListener("click", () => {
+      table.change = table.change === change ? "" : change;
+      for (const other of badges.querySelectorAll("button")) other.setAttribute("aria-pressed", String(other.dataset.change === table.change));
+      drawTable();
+    });
+    badges.append(button);
+  }
+}
+
+function setUpTable() {
+  const filter = element("input", { type: "search", id: "sites-filter", placeholder: "function, instruction, source, address",
+    "aria-label": "Filter sites by function, instruction, source or hexadecimal address", spellcheck: "false", autocomplete: "off" });
+  filter.addEventListener("input", () => {
+    table.filter = filter.value;
+    drawTable();
+  });
+  const group = choice("Group by", [["site", "sites"], ["function", "functions"], ["instruction", "instructions"], ["page", "pages"]], "site", (value) => {
+    table.group = value;
+    if (!columnsOf(value).some((column) => column.id === table.sort)) {
+      table.sort = "count";
+      table.down = true;
+    }
+    drawTable();
+  });
+  group.id = "sites-group";
+  byId("sites-controls").append(element("span.count", { id: "sites-count", role: "status" }), filter, group);
+  if (BEFORE) drawBadges();
+  byId("sites-table").addEventListener("click", (event) => {
+    const line = event.target.closest("tbody tr");
+    if (line && !event.target.closest("a") && !String(getSelection())) chooseRow(line.row);
+  });
+  drawTable();
+}
