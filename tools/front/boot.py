@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 
-from . import build, guest, qemu, setup, summary
+from . import build, dump, guest, live, qemu, setup, summary, viewer
 from .common import (GUEST, GUEST_FAILED, INTERRUPTED, LAST, OK, RUN_OFFSET, TIMEOUT, USAGE,
                      VMM_ELF, VMM_FAILED, Failure, complain, paint, say, shown)
 from .console import GuestConsole, VmmLog
@@ -34,6 +34,8 @@ class Boot:
         if self.timeout is None and self.ours and self.mode == "workload" and not options.gdb:
             self.timeout = WORKLOAD_TIMEOUT
         self.vmm_elf = os.environ.get("TRAPEZE_VMM", VMM_ELF)
+        self.with_map = not options.native and not options.quiet and self.mode == "workload"
+        self.dumps = dump.Store(LAST)
         self.result = None
 
     def check(self):
@@ -55,8 +57,10 @@ class Boot:
             raise Failure("--initrd goes with --kernel; the default guest brings its own")
         if options.run is not None and options.initrd:
             raise Failure("--run needs the default initramfs: leave --initrd out")
-        if options.native and options.watchdog is not None:
-            raise Failure("--watchdog is the VMM's: it does not go with --native")
+        for name, value in (("--watchdog", options.watchdog), ("--profile", options.profile),
+                            ("--dump-every", options.dump_every)):
+            if options.native and value is not None:
+                raise Failure(f"{name} is the VMM's: it does not go with --native")
         if options.json:
             folder = os.path.dirname(os.path.abspath(options.json))
             if not os.path.isdir(folder) or os.path.isdir(options.json):
@@ -68,7 +72,8 @@ class Boot:
         setup.ensure()
         build.for_boot(need_vmm=not options.native and self.vmm_elf == VMM_ELF,
                        need_pack=not options.native or bool(options.kernel or options.dtb),
-                       need_guest=self.ours)
+                       need_guest=self.ours,
+                       need_viewer=self.with_map and viewer.is_ours())
         kernel = options.kernel or os.path.join(GUEST, "uImage")
         initrd, words, symbols = options.initrd, [], None
         if self.ours:
@@ -87,6 +92,10 @@ class Boot:
         else:
             watchdog = 30 if options.watchdog is None else options.watchdog
             vmm_options = f"mem={options.mem >> 20}M watchdog={watchdog}"
+            if options.profile:
+                vmm_options += f" profile={options.profile}"
+            if options.dump_every is not None:
+                vmm_options += f" dump-every={options.dump_every}"
             if options.vmm_append:
                 vmm_options += " " + options.vmm_append
             memory = guest.host_memory(options.mem, os.path.getsize(image))
@@ -97,6 +106,24 @@ class Boot:
         if options.gdb:
             command += ["-s", "-S"]
         return command + options.qemu_arguments
+
+    def _symbols(self):
+        """The ELF file that has the guest's symbols, or None."""
+        if not self.options.kernel:
+            return os.path.join(GUEST, "vmlinux")
+        with open(self.options.kernel, "rb") as kernel:
+            is_elf = kernel.read(4) == b"\x7fELF"
+        return os.path.abspath(self.options.kernel) if is_elf and not self.options.raw else None
+
+    def _serve(self, machine):
+        """The other end of ./trapeze top, or None; a boot does not fail for want of it."""
+        if self.options.native:
+            return None
+        try:
+            return live.Server(machine.ask_vmm, self._symbols())
+        except OSError as error:
+            say(f"./trapeze top cannot follow this boot: {error.strerror}", "dim")
+            return None
 
     def _tell_gdb(self):
         elf = self.options.kernel or os.path.join(GUEST, "vmlinux")
@@ -110,6 +137,7 @@ class Boot:
         with tempfile.TemporaryDirectory(prefix="trapeze-") as directory:
             command = self.prepare(directory)
             os.makedirs(LAST, exist_ok=True)
+            self.dumps.clear()
             return self._run_qemu(command)
 
     def _open_log(self, name):
@@ -140,19 +168,25 @@ class Boot:
                         session.show(b"\n")
                     say(text, "dim")
 
-            vmm_log = None if options.native else VmmLog(on_line)
+            def on_dump(block):
+                session.dumped(block, self.dumps.take(block))
+
+            vmm_log = None if options.native else VmmLog(on_line, on_dump, self.dumps.bad)
             machine = qemu.Qemu(command, qemu_log, vmm_log is not None)
             if options.verbose:
                 say("+ " + shlex.join(machine.command), "dim")
             if options.gdb:
                 self._tell_gdb()
             started = time.monotonic()
+            served = self._serve(machine)
             session = Session(machine, console, vmm_log, log, self.timeout,
-                              "keys" if interactive else "none", wait=self.ours)
+                              "keys" if interactive else "none", wait=self.ours, live=served)
             try:
                 session.run()
             finally:
                 machine.close()
+                if served:
+                    served.close()
             wall = time.monotonic() - started
         status, words = self._judge(session, machine.status(), qemu_log)
         self._report(session, status, words, wall)
@@ -205,7 +239,9 @@ class Boot:
         native = log is None
         facts = {"schema": 1, "mode": "native" if native else "vmm", "status": status,
                  "guest_status": session.console.status, "stopped": session.stopped,
-                 "wall_seconds": round(wall, 3)}
+                 "wall_seconds": round(wall, 3),
+                 "symbols": None if native else self._symbols(),
+                 "dump": self.dumps.path if self.dumps.last else None}
         good = log and log.summary and not summary.problem(log.summary)
         facts = {**(log.summary if good else {}), **facts}
         text = json.dumps(facts, indent=1) + "\n"
@@ -222,6 +258,10 @@ class Boot:
         if not quiet and not options.shell and (native or good):
             stream = sys.stderr if self.mode == "run" else sys.stdout
             self._print(summary.render(facts, stream), stream)
+        if self.with_map and (self.dumps.last or good and facts["end"] != "input"):
+            viewer.after_boot(self.dumps, facts["symbols"])
+        if self.dumps.complaint():
+            complain(self.dumps.complaint())
         if words:
             complain(words)
         if status not in (OK, INTERRUPTED) and self.mode != "run" or words:

@@ -123,15 +123,22 @@ def guest():
         handle.write(fingerprint)
 
 
-def for_boot(need_vmm, need_pack, need_guest):
+def for_boot(need_vmm, need_pack, need_guest, need_viewer):
     """Builds what one boot needs and nothing else."""
+    tools = ["trapeze-pack"] * need_pack + ["trapmap"] * need_viewer
     with lock():
-        if need_pack:
-            cmake("host", ["trapeze-pack"])
+        if tools:
+            cmake("host", tools)
         if need_vmm:
             cmake("hv", ["hv/trapeze-hv.elf"])
         if need_guest:
             guest()
+
+
+def for_viewer():
+    """Builds trapmap."""
+    with lock():
+        cmake("host", ["trapmap"])
 
 
 def everything():

@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 
-from . import boot, setup, testing
+from . import boot, setup, testing, viewer
 from .common import INTERRUPTED, ROOT, RUN_OFFSET, USAGE, VMM_FAILED, Failure, complain
 from .guest import parse_size
 
@@ -14,13 +14,17 @@ Architecture e500v2 cores, in QEMU.
 commands:
   setup    install the Debian packages that are missing
   boot     build what is needed and boot a guest under the VMM (or natively)
+  heatmap  show which instructions of the last run's guest trapped, as tables and as a page
+  top      the same of a running guest, refreshed every second
   test     build everything and run every test
   help     this text, or the help of a command: ./trapeze help boot
 
 Start here:
-  ./trapeze boot               boots Linux, runs a short workload, says where exits and time went
+  ./trapeze boot               boots Linux, runs a short workload, says where exits and time went,
+                               and makes the heat map of trap sites
   ./trapeze boot --shell       a BusyBox shell in the guest; Ctrl-A X leaves
   ./trapeze boot --run 'uname -a'
+  ./trapeze heatmap --by function
   ./trapeze test
 
 Each command has --help with examples, exit statuses and the files it writes."""
@@ -29,17 +33,20 @@ BOOT_HELP = """Boots a guest under the VMM in QEMU (-M ppce500 -cpu e500v2), or 
 
 Without options it boots the default guest (Linux and BusyBox, built on first use), runs its
 short workload, shows its console on stdout and the VMM's log on stderr, and ends with tables:
-exits by cause with their cost, the instructions that trapped most, where the time went.
+exits by cause with their cost, the instructions that trapped most, where the time went, the ten
+hottest trap sites; and the path of a page with the heat map of all of them.
 
 examples:
   ./trapeze boot                             the default guest and its workload
   ./trapeze boot --run 'cat /proc/cpuinfo'   one command; its output and status are the guest's
-  ./trapeze boot --shell                     a shell; Ctrl-A X leaves, Ctrl-A ? asks the VMM for
-                                             a report, Ctrl-A Ctrl-A sends Ctrl-A
+  ./trapeze boot --shell                     a shell; Ctrl-A X leaves, Ctrl-A D saves a dump of
+                                             the trap sites, Ctrl-A ? asks the VMM for a report,
+                                             Ctrl-A Ctrl-A sends Ctrl-A
   ./trapeze boot --native --run 'uname -a'   the very same kernel without the VMM
   ./trapeze boot --drive disk.img --net --shell
   ./trapeze boot --kernel uImage --initrd root.cpio.gz --append 'console=ttyS0'
   ./trapeze boot --kernel program.elf        a bare-metal program
+  ./trapeze boot --dump-every 5              the trap sites of every five seconds
   ./trapeze boot --icount --json exits.json -- -d int -D qemu.txt"""
 
 BOOT_END = """exit status:
@@ -56,10 +63,13 @@ relocatable, or a raw binary, which is loaded and entered at 0. --raw takes a fi
 looks like something else.
 
 files written, all below build/: last/console.log (the guest's console), last/vmm.log,
-last/summary.json (what --json copies), last/qemu.log; log/ has the logs of the build.
+last/summary.json (what --json copies), last/qemu.log; last/guest.trap (the last full dump of the
+trap sites), last/dump-NNNN.trap (each that --dump-every, Ctrl-A D or ./trapeze top asked for),
+last/heatmap.html; live/ while it runs; log/ has the logs of the build.
 
 environment: TRAPEZE_QEMU names another QEMU, TRAPEZE_VMM a VMM to boot instead of building one,
-LINUX_TARBALL another kernel source for the guest; NO_COLOR turns colour off."""
+TRAPEZE_TRAPMAP another viewer, LINUX_TARBALL another kernel source for the guest; NO_COLOR turns
+colour off."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -121,13 +131,30 @@ def _add_boot(commands):
     how.add_argument("--icount", action="store_true",
                      help="count instructions as time: 1 instruction is 1 ns, repeatable")
     how.add_argument("--gdb", action="store_true", help="wait for a debugger on port 1234")
+    how.add_argument("--profile", choices=("on", "off"),
+                     help="count the exits of each trap site (default on; off costs nothing)")
+    how.add_argument("--dump-every", metavar="S", type=_whole,
+                     help="save a dump of the trap sites every S seconds; 0: never (default)")
     how.add_argument("--vmm-append", metavar="STR", help="more options for the VMM itself")
     say = parser.add_argument_group("what to say")
     say.add_argument("--json", metavar="FILE", help="write the summary there as JSON")
-    say.add_argument("--quiet", "-q", action="store_true", help="no VMM log, no tables")
+    say.add_argument("--quiet", "-q", action="store_true", help="no VMM log, no tables, no heat map")
     say.add_argument("--verbose", "-v", action="store_true",
                      help="also markers, QEMU's command line; with --run all of the console")
     parser.set_defaults(handler=boot.run)
+
+
+def _add_viewers(commands):
+    one = commands.add_parser("heatmap", description=viewer.HEATMAP_HELP, allow_abbrev=False,
+                              usage="./trapeze heatmap [DUMP] [trapmap options]",
+                              formatter_class=argparse.RawDescriptionHelpFormatter)
+    one.set_defaults(handler=viewer.heatmap)
+    one = commands.add_parser("top", description=viewer.TOP_HELP, allow_abbrev=False,
+                              usage="./trapeze top [--pid N] [trapmap options]",
+                              formatter_class=argparse.RawDescriptionHelpFormatter)
+    one.add_argument("--pid", type=_whole, metavar="N",
+                     help="process number of the ./trapeze boot to follow (default: the newest)")
+    one.set_defaults(handler=viewer.top)
 
 
 def _parser():
@@ -143,6 +170,7 @@ def _parser():
     one.add_argument("--list", action="store_true", help="print the package list")
     one.set_defaults(handler=setup.run)
     _add_boot(commands)
+    _add_viewers(commands)
     one = commands.add_parser("test", description=testing.HELP, allow_abbrev=False,
                               usage="./trapeze test [options] [-- CTEST-ARGUMENTS]",
                               formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -169,7 +197,13 @@ def _dispatch(arguments):
     if "--" in arguments:
         cut = arguments.index("--")
         arguments, rest = arguments[:cut], arguments[cut + 1:]
-    options = parser.parse_args(arguments)
+    options, unknown = parser.parse_known_args(arguments)
+    if options.command in ("heatmap", "top"):
+        options.viewer_arguments = unknown + rest
+        return options.handler(options)
+    if unknown:
+        commands.choices.get(options.command, parser).error(
+            "unrecognized arguments: " + " ".join(unknown))
     if options.version:
         print("trapeze " + _version())
         return 0

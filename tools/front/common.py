@@ -8,9 +8,11 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__
 BUILD = os.path.join(ROOT, "build")
 LOGS = os.path.join(BUILD, "log")
 LAST = os.path.join(BUILD, "last")
+LIVE = os.path.join(BUILD, "live")
 GUEST = os.path.join(BUILD, "guest")
 VMM_ELF = os.path.join(BUILD, "hv", "hv", "trapeze-hv.elf")
 PACK = os.path.join(BUILD, "host", "tools", "pack", "trapeze-pack")
+TRAPMAP = os.path.join(BUILD, "host", "tools", "trapmap", "trapmap")
 
 OK, GUEST_FAILED, USAGE, VMM_FAILED, TIMEOUT = range(5)
 # With --run the guest command's own status comes back; ours move out of its way.

@@ -3,6 +3,8 @@
 import json
 import re
 
+from .dump import Extractor
+
 SUMMARY = "@@trapeze-summary "
 _PANIC = b"Kernel panic - not syncing"
 
@@ -118,10 +120,16 @@ class GuestConsole:
 
 
 class VmmLog:
-    """The VMM's console: whole lines for people, one line of JSON for us."""
+    """The VMM's console: whole lines for people; one line of JSON and the dumps for us.
 
-    def __init__(self, on_line):
+    on_line   called with each line for people
+    on_dump   called with each good dump.Block
+    on_bad    called with what was wrong with a dump that did not come through
+    """
+
+    def __init__(self, on_line, on_dump=lambda block: None, on_bad=lambda why: None):
         self._on_line = on_line
+        self._dumps = Extractor(on_dump, on_bad)
         self._rest = b""
         self.summary = None
         self.broken = None
@@ -137,9 +145,13 @@ class VmmLog:
         if self._rest:
             self._line(self._rest)
             self._rest = b""
+        self._dumps.cut("the VMM ended in the middle of it")
 
     def _line(self, raw):
-        text = raw.decode("utf-8", "replace").rstrip("\r")
+        raw = raw.rstrip(b"\r")
+        if self._dumps.line(raw):
+            return
+        text = raw.decode("utf-8", "replace")
         if not text.startswith(SUMMARY):
             # The VMM's words may quote a guest: let no escape sequence through.
             self._on_line(re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", "?", text))

@@ -109,6 +109,13 @@ class Qemu:
         """The exit status, or None while it runs."""
         return self.process.poll()
 
+    def ask_vmm(self, byte):
+        """Sends one byte to the VMM's console without waiting; False if it did not go."""
+        try:
+            return bool(self.vmm) and self.vmm.send(byte) == 1
+        except OSError:
+            return False
+
     def stop(self):
         """Ends QEMU for certain: SIGTERM, two seconds, SIGKILL."""
         if self.process.poll() is None:

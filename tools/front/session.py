@@ -7,12 +7,15 @@ import socket
 import sys
 import time
 
+from .common import shown
 from .terminal import CTRL_D, HELP, Keys, raw_mode, write_all
 
 # How long a guest that said it is done, or has panicked, may take to end the machine.
 END_GRACE = 10.0
-# How long the VMM may take to print its summary after 'q'.
+# How long the VMM may be silent after 'q' before QEMU is ended, and how long it may take in all
+# to print its report, a dump of some hundred KB, and its summary.
 STOP_GRACE = 2.0
+STOP_MOST = 20.0
 # How long the guest must be silent before it is told again that its input has ended: an end
 # that comes while a program changes the terminal's mode is lost.
 END_OF_INPUT_PACE = 1.0
@@ -30,12 +33,14 @@ class Session:
     timeout   seconds or None
     stdin     'none', or 'keys' to send stdin to the guest
     wait      hold what is typed until /init's begin marker
+    live      a live.Server, or None
     """
 
-    def __init__(self, qemu, console, vmm_log, log, timeout, stdin, wait):
+    def __init__(self, qemu, console, vmm_log, log, timeout, stdin, wait, live=None):
         self.qemu, self.console, self.vmm_log, self.log = qemu, console, vmm_log, log
         self.deadline = time.monotonic() + timeout if timeout else None
         self.wait = wait
+        self.live = live
         self.interactive = stdin == "keys" and sys.stdin.isatty()
         self.stopped = None
         self.column_zero = True
@@ -43,6 +48,8 @@ class Session:
         self._keys = Keys()
         self._typed = bytearray()
         self._kill_at = None
+        self._kill_at_last = None
+        self._dumps_wanted = 0
         self._graceful_end = None
         self._quiet_since = 0.0
         self._input_ended = False
@@ -61,6 +68,8 @@ class Session:
         self._selector.register(self.qemu.guest, selectors.EVENT_READ, self._on_guest)
         if self.qemu.vmm:
             self._selector.register(self.qemu.vmm, selectors.EVENT_READ, self._on_vmm)
+        if self.live:
+            self.live.attach(self._selector)
         try:
             with raw_mode(self.interactive):
                 if self._stdin:
@@ -90,6 +99,8 @@ class Session:
                 key.data(events)
             self._handle_signals()
             self._keep_time()
+            if self.live:
+                self.live.tick()
             self._send_typed()
             if ended and not self._open():
                 return
@@ -106,7 +117,8 @@ class Session:
             return 0.01
         if self.console.waiting:
             return MARKER_GRACE
-        times = [at for at in (self.deadline, self._kill_at, self._graceful_end) if at]
+        times = [at for at in (self.deadline, self._kill_at, self._graceful_end,
+                               self.live.due if self.live else None) if at]
         soonest = min(times) - time.monotonic() if times else 1.0
         # QEMU's end shows as end of file on its sockets; the cap is for when it closes none.
         return min(max(soonest, 0.0), 0.5)
@@ -137,16 +149,13 @@ class Session:
             return
         self.stopped = why
         self.deadline = self._graceful_end = None
-        if self.qemu.vmm and self._ask_vmm(b"q"):
+        if self.live:
+            self.live.rest()
+        if self.qemu.ask_vmm(b"q"):
             self._kill_at = time.monotonic() + STOP_GRACE
+            self._kill_at_last = time.monotonic() + STOP_MOST
         else:
             self.qemu.stop()
-
-    def _ask_vmm(self, byte):
-        try:
-            return self.qemu.vmm.send(byte) == 1
-        except OSError:
-            return False
 
     def _on_signal(self, number, _frame):
         self._signals.append(number)
@@ -208,6 +217,8 @@ class Session:
     def _on_vmm(self, _events):
         data = self._receive(self.qemu.vmm)
         if data:
+            if self._kill_at:
+                self._kill_at = min(time.monotonic() + STOP_GRACE, self._kill_at_last)
             self.vmm_log.feed(data)
         elif data == b"":
             self.vmm_log.finish()
@@ -227,9 +238,25 @@ class Session:
             if command == "leave":
                 self.stop("leave")
             elif command == "report" and self.qemu.vmm:
-                self._ask_vmm(b"?")
+                self.qemu.ask_vmm(b"?")
+            elif command == "dump" and self.qemu.vmm:
+                self._dumps_wanted += self.qemu.ask_vmm(b"d")
             else:
-                write_all(sys.stderr.fileno(), f"\r\n[{HELP}]\r\n".encode())
+                self._remark(HELP)
+
+    @staticmethod
+    def _remark(text):
+        """A line of ours among those of the guest on a terminal in raw mode."""
+        write_all(sys.stderr.fileno(), f"\r\n[{text}]\r\n".encode())
+
+    def dumped(self, block, path):
+        """A dump has come, and is at `path` if it was asked for."""
+        if self.live:
+            self.live.offer(block)
+        if self._dumps_wanted and block.kind == "request" and path:
+            self._dumps_wanted = 0
+            self._remark(f"the trap sites so far are in {shown(path)}; "
+                         f"./trapeze heatmap {shown(path)} shows them")
 
     def _send_typed(self):
         key = self._selector.get_map().get(self.qemu.guest.fileno())

@@ -7,7 +7,8 @@ import termios
 import tty
 
 CTRL_A, CTRL_D = 1, 4
-HELP = "Ctrl-A X leaves, Ctrl-A ? asks the VMM for a report, Ctrl-A Ctrl-A sends Ctrl-A"
+HELP = ("Ctrl-A X leaves, Ctrl-A D saves a dump of the trap sites, Ctrl-A ? asks the VMM for a "
+        "report, Ctrl-A Ctrl-A sends Ctrl-A")
 
 
 @contextlib.contextmanager
@@ -38,7 +39,8 @@ class Keys:
         self._escaped = False
 
     def feed(self, data):
-        """Returns (bytes for the guest, list of commands out of 'leave', 'report', 'help')."""
+        """Returns (bytes for the guest, list of commands out of 'leave', 'report', 'dump',
+        'help')."""
         for_guest, commands = bytearray(), []
         for byte in data:
             if not self._escaped:
@@ -52,6 +54,8 @@ class Keys:
                 commands.append("leave")
             elif byte == ord("?"):
                 commands.append("report")
+            elif byte in b"dD":
+                commands.append("dump")
             elif byte in (CTRL_A, ord("a")):
                 for_guest.append(CTRL_A)
             else:
