@@ -111,8 +111,8 @@ ParseResult parse_options(int argc, char** argv) {
         ->check(CLI::PositiveNumber);
     app.add_option("--by", by, "rows are: site, function, instruction or page")
         ->check(CLI::IsMember({"site", "function", "instruction", "page"}));
-    app.add_option("--sort", sort, "hottest by: count, ticks, rate or max")
-        ->check(CLI::IsMember({"count", "ticks", "rate", "max"}));
+    auto* sort_option = app.add_option("--sort", sort, "hottest by: count, ticks, rate or max")
+                            ->check(CLI::IsMember({"count", "ticks", "rate", "max"}));
     auto* top = app.add_option("--top", o.selection.top, "how many rows; 0 is all (default 20)");
     app.add_option("--annotate", o.annotate, "this function's code with heat beside each line");
     auto* json = app.add_option("--json", "everything as JSON, to FILE or standard output")
@@ -141,7 +141,8 @@ ParseResult parse_options(int argc, char** argv) {
         throw Error(fmt::format("{} (see --help)", error.what()));
     }
     o.selection.by = bys.at(by);
-    o.selection.sort = sorts.at(sort);
+    // What a difference is sorted by unless one says otherwise: by how much it is.
+    o.selection.sort = sort_option->count() == 0 && !diff.empty() ? Sort::rate : sorts.at(sort);
     o.top_given = top->count() != 0;
     o.json = output(json);
     o.csv = output(csv);
