@@ -3,8 +3,14 @@
 // offsets.h, so that the assembly has no hand-written number.
 #include <cstddef>
 
+#include "dbt/page_table.hpp"
+#include "dbt/site_table.hpp"
 #include "hv/vcpu/vcpu.hpp"
 
+using trapeze::dbt::PageCount;
+using trapeze::dbt::PageTable;
+using trapeze::dbt::Site;
+using trapeze::dbt::SiteTable;
 using trapeze::vcpu::Cause;
 using trapeze::vcpu::Counter;
 using trapeze::vcpu::ExitRecord;
@@ -16,7 +22,12 @@ namespace msr = trapeze::e500::msr;
 #define DEFINE(name, value) asm volatile("@define " #name " %0" ::"i"(value))
 
 extern "C" void offsets();
-static_assert(sizeof(ExitRecord) == 16, "fast.S masks the offset into 32 of them");
+static_assert(sizeof(ExitRecord) == 32, "fast.inc masks the offset into 32 of them");
+static_assert(ExitRecord::user_mode == msr::pr >> 6 && msr::pr == 0x4000, "and moves MSR[PR]");
+static_assert(SiteTable::bucket_mask == 0x1fffc, "fast.inc masks the EA into a bucket's offset");
+static_assert(sizeof(PageCount) * PageTable::ways == 64 && PageTable::sets == 1024,
+              "fast.inc masks the page number into a set's offset");
+static_assert(offsetof(Site, ea) == 28, "the exits of a known site touch one cache line");
 void offsets() {
     DEFINE(VCPU_REGS_MSR, offsetof(Vcpu, regs) + offsetof(RegisterPage, msr));
     DEFINE(VCPU_REGS_PENDING, offsetof(Vcpu, regs) + offsetof(RegisterPage, pending));
@@ -42,8 +53,21 @@ void offsets() {
     DEFINE(VCPU_COUNTERS, offsetof(Vcpu, counters));
     DEFINE(VCPU_TRACE_HEAD, offsetof(Vcpu, trace_head));
     DEFINE(VCPU_TRACED, offsetof(Vcpu, traced));
+    DEFINE(VCPU_SITE, offsetof(Vcpu, site));
+    DEFINE(VCPU_SITE_BUCKETS, offsetof(Vcpu, site_buckets));
+    DEFINE(VCPU_PAGE_SLOTS, offsetof(Vcpu, page_slots));
+    DEFINE(SITE_MATCH, offsetof(Site, match));
+    DEFINE(SITE_WORD, offsetof(Site, word));
+    DEFINE(SITE_NEXT, offsetof(Site, next));
+    DEFINE(SITE_COUNT, offsetof(Site, count));
+    DEFINE(SITE_TICKS, offsetof(Site, ticks));
+    DEFINE(SITE_MAX, offsetof(Site, max));
+    DEFINE(PAGE_KEY, offsetof(PageCount, key));
+    DEFINE(PAGE_COUNT, offsetof(PageCount, count));
+    DEFINE(PAGE_SALT_HIGH, PageTable::salt >> 16);
     DEFINE(RECORD_NIP, offsetof(ExitRecord, nip));
     DEFINE(RECORD_WORD, offsetof(ExitRecord, word));
+    DEFINE(RECORD_SITE, offsetof(ExitRecord, site));
     DEFINE(RECORD_INFO, offsetof(ExitRecord, info));
     DEFINE(RECORD_USER, ExitRecord::user_mode);
     DEFINE(RECORD_SIZE, sizeof(ExitRecord));

@@ -11,7 +11,8 @@ extern const char vector_critical[], vector_machine_check[], vector_dsi[], vecto
     vector_external[], vector_alignment[], vector_program[], vector_fp_unavailable[],
     vector_system_call[], vector_ap_unavailable[], vector_decrementer[], vector_fixed_interval[],
     vector_watchdog[], vector_dtlb[], vector_itlb[], vector_debug[], vector_spe_unavailable[],
-    vector_spe_data[], vector_spe_round[], vector_performance[];
+    vector_spe_data[], vector_spe_round[], vector_performance[], vector_program_profiled[],
+    vector_system_call_profiled[];
 }
 
 namespace trapeze::arch {
@@ -27,11 +28,18 @@ void put(const char* handler) {
     put<spr>(reinterpret_cast<e500::u32>(handler) & 0xffff);
 }
 
+constexpr unsigned ivor0 = 400;
+
 }  // namespace
+
+void use_profile(bool on) {
+    put<ivor0 + 6>(on ? vector_program_profiled : vector_program);
+    put<ivor0 + 8>(on ? vector_system_call_profiled : vector_system_call);
+}
 
 void setup(vcpu::Vcpu* vcpu) {
     using namespace e500;
-    constexpr unsigned ivpr = 63, sprg2 = 274, ivor0 = 400, ivor32 = 528, hid0 = 1008;
+    constexpr unsigned ivpr = 63, sprg2 = 274, ivor32 = 528, hid0 = 1008;
     constexpr u32 hid0_nap = 0x0040'0000, hid0_tben = 0x4000;
 
     // TLB1 entry 14: the device registers (1 MiB).
@@ -51,9 +59,7 @@ void setup(vcpu::Vcpu* vcpu) {
     put<ivor0 + 3>(vector_isi);
     put<ivor0 + 4>(vector_external);
     put<ivor0 + 5>(vector_alignment);
-    put<ivor0 + 6>(vector_program);
     put<ivor0 + 7>(vector_fp_unavailable);
-    put<ivor0 + 8>(vector_system_call);
     put<ivor0 + 9>(vector_ap_unavailable);
     put<ivor0 + 10>(vector_decrementer);
     put<ivor0 + 11>(vector_fixed_interval);
@@ -65,6 +71,7 @@ void setup(vcpu::Vcpu* vcpu) {
     put<ivor32 + 1>(vector_spe_data);
     put<ivor32 + 2>(vector_spe_round);
     put<ivor32 + 3>(vector_performance);
+    use_profile(false);
 
     write_tcr(0);
     clear_tsr(~0u);

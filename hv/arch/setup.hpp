@@ -11,4 +11,8 @@ namespace trapeze::arch {
 // find in SPRG2.
 void setup(vcpu::Vcpu* vcpu);
 
+// Which of the two fast paths program exceptions and system calls take (fast.inc). With `on` the
+// Vcpu has a profile.
+void use_profile(bool on);
+
 }  // namespace trapeze::arch

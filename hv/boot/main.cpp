@@ -6,6 +6,7 @@
 #include "hv/dev/devices.hpp"
 #include "hv/monitor/console.hpp"
 #include "hv/monitor/machine.hpp"
+#include "hv/vcpu/profile.hpp"
 
 namespace trapeze {
 
@@ -15,6 +16,7 @@ using e500::u32;
 using e500::u64;
 
 vcpu::Vcpu guest_vcpu;
+vcpu::Profile guest_profile;
 dev::DeviceTable guest_devices;
 
 // What the guest sees: its RAM from 0, then the board's devices at the addresses they have. A
@@ -96,6 +98,9 @@ extern "C" [[noreturn]] void hv_main(trapeze::e500::u32 tree_hpa) {
     vcpu::Boot start = boot::load_guest(host, ram_hpa, ram_size);
     start.tlb0_sets = options.tlb0_entries / mmu::VirtualTlb::ways;
     guest_vcpu.hang_ticks = u64{options.watchdog} * host.timebase_frequency;
+    guest_vcpu.dump_ticks = u64{options.dump_every} * host.timebase_frequency;
+    vcpu::start_profile(guest_vcpu, options.profile ? &guest_profile : nullptr);
+    arch::use_profile(options.profile);
     console::log("guest: entering");
     boot::unmap_linear();
     vcpu::reset(guest_vcpu, start, {board::hv_base, board::hole_size});

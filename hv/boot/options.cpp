@@ -5,6 +5,8 @@ namespace trapeze::boot {
 
 namespace {
 
+bool at_end(const char* p) { return *p == 0 || *p == ' '; }
+
 // Takes a decimal number with an optional K, M or G from `p`; false if there is none.
 bool take_number(const char*& p, u64& value) {
     if (*p < '0' || *p > '9') return false;
@@ -29,7 +31,7 @@ bool take_number(const char*& p, u64& value) {
         default:
             break;
     }
-    return *p == 0 || *p == ' ';
+    return at_end(p);
 }
 
 bool take_key(const char*& p, const char* key) {
@@ -59,8 +61,17 @@ Options parse_options(const char* p) {
         } else if (take_key(p, "tlb0=") && take_number(p, value) &&
                    (value == 512 || value == 1024 || value == 2048)) {
             options.tlb0_entries = static_cast<u32>(value);
+        } else if (take_key(p, "profile=on") && at_end(p)) {
+            options.profile = true;
+        } else if (take_key(p, "profile=off") && at_end(p)) {
+            options.profile = false;
+        } else if (take_key(p, "dump-every=") && take_number(p, value) && value < 1000000) {
+            options.dump_every = static_cast<u32>(value);
         } else {
-            reject("bad VMM option (mem=SIZE watchdog=SECONDS tlb0=512|1024|2048), from: ", start);
+            reject(
+                "bad VMM option (mem=SIZE watchdog=SECONDS tlb0=512|1024|2048 profile=on|off "
+                "dump-every=SECONDS), from: ",
+                start);
         }
     }
     return options;

@@ -3,6 +3,7 @@
 
 #include "hv/arch/cpu.hpp"
 #include "hv/vcpu/interrupt.hpp"
+#include "hv/vcpu/profile.hpp"
 
 namespace trapeze::irq {
 
@@ -123,6 +124,7 @@ void write_tcr(Vcpu& v, u32 value) {
 }
 
 void write_timebase(Vcpu& v, bool upper, u32 value) {
+    if (v.profile != nullptr) vcpu::fold_profile(v);  // its times are of the old count too
     const u64 before = arch::timebase();
     latch_events(v, before);
     if (upper) {
@@ -135,6 +137,7 @@ void write_timebase(Vcpu& v, bool upper, u32 value) {
     v.exit_time += static_cast<u32>(shift);
     v.start_time += shift;
     v.last_progress += shift;
+    v.last_dump += shift;
     v.dec_deadline += shift;
     v.next_heartbeat += shift;
     v.fit_seen = v.watchdog_seen = arch::timebase();

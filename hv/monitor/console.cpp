@@ -15,6 +15,23 @@ constexpr u32 data_ready = 0x01, transmitter_empty = 0x20;
 u32 clock_frequency = 0;
 u64 clock_start = 0;
 
+Check check = {};
+bool checking = false;
+
+struct CrcTable {
+    u32 entry[256];
+};
+constexpr CrcTable make_crc_table() {
+    CrcTable table{};
+    for (u32 i = 0; i < 256; ++i) {
+        u32 value = i;
+        for (unsigned bit = 0; bit < 8; ++bit) value = value >> 1 ^ (value & 1 ? 0xedb88320u : 0);
+        table.entry[i] = value;
+    }
+    return table;
+}
+constinit const CrcTable crc_table = make_crc_table();
+
 u64 uart(u32 reg) { return board::ccsr_base + board::uart1_offset + reg; }
 
 void pad(unsigned have, unsigned want) {
@@ -29,11 +46,16 @@ unsigned length(const char* text) {
 
 unsigned digits_of(u64 value, unsigned base, char (&out)[24]) {
     unsigned n = 0;
-    do {
-        const auto digit = static_cast<unsigned>(value % base);
+    const auto add = [&](unsigned digit) {
         out[n++] = static_cast<char>(digit < 10 ? '0' + digit : 'a' + digit - 10);
-        value /= base;
-    } while (value != 0);
+    };
+    // A division of 64 bits is a long call on this core.
+    for (; value >> 32 != 0; value /= base) add(static_cast<unsigned>(value % base));
+    auto rest = static_cast<u32>(value);
+    do {
+        add(rest % base);
+        rest /= base;
+    } while (rest != 0);
     return n;
 }
 
@@ -68,6 +90,11 @@ void print_one(const Argument& argument, const Format& format) {
 }  // namespace
 
 void put(char c) {
+    if (checking) {
+        check.crc =
+            crc_table.entry[(check.crc ^ static_cast<unsigned char>(c)) & 0xff] ^ check.crc >> 8;
+        if (c == '\n') ++check.lines;
+    }
     while (!(arch::read_io(uart(line_status), 1) & transmitter_empty)) {
     }
     arch::write_io(uart(data_register), 1, static_cast<u32>(static_cast<unsigned char>(c)));
@@ -75,6 +102,16 @@ void put(char c) {
 
 void put(const char* text) {
     for (; *text != 0; ++text) put(*text);
+}
+
+void begin_check() {
+    check = {~0u, 0};
+    checking = true;
+}
+
+Check end_check() {
+    checking = false;
+    return {~check.crc, check.lines};
 }
 
 int poll() {

@@ -16,6 +16,13 @@ void put(const char* text);
 // A byte that arrived, or -1.
 int poll();
 
+// What was printed between the two calls: its CRC-32 (as zlib's) and how many lines.
+struct Check {
+    u32 crc, lines;
+};
+void begin_check();
+Check end_check();
+
 // One argument of a message: a number, a character or text.
 struct Argument {
     enum class Kind : e500::u8 { number, negative, text, character } kind;

@@ -20,7 +20,16 @@ void heartbeat(vcpu::Vcpu& v);
 // the last exits.
 void report(vcpu::Vcpu& v, const char* headline);
 
-// The "@@trapeze-summary" line.
-void summary(vcpu::Vcpu& v);
+// The "@@trapeze-summary" line; `now` is the time base at which the guest's time ends.
+void summary(vcpu::Vcpu& v, u64 now);
+
+// The profile, as lines between "@@trapeze-dump" and "@@trapeze-dump-end" (docs/dump-format.md).
+enum class Dump : e500::u8 {
+    end,
+    request,
+    periodic,
+    live  // what has changed since the last one
+};
+void dump(vcpu::Vcpu& v, Dump kind, u64 now);
 
 }  // namespace trapeze::monitor

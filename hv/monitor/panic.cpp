@@ -14,7 +14,9 @@ extern "C" [[noreturn]] void hv_panic(trapeze::vcpu::Vcpu* v, trapeze::e500::u32
     log("VMM stack {:x}, link {:x}. Please report this with the lines above.", stack, link);
     v->end = trapeze::vcpu::End::vmm_failed;
     v->reason = "exception in the VMM";
+    const auto now = trapeze::arch::timebase();
     trapeze::monitor::report(*v, "state of the guest meanwhile");
-    trapeze::monitor::summary(*v);
+    trapeze::monitor::dump(*v, trapeze::monitor::Dump::end, now);
+    trapeze::monitor::summary(*v, now);
     trapeze::board::power_off();
 }

@@ -5,6 +5,7 @@
 #include "hv/monitor/console.hpp"
 #include "hv/monitor/monitor.hpp"
 #include "hv/vcpu/fault.hpp"
+#include "hv/vcpu/profile.hpp"
 
 namespace trapeze::monitor {
 
@@ -146,7 +147,7 @@ void report_exits(const Vcpu& v) {
     log("the last {} exits, oldest first:", records);
     const u32 newest = v.trace_head / sizeof v.traced[0];
     for (u32 i = 1; i <= records; ++i) {
-        const auto& e = v.traced[(newest + i) % records];
+        const auto e = vcpu::settled(v.traced[(newest + i) % records]);
         if (e.nip == 0 && e.word == 0) continue;
         const auto cause = static_cast<vcpu::Cause>(e.info & 0xff);
         begin_line();

@@ -37,9 +37,9 @@ void field(const char* name, u64 value, const char* after = ",") {
 
 }  // namespace
 
-void summary(Vcpu& v) {
+void summary(Vcpu& v, u64 now) {
     vcpu::fold_counters(v);
-    const u64 total = arch::timebase() - v.start_time;
+    const u64 total = now - v.start_time;
     u64 vmm = 0;
     for (const auto& stats : v.exits) vmm += stats.folded_ticks;
 
@@ -88,9 +88,11 @@ void summary(Vcpu& v) {
 namespace trapeze::vcpu {
 
 void conclude(Vcpu& v) {
+    const u64 now = arch::timebase();
     if (v.end == End::guest_died) monitor::report(v, "the guest died");
     if (v.end != End::guest_died) console::log("{}", v.reason);
-    monitor::summary(v);
+    monitor::dump(v, monitor::Dump::end, now);
+    monitor::summary(v, now);
     if (v.end == End::reset) board::reset();
     board::power_off();
 }

@@ -57,6 +57,14 @@ void heartbeat(Vcpu& v) {
         v.reason = "asked on the VMM's console; the guest goes on";
         report(v, "state of the guest");
         v.reason = reason;
+    } else if (byte == 'd') {
+        dump(v, Dump::request, arch::timebase());
+    } else if (byte == 'l') {
+        dump(v, Dump::live, arch::timebase());
+    }
+    if (v.dump_ticks != 0 && arch::timebase() - v.last_dump >= v.dump_ticks) {
+        v.last_dump = arch::timebase();
+        dump(v, Dump::periodic, v.last_dump);
     }
 
     watch(v);

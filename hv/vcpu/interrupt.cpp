@@ -4,6 +4,7 @@
 #include "hv/arch/cpu.hpp"
 #include "hv/irq/mpic.hpp"
 #include "hv/irq/timers.hpp"
+#include "hv/vcpu/profile.hpp"
 
 namespace trapeze::vcpu {
 
@@ -37,7 +38,10 @@ u32 core_msr(const Vcpu& v) {
 void set_msr(Vcpu& v, u32 value) {
     const u32 old = v.regs.msr;
     v.regs.msr = value & msr::implemented;
-    if ((old ^ v.regs.msr) & msr::de) update_debug(v);
+    if (const u32 changed = (old ^ v.regs.msr) & (msr::de | msr::is)) {
+        if (changed & msr::de) update_debug(v);
+        if ((changed & msr::is) && v.profile != nullptr) space_changes(v);
+    }
     v.shadow.enter(v.user(), v.virtual_is(), v.virtual_ds());
     const auto& layout = v.shadow.layout();
     const u32 enables = msr::ee | msr::me | (v.critical_held ? 0 : msr::ce);

@@ -9,6 +9,7 @@
 #include "hv/vcpu/emulate.hpp"
 #include "hv/vcpu/fault.hpp"
 #include "hv/vcpu/interrupt.hpp"
+#include "hv/vcpu/profile.hpp"
 #include "hv/vcpu/spr.hpp"
 
 extern "C" {
@@ -27,18 +28,47 @@ namespace msr = e500::msr;
 
 namespace {
 
+// Everything between vector and return is compiled twice, for a Vcpu with a profile and for one
+// without, which then pays nothing for it (as the fast paths, arch/fast.inc).
+
+// The page that a full exit has to do with. The ring has it, but for what the ring leaves out.
+[[gnu::noinline]] void charge_other(Vcpu& v, Cause cause, u32 ticks) {
+    if (cause == Cause::heartbeat) {
+        charge_page(v, cause, v.beat_nip, (v.beat_nip & 1u) != 0, ticks);
+    } else if (cause == Cause::itlb_shadow) {
+        charge_page(v, cause, v.nip, v.user(), ticks);
+    } else {
+        const ExitRecord& e = v.traced[v.trace_head / sizeof(ExitRecord)];
+        const bool data = cause == Cause::dsi || cause == Cause::mmio;
+        charge_page(v, cause, data ? e.dear : e.nip, (e.info & ExitRecord::user_mode) != 0, ticks);
+    }
+}
+
+template <bool profiled>
 void charge(Vcpu& v, Cause cause) {
-    v.exits[static_cast<unsigned>(cause)].add(arch::timebase_low() - v.exit_time);
+    const u32 ticks = arch::timebase_low() - v.exit_time;
+    if constexpr (!profiled) {
+        v.exits[static_cast<unsigned>(cause)].add(ticks);
+    } else if (cause == Cause::privileged) {
+        charge_site(v, ticks);
+    } else {
+        charge_other(v, cause, ticks);
+    }
 }
 
 void record(Vcpu& v, Cause cause, u32 word, u32 dear = 0) {
     // What a fast path began and handed on stands there already.
     const ExitRecord& newest = v.traced[v.trace_head / sizeof(ExitRecord)];
-    if (cause == Cause::privileged && newest.nip == v.nip && newest.word == word) return;
+    if (cause == Cause::privileged &&
+        (newest.site != nullptr ? newest.site == v.site && newest.site->ea == v.nip
+                                : newest.nip == v.nip && newest.word == word)) {
+        return;
+    }
     constexpr u32 ring = sizeof v.traced;
     v.trace_head = (v.trace_head + sizeof(ExitRecord)) % ring;
     v.traced[v.trace_head / sizeof(ExitRecord)] = {
-        v.nip, word, dear, static_cast<u32>(cause) | (v.user() ? ExitRecord::user_mode : 0)};
+        v.nip, word, dear, static_cast<u32>(cause) | (v.user() ? ExitRecord::user_mode : 0),
+        nullptr};
 }
 
 bool fetch(Vcpu& v, u32& word) {
@@ -65,6 +95,7 @@ bool privileged_though_illegal(const Vcpu& v, u32 word) {
     return insn.op == dbt::Op::rfmci || insn.op == dbt::Op::mfpmr || insn.op == dbt::Op::mtpmr;
 }
 
+template <bool profiled>
 Cause program_exit(Vcpu& v) {
     const u32 syndrome = arch::read_esr();
     u32 word = 0;
@@ -74,6 +105,7 @@ Cause program_exit(Vcpu& v) {
         candidate && (((syndrome & esr::ppr) && !v.user()) || emulated_though_illegal(v, word));
     record(v, emulated ? Cause::privileged : Cause::program, word);
     if (emulated) {
+        if constexpr (profiled) find_site(v, word);
         emulate_privileged(v, word);
         return Cause::privileged;
     }
@@ -89,6 +121,7 @@ Cause device_exit(Vcpu& v, u32 ea) {
     return Cause::mmio;
 }
 
+template <bool profiled>
 Cause storage_exit(Vcpu& v) {
     const u32 syndrome = arch::read_esr();
     const u32 ea = arch::read_dear();
@@ -97,7 +130,9 @@ Cause storage_exit(Vcpu& v) {
         // A user-mode core locks by leave of MSR[UCLE], which the guest's own MSR gives or not.
         u32 word = 0;
         if (!v.user() || (v.regs.msr & msr::ucle)) {
-            if (fetch(v, word)) emulate_privileged(v, word);
+            if (!fetch(v, word)) return Cause::dsi;  // fetch again
+            if constexpr (profiled) find_site(v, word);
+            emulate_privileged(v, word);
             return Cause::privileged;
         }
         v.regs.esr = syndrome;
@@ -127,10 +162,12 @@ Cause debug_exit(Vcpu& v) {
 
 Cause timer_exit(Vcpu& v) {
     const bool heartbeat = irq::on_timer(v);
+    v.beat_nip = v.nip | (v.user() ? 1u : 0u);
     if (!heartbeat) record(v, Cause::decrementer, 0);
     deliver_pending(v);
     if (!heartbeat) return Cause::decrementer;
     fold_counters(v);
+    if (v.profile != nullptr) beat_profile(v);
     monitor::heartbeat(v);
     return Cause::heartbeat;
 }
@@ -142,16 +179,17 @@ Cause miss_exit(Vcpu& v, mmu::Access access) {
     return device_exit(v, arch::read_dear());
 }
 
+template <bool profiled>
 Cause dispatch(Vcpu& v, Vector vector) {
     switch (vector) {
         case Vector::program:
-            return program_exit(v);
+            return program_exit<profiled>(v);
         case Vector::system_call:
             record(v, Cause::syscall, 0);
             inject(v, Vector::system_call);
             return Cause::syscall;
         case Vector::data_storage:
-            return storage_exit(v);
+            return storage_exit<profiled>(v);
         case Vector::instruction_storage:
             record(v, Cause::isi, 0);
             resolve(v, v.nip, mmu::Access::fetch);
@@ -193,20 +231,52 @@ Cause dispatch(Vcpu& v, Vector vector) {
 }
 
 // The last thing of every full exit: end, wait, or go back in.
+template <bool profiled>
 void leave(Vcpu& v, Cause cause) {
     if (v.end == End::running && (v.regs.msr & msr::we)) {
         if (!(v.regs.msr & (msr::ee | msr::ce))) {
             end(v, End::guest_died,
                 "the guest waits (MSR[WE]) with all interrupts disabled: it can never wake");
         } else {
-            charge(v, cause);
+            charge<profiled>(v, cause);
             v.idle_since = arch::timebase();
             hv_wait(v.hv_msr | msr::we | msr::ee | (v.critical_held ? 0 : msr::ce));
         }
     }
     if (v.end != End::running) conclude(v);
     v.entry_msr = core_msr(v);
-    charge(v, cause);
+    charge<profiled>(v, cause);
+}
+
+// 0, or the vector if it takes a full exit.
+template <bool profiled>
+int light_exit(Vcpu& v, Vector vector) {
+    using mmu::Access;
+    const bool fetch = vector == Vector::instruction_tlb;
+    const u32 ea = fetch ? v.nip : arch::read_dear();
+    const Access access = fetch                          ? Access::fetch
+                          : (arch::read_esr() & esr::st) ? Access::store
+                                                         : Access::load;
+    Cause cause = fetch ? Cause::itlb_shadow : Cause::dtlb_shadow;
+    [[maybe_unused]] const bool user = v.user();
+    switch (resolve(v, ea, access)) {
+        case FaultResult::resume:
+            break;
+        case FaultResult::reflected:
+            cause = fetch ? Cause::itlb_guest : Cause::dtlb_guest;
+            break;
+        case FaultResult::device:
+        case FaultResult::ended:
+            return static_cast<int>(vector);
+    }
+    if (v.end != End::running) return static_cast<int>(vector);
+    v.entry_msr = core_msr(v);
+    if constexpr (profiled) {
+        charge_page(v, cause, ea, user, arch::timebase_low() - v.exit_time);
+    } else {
+        charge<false>(v, cause);
+    }
+    return 0;
 }
 
 }  // namespace
@@ -214,9 +284,11 @@ void leave(Vcpu& v, Cause cause) {
 void fold_counters(Vcpu& v) {
     for (auto& stats : v.exits) stats.fold();
     for (unsigned i = 0; i < counter_count; ++i) {
-        v.counted[i] += v.counters[i];
+        // With a profile the sites have counted them, on the fast paths too.
+        if (v.profile == nullptr) v.counted[i] += v.counters[i];
         v.counters[i] = 0;
     }
+    if (v.profile != nullptr) fold_profile(v);
 }
 
 void reset(Vcpu& v, const Boot& boot, mmu::Hole hole) {
@@ -240,7 +312,7 @@ void reset(Vcpu& v, const Boot& boot, mmu::Hole hole) {
     v.hv_msr = msr::me;
     update_vectors(v);
     set_msr(v, 0);
-    v.start_time = v.last_progress = arch::timebase();
+    v.start_time = v.last_progress = v.last_dump = arch::timebase();
     irq::reset_timers(v);
 }
 
@@ -251,41 +323,23 @@ void run(Vcpu& v) {
 
 }  // namespace trapeze::vcpu
 
-using trapeze::vcpu::Cause;
-using trapeze::vcpu::FaultResult;
-using trapeze::vcpu::Vcpu;
+int hv_light_exit(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 vector) {
+    const auto kind = static_cast<trapeze::e500::Vector>(vector);
+    return v->profile != nullptr ? trapeze::vcpu::light_exit<true>(*v, kind)
+                                 : trapeze::vcpu::light_exit<false>(*v, kind);
+}
 
-int hv_light_exit(Vcpu* v, trapeze::e500::u32 vector) {
-    namespace arch = trapeze::arch;
-    using trapeze::mmu::Access;
-    const bool fetch = vector == static_cast<unsigned>(trapeze::e500::Vector::instruction_tlb);
-    const auto ea = fetch ? v->nip : arch::read_dear();
-    const Access access = fetch                                         ? Access::fetch
-                          : (arch::read_esr() & trapeze::e500::esr::st) ? Access::store
-                                                                        : Access::load;
-    Cause cause = fetch ? Cause::itlb_shadow : Cause::dtlb_shadow;
-    switch (resolve(*v, ea, access)) {
-        case FaultResult::resume:
-            break;
-        case FaultResult::reflected:
-            cause = fetch ? Cause::itlb_guest : Cause::dtlb_guest;
-            break;
-        case FaultResult::device:
-        case FaultResult::ended:
-            return static_cast<int>(vector);
+void hv_full_exit(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 vector) {
+    using namespace trapeze::vcpu;
+    const auto kind = static_cast<trapeze::e500::Vector>(vector);
+    if (v->profile != nullptr) {
+        leave<true>(*v, dispatch<true>(*v, kind));
+    } else {
+        leave<false>(*v, dispatch<false>(*v, kind));
     }
-    if (v->end != trapeze::vcpu::End::running) return static_cast<int>(vector);
-    v->entry_msr = trapeze::vcpu::core_msr(*v);
-    trapeze::vcpu::charge(*v, cause);
-    return 0;
 }
 
-void hv_full_exit(Vcpu* v, trapeze::e500::u32 vector) {
-    const Cause cause = trapeze::vcpu::dispatch(*v, static_cast<trapeze::e500::Vector>(vector));
-    trapeze::vcpu::leave(*v, cause);
-}
-
-void hv_idle_exit(Vcpu* v, trapeze::e500::u32 vector) {
+void hv_idle_exit(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 vector) {
     // The exit's own time starts where waiting ended.
     v->idle_ticks += trapeze::arch::timebase() - v->idle_since;
     hv_full_exit(v, vector);

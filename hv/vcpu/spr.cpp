@@ -8,6 +8,7 @@
 #include "hv/irq/timers.hpp"
 #include "hv/monitor/console.hpp"
 #include "hv/vcpu/interrupt.hpp"
+#include "hv/vcpu/profile.hpp"
 #include "hv/vcpu/spr_storage.hpp"
 
 namespace trapeze::vcpu {
@@ -190,18 +191,21 @@ bool write_special(Vcpu& v, Spr spr, u32 value) {
             const unsigned n = spr == Spr::PID0 ? 0 : number_of(spr) - number_of(Spr::PID1) + 1;
             v.regs.pid[n] = value & 0xff;
             arch::write_pid(n, value & 0xff);
+            if (v.profile != nullptr) pid_changes(v);
             return true;
         }
         case Spr::MMUCSR0:
             if (value & e500::mmucsr0::tlb0_fi) {
                 v.tlb.flush_tlb0();
                 v.shadow.flush_tlb0();
+                if (v.profile != nullptr) small_pages_change(v);
             }
             if (value & e500::mmucsr0::tlb1_fi) {
                 for (unsigned i = 0; i < mmu::VirtualTlb::tlb1_entries; ++i) {
                     const auto& entry = v.tlb.tlb1(i);
                     if ((entry.mas1 & (e500::mas1::v | e500::mas1::iprot)) == e500::mas1::v) {
                         v.shadow.drop(entry);
+                        if (v.profile != nullptr) entry_changes(v, entry);
                     }
                 }
                 v.tlb.flush_tlb1();

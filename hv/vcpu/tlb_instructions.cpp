@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hv/vcpu/tlb_instructions.hpp"
 
+#include "hv/vcpu/profile.hpp"
+
 namespace trapeze::vcpu {
 
 namespace mas0 = e500::mas0;
@@ -38,7 +40,10 @@ bool write_entry(Vcpu& v) {
     const u32 tsize = mas1::tsize(r.mas1);
     if (tlb == 1 && (r.mas1 & mas1::v) && (tsize < 1 || tsize > 11)) return false;
 
-    if (v.tlb.valid(*entry, tlb)) v.shadow.drop(*entry);
+    if (v.tlb.valid(*entry, tlb)) {
+        v.shadow.drop(*entry);
+        if (v.profile != nullptr) entry_changes(v, *entry);
+    }
     v.tlb.write(*entry, tlb, r.mas1 & mas1::implemented, r.mas2 & mas2::implemented,
                 r.mas3 & mas3::implemented, r.mas7 & e500::mas7_implemented);
     if (tlb == 0 && (r.mas1 & mas1::v) && entry->serves(r.pid) && v.shadow.simple() &&
@@ -83,12 +88,14 @@ void invalidate_entries(Vcpu& v, u32 ea) {
         if (all) {
             v.tlb.flush_tlb0();
             v.shadow.flush_tlb0();
+            if (v.profile != nullptr) small_pages_change(v);
             return;
         }
         mmu::VirtualEntry* const set = v.tlb.set(ea);
         for (unsigned way = 0; way < mmu::VirtualTlb::ways; ++way) {
             if (v.tlb.valid(set[way], 0) && set[way].covers(ea)) {
                 v.shadow.drop(set[way]);
+                if (v.profile != nullptr) entry_changes(v, set[way]);
                 v.tlb.invalidate(set[way]);
             }
         }
@@ -99,6 +106,7 @@ void invalidate_entries(Vcpu& v, u32 ea) {
         if (!(entry.mas1 & mas1::v) || (entry.mas1 & mas1::iprot)) continue;
         if (all || entry.covers(ea)) {
             v.shadow.drop(entry);
+            if (v.profile != nullptr) entry_changes(v, entry);
             v.tlb.invalidate(entry);
         }
     }

@@ -8,11 +8,17 @@
 #include "hv/vcpu/exits.hpp"
 #include "hv/vcpu/register_page.hpp"
 
+namespace trapeze::dbt {
+struct Site;
+}
+
 namespace trapeze::dev {
 class DeviceTable;
 }
 
 namespace trapeze::vcpu {
+
+struct Profile;
 
 // Why a guest can not go on; the report is written from it.
 enum class End : u8 {
@@ -27,17 +33,20 @@ enum class End : u8 {
 // Vcpu::storm_nip before the first interrupt: no handler is at an odd address.
 inline constexpr u32 no_handler = 1;
 
-// One exit, kept for reports. The fast paths write these too.
-struct ExitRecord {
+// One exit, kept for reports. The fast paths write these too; one of a known trap site they leave
+// as the site alone (profile.hpp, settled).
+struct alignas(32) ExitRecord {
     u32 nip;
     u32 word;  // the instruction, if fetched
     u32 dear;  // of a storage or device exit
     u32 info;  // Cause, and `user_mode` if the guest was in user mode
 
+    const dbt::Site* site;  // if not null, the rest is not valid
+
     static constexpr u32 user_mode = 0x100;
 };
 
-// A virtual e500v2 core. The assembly in hv/arch/ reaches the members down to `last_miss` by
+// A virtual e500v2 core. The assembly in hv/arch/ reaches the members down to `profile` by
 // generated offsets (arch/offsets.cpp); nothing else depends on their order.
 struct Vcpu {
     RegisterPage regs;
@@ -61,7 +70,11 @@ struct Vcpu {
     u32 counters[counter_count];
     u32 trace_head;  // byte offset of the newest record in `traced`
     ExitRecord traced[32];
-    bool last_miss_user;  // mode and kind of the last TLB miss that was reflected
+    dbt::Site* site;                 // of the exit at hand, if it is a privileged instruction's
+    dbt::Site* const* site_buckets;  // of `profile`,
+    const void* page_slots;          // for the fast paths
+    Profile* profile;                // null: off
+    bool last_miss_user;             // mode and kind of the last TLB miss that was reflected
     mmu::Access last_miss;
 
     mmu::VirtualTlb tlb;
@@ -86,9 +99,13 @@ struct Vcpu {
     u64 idle_ticks;
     u64 idle_since;
     u64 last_progress;  // time base of the last heartbeat that saw the guest alive
+    u32 beat_nip;       // where it was, bit 0: in user mode
     u64 last_exits;     // exits but heartbeats, up to then
     u32 last_nip;       // and where it was
     u64 hang_ticks;     // watchdog period the user chose, 0 = off
+    u64 dump_ticks;     // between dumps of the profile, 0 = none
+    u64 last_dump;      // time base
+    u32 dumps;          // how many so far
     // The last interrupt given to the guest, how often its handler failed at once, and the first
     // of such a chain: what the guest did before its handlers failed.
     u32 storm_nip, storm_count, storm_vector;

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+// The heatmap dump, version 1 (docs/dump-format.md).
+#include "hv/arch/cpu.hpp"
+#include "hv/irq/timers.hpp"
+#include "hv/monitor/console.hpp"
+#include "hv/monitor/machine.hpp"
+#include "hv/monitor/monitor.hpp"
+#include "hv/vcpu/profile.hpp"
+#include "hv/vcpu/run.hpp"
+
+namespace trapeze::monitor {
+
+using console::print;
+using console::put;
+using dbt::SiteTable;
+using vcpu::Cause;
+using vcpu::Vcpu;
+
+namespace {
+
+// Sites by address; too large for the stack.
+e500::u16 site_order[SiteTable::max_sites];
+
+const char* name(Dump kind) {
+    switch (kind) {
+        case Dump::end:
+            return "end";
+        case Dump::request:
+            return "request";
+        case Dump::periodic:
+            return "periodic";
+        default:
+            return "live";
+    }
+}
+
+u64 lost_exits(const Vcpu& v, unsigned cause) {
+    if (v.profile == nullptr) return 0;
+    return static_cast<Cause>(cause) == Cause::privileged ? v.profile->sites.lost().count
+                                                          : v.profile->pages.lost(cause);
+}
+
+void dump_causes(const Vcpu& v) {
+    for (unsigned i = 0; i < vcpu::cause_count; ++i) {
+        const auto& s = v.exits[i];
+        if (s.folded_count == 0) continue;
+        print("cause {} {} {} {} {} {}\n", vcpu::name(static_cast<Cause>(i)), s.folded_count,
+              s.folded_ticks, s.min, s.max, lost_exits(v, i));
+    }
+    for (unsigned i = 0; i < vcpu::counter_count; ++i) {
+        if (v.counted[i] == 0) continue;
+        print("insn {} {}\n", vcpu::name(static_cast<vcpu::Counter>(i)), v.counted[i]);
+    }
+}
+
+char mode_letter(const dbt::Site& site) {
+    const bool other_space = (site.mode & dbt::SiteKey::space1) != 0;
+    if (site.mode & dbt::SiteKey::user) return other_space ? 'U' : 'u';
+    return other_space ? 'K' : 'k';
+}
+
+void dump_sites(SiteTable& sites, bool changed_only) {
+    // A beat's exits a second, from what SiteTable::beat makes of them.
+    const u64 rate_unit = SiteTable::recent_scale * irq::heartbeat_period;
+    const u64 frequency = machine_info().timebase_frequency;
+    u32 function = ~0u;
+    sites.sort(site_order);
+    for (unsigned i = 0; i < sites.used(); ++i) {
+        dbt::Site& site = sites.site(site_order[i]);
+        if (changed_only && !site.changed) continue;
+        site.changed = false;
+        u32 offset = 0;
+        const char* const symbol_name = symbol(site.ea, offset);
+        if (symbol_name != nullptr && site.ea - offset != function) {
+            function = site.ea - offset;
+            print("symbol {:x} {}\n", function, symbol_name);
+        }
+        print("site {:x} {:X} {:x} {} {} {} {} {} {} {} {} {}\n", site.ea, site.gpa, site.word,
+              site.pid, mode_letter(site), site.total_count, site.total_ticks, site.max, site.first,
+              site.newest, site.recent * frequency / rate_unit, site_order[i]);
+    }
+}
+
+void dump_pages(dbt::PageTable& pages, bool changed_only) {
+    for (unsigned i = 0; i < pages.capacity(); ++i) {
+        const auto& page = pages.slot(i);
+        if (page.key == dbt::PageCount::nobody || (changed_only && !page.changed())) continue;
+        print("page {:x} {} {} {}\n", page.ea(), page.user() ? 'u' : 'k',
+              vcpu::name(static_cast<Cause>(page.cause())), page.exits());
+    }
+    pages.clear_changed();
+}
+
+void dump_spans(const dbt::Timeline& timeline) {
+    print("spans {} {}", timeline.span_ticks(), timeline.used());
+    for (unsigned i = 0; i < vcpu::cause_count; ++i) {
+        print(" {}", vcpu::name(static_cast<Cause>(i)));
+    }
+    put('\n');
+    for (unsigned span = 0; span < timeline.used(); ++span) {
+        put("span");
+        for (unsigned i = 0; i < vcpu::cause_count; ++i) print(" {}", timeline.count(span, i));
+        put('\n');
+    }
+}
+
+}  // namespace
+
+void dump(Vcpu& v, Dump kind, u64 now) {
+    vcpu::fold_counters(v);
+    u64 vmm = 0;
+    for (const auto& stats : v.exits) vmm += stats.folded_ticks;
+    const u64 total = now - v.start_time;
+    const bool live = kind == Dump::live;
+
+    console::begin_check();
+    print("@@trapeze-dump 1 {} {}\n", name(kind), ++v.dumps);
+    print("clock {} {}\n", machine_info().timebase_frequency, total);
+    print("guest {} straight {}\n", v.memory.ram_bytes(), v.profile != nullptr ? "on" : "off");
+    print("time {} {} {} {}\n", total, total - vmm - v.idle_ticks, vmm, v.idle_ticks);
+    if (v.profile != nullptr) {
+        const auto& lost = v.profile->sites.lost();
+        print("sites {} {} {} {} {}\n", v.profile->sites.capacity(), v.profile->sites.used(),
+              lost.sites, lost.count, lost.ticks);
+        print("pages {} {} {}\n", v.profile->pages.capacity(), v.profile->pages.used(),
+              v.profile->pages.evicted());
+    } else {
+        put("sites 0 0 0 0 0\npages 0 0 0\n");
+    }
+    dump_causes(v);
+    if (v.profile != nullptr) {
+        dump_sites(v.profile->sites, live);
+        dump_pages(v.profile->pages, live);
+        if (!live) dump_spans(v.profile->timeline);
+    }
+    const auto check = console::end_check();
+    print("@@trapeze-dump-end {} {} {:x}\n", v.dumps, check.lines - 1, check.crc);
+}
+
+}  // namespace trapeze::monitor

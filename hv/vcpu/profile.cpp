@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hv/vcpu/profile.hpp"
+
+#include "dbt/decode.hpp"
+#include "hv/arch/cpu.hpp"
+#include "hv/irq/timers.hpp"
+
+namespace trapeze::vcpu {
+
+namespace {
+
+constexpr u8 no_kind = dbt::SiteTable::kinds - 1;
+
+// The counter of the instruction's kind, as the emulation counts it.
+u8 kind_of(u32 word) {
+    using dbt::Op;
+    const auto kind = [](Counter counter) { return static_cast<u8>(counter); };
+    switch (dbt::decode(word).op) {
+        case Op::mfmsr:
+            return kind(Counter::mfmsr);
+        case Op::mtmsr:
+            return kind(Counter::mtmsr);
+        case Op::wrtee:
+            return kind(Counter::wrtee);
+        case Op::wrteei:
+            return kind(Counter::wrteei);
+        case Op::rfi:
+            return kind(Counter::rfi);
+        case Op::rfci:
+            return kind(Counter::rfci);
+        case Op::rfmci:
+            return kind(Counter::rfmci);
+        case Op::mfspr:
+            return kind(Counter::mfspr);
+        case Op::mtspr:
+            return kind(Counter::mtspr);
+        case Op::mfpmr:
+            return kind(Counter::mfpmr);
+        case Op::mtpmr:
+            return kind(Counter::mtpmr);
+        case Op::tlbwe:
+            return kind(Counter::tlbwe);
+        case Op::tlbre:
+            return kind(Counter::tlbre);
+        case Op::tlbsx:
+            return kind(Counter::tlbsx);
+        case Op::tlbivax:
+            return kind(Counter::tlbivax);
+        case Op::tlbsync:
+            return kind(Counter::tlbsync);
+        case Op::dcbi:
+            return kind(Counter::dcbi);
+        case Op::dcblc:
+        case Op::dcbtls:
+        case Op::dcbtstls:
+        case Op::icblc:
+        case Op::icbtls:
+            return kind(Counter::cache_lock);
+        default:
+            return no_kind;
+    }
+}
+
+}  // namespace
+
+void start_profile(Vcpu& v, Profile* profile) {
+    v.profile = profile;
+    v.site = nullptr;
+    v.site_buckets = nullptr;
+    v.page_slots = nullptr;
+    if (profile == nullptr) return;
+    profile->sites.reset();
+    profile->pages.reset();
+    profile->timeline.reset(irq::heartbeat_period);
+    v.site_buckets = profile->sites.bucket_array();
+    v.page_slots = profile->pages.slots();
+}
+
+ExitRecord settled(const ExitRecord& record) {
+    if (record.site == nullptr) return record;
+    const bool user = (record.site->mode & dbt::SiteKey::user) != 0;
+    return {record.site->ea, record.site->word, 0,
+            static_cast<u32>(Cause::privileged) | (user ? ExitRecord::user_mode : 0), nullptr};
+}
+
+void look_up_site(Vcpu& v, u32 word) {
+    dbt::SiteTable& sites = v.profile->sites;
+    v.site = v.user() ? nullptr : sites.known(v.nip, word);
+    if (v.site != nullptr) return;
+    dbt::SiteKey key{v.nip, word, 0, 0, 0};
+    if (v.user()) key.mode |= dbt::SiteKey::user;
+    if (v.virtual_is()) key.mode |= dbt::SiteKey::space1;
+    bool small = false;
+    const auto hit = v.tlb.find(v.nip, v.virtual_is(), v.regs.pid);
+    // Gone from the guest's TLB though the core ran it a moment ago: known by its EA alone.
+    if (hit.entry != nullptr) {
+        key.gpa = hit.entry->gpa(v.nip);
+        key.pid = static_cast<u16>(hit.entry->tid());
+        small = hit.tlb == 0;
+    }
+    if (sites.used() == sites.capacity()) {
+        // One of them may make way: no record may point to it.
+        for (ExitRecord& record : v.traced) record = settled(record);
+    }
+    v.site = &sites.enter(key, arch::timebase() - v.start_time, kind_of(word), small);
+}
+
+void charge_page(Vcpu& v, Cause cause, u32 ea, bool user, u32 ticks) {
+    v.profile->pages.charge(ea, static_cast<unsigned>(cause), user);
+    v.exits[static_cast<unsigned>(cause)].add(ticks);
+}
+
+void fold_profile(Vcpu& v) {
+    const u64 now = arch::timebase();
+    const auto sums = v.profile->sites.fold(now - v.start_time);
+    auto& privileged = v.exits[static_cast<unsigned>(Cause::privileged)];
+    privileged.folded_count += sums.count;
+    privileged.folded_ticks += sums.ticks;
+    if (sums.max > privileged.max) privileged.max = sums.max;
+    for (unsigned i = 0; i < counter_count; ++i) v.counted[i] += sums.by_kind[i];
+    v.profile->pages.fold();
+
+    u64 totals[cause_count];
+    for (unsigned i = 0; i < cause_count; ++i) totals[i] = v.exits[i].folded_count;
+    v.profile->timeline.advance(now - v.start_time, totals, cause_count);
+}
+
+void beat_profile(Vcpu& v) { v.profile->sites.beat(); }
+
+void entry_changes(Vcpu& v, const mmu::VirtualEntry& entry) {
+    if (!(entry.mas3 & e500::mas3::sx)) return;
+    v.profile->sites.distrust(entry.epn(), entry.size());
+}
+
+void small_pages_change(Vcpu& v) { v.profile->sites.distrust_small(); }
+
+void pid_changes(Vcpu& v) { v.profile->sites.distrust_local(); }
+
+void space_changes(Vcpu& v) { v.profile->sites.distrust_all(); }
+
+}  // namespace trapeze::vcpu

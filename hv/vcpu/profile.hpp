@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "dbt/page_table.hpp"
+#include "dbt/site_table.hpp"
+#include "dbt/timeline.hpp"
+#include "hv/vcpu/vcpu.hpp"
+
+namespace trapeze::vcpu {
+
+// What is kept of a guest's exits: privileged instructions by trap site, the others by page, all
+// by time. While it is on, the counters of Cause::privileged and of the instructions are sums over
+// the sites, so that an exit at a known site counts once and not twice (docs/exits.md).
+struct Profile {
+    dbt::SiteTable sites;
+    dbt::PageTable pages;
+    dbt::Timeline timeline;
+};
+static_assert(cause_count <= dbt::PageTable::causes && cause_count <= dbt::Timeline::columns);
+static_assert(counter_count < dbt::SiteTable::kinds);
+
+// Begins with empty tables; null: no profile.
+void start_profile(Vcpu& v, Profile* profile);
+
+// All that follows is for a Vcpu that has a profile; who calls asks first, so that one that has
+// none loses two instructions.
+
+// The site that the privileged instruction at v.nip is charged to; before it is emulated.
+void look_up_site(Vcpu& v, u32 word);
+inline void find_site(Vcpu& v, u32 word) {
+    // The fast path may have handed on an instruction whose site it has found.
+    const dbt::Site* const site = v.site;
+    if (site != nullptr && site->match == v.nip && site->word == word && !v.user()) return;
+    look_up_site(v, word);
+}
+
+// The exit as if it had been recorded whole.
+ExitRecord settled(const ExitRecord& record);
+
+// One exit of that site, or of another cause at the page of `ea`, which took `ticks`.
+inline void charge_site(Vcpu& v, u32 ticks) {
+    dbt::SiteTable::charge(*v.site, ticks);
+    auto& stats = v.exits[static_cast<unsigned>(Cause::privileged)];
+    if (ticks < stats.min) stats.min = ticks;
+}
+void charge_page(Vcpu& v, Cause cause, u32 ea, bool user, u32 ticks);
+
+// Moves the sites' counters into the Vcpu's own and brings the time line up to now.
+void fold_profile(Vcpu& v);
+// Decays the rates: once per heartbeat, after fold_profile.
+void beat_profile(Vcpu& v);
+
+// The guest's translations are about to change, so that a known EA may become another site: of one
+// TLB entry, of all 4 KiB pages, by a PID, by the guest's own MSR[IS].
+void entry_changes(Vcpu& v, const mmu::VirtualEntry& entry);
+void small_pages_change(Vcpu& v);
+void pid_changes(Vcpu& v);
+void space_changes(Vcpu& v);
+
+}  // namespace trapeze::vcpu
