@@ -3,11 +3,11 @@
 "use strict";
 
 const CAUSE_TEXT = {
-  privileged: "privileged instruction of the guest kernel",
+  privileged: "privileged guest kernel instruction",
   syscall: "system call",
-  program: "illegal, trap or floating-point instruction",
-  dtlb_shadow: "data TLB miss, the guest's TLB has the page",
-  itlb_shadow: "fetch TLB miss, the guest's TLB has the page",
+  program: "illegal, trap or FP instruction",
+  dtlb_shadow: "data TLB miss; the guest's TLB has it",
+  itlb_shadow: "fetch TLB miss; the guest's TLB has it",
   dtlb_guest: "data TLB miss of the guest itself",
   itlb_guest: "fetch TLB miss of the guest itself",
   dsi: "data storage interrupt",
@@ -100,7 +100,7 @@ function drawInstructions() {
       ? [number(old), element(`span.${changeOf(...rates)}`, {}, factor(...rates))]
       : [percent(entry.count, all)];
     return { key: entry.name, cells: [[element("span.name.mono", {}, entry.name),
-      element("span.pair", {}, bar(entry.count / most), bar((time?.total ?? 0) / mostTime, "time"))],
+      element("span.pair", {}, bar(entry.count / most), time ? bar(time.total / mostTime, "time") : null)],
     number(entry.count), ...share, time ? duration(time.total) : "–", time ? duration(time.total / time.count) : "–",
     time ? duration(time.longest) : "–"] };
   })));

@@ -58,11 +58,12 @@ function bytes(count) {
   return `${count} bytes`;
 }
 
-/** Rates of two dumps as a factor: "×3.1", "÷2.0", "new", "gone". */
+/** Rates of two dumps as a factor: "×3.1", "÷2.0", "same", "new", "gone". */
 function factor(now, before) {
   if (before === 0) return now === 0 ? "" : "new";
   if (now === 0) return "gone";
   const ratio = now / before;
+  if (Math.abs(ratio - 1) < 0.005) return "same";
   const text = (value) => (value >= 9.95 ? number(value) : value.toFixed(value < 1.95 ? 2 : 1));
   return ratio >= 1 ? `×${text(ratio)}` : `÷${text(1 / ratio)}`;
 }

@@ -52,7 +52,8 @@ function figure(id, value, name, hint, nowRate, beforeRate) {
   const box = element("div.figure", { id, title: hint }, element("b", {}, value), element("span", {}, name));
   if (BEFORE && beforeRate !== undefined) {
     const change = changeOf(nowRate, beforeRate);
-    box.append(element(`em.${change}`, {}, factor(nowRate, beforeRate), element("small", {}, " against before")));
+    const text = factor(nowRate, beforeRate);
+    box.append(element(`em.${change}`, {}, text, element("small", {}, text === "same" ? " as before" : " against before")));
   }
   return box;
 }
@@ -103,6 +104,23 @@ function drawSplit() {
         percent(NOW.time[key], NOW.time.total))))));
 }
 
+/** What the VMM's part consists of; the largest causes are named. */
+function drawVmmTime() {
+  const causes = NOW.causes.filter((cause) => cause.ticks > 0).sort((a, b) => b.ticks - a.ticks);
+  const total = sum(causes, (cause) => cause.ticks);
+  if (causes.length === 0) return;
+  const stack = element("div.stack.thin", { role: "img", "aria-label": `Time in the VMM by cause: ${causes.slice(0, 4)
+    .map((cause) => `${cause.name} ${percent(cause.ticks, total)}`).join(", ")}` });
+  for (const cause of causes) {
+    const part = element(`i.fill.${causeColour(cause.name)}`, { title: `${cause.name} ${duration(microseconds(cause.ticks))}` });
+    part.style.flexGrow = String(cause.ticks / total);
+    stack.append(part);
+  }
+  byId("split-body").append(element("p.caption", {}, "The VMM's time by cause"), stack,
+    element("ul.split-keys", {}, ...causes.slice(0, 3).map((cause) => element("li", {}, element(`i.fill.${causeColour(cause.name)}`),
+      element("span", {}, cause.name), element("span.dim", {}, percent(cause.ticks, total))))));
+}
+
 /** `choose(name)` is called for the function that is clicked. */
 function drawFunctions(choose) {
   const body = byId("functions-body");
@@ -136,4 +154,5 @@ function drawHead() {
   drawNotices();
   drawNumbers();
   drawSplit();
+  drawVmmTime();
 }

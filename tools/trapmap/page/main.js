@@ -20,6 +20,9 @@ function showHash() {
 
 document.body.append(tooltip);
 document.body.classList.toggle("compared", BEFORE !== null);
+// Without sites or pages their views would be empty frames; the notice at the top tells why.
+document.body.classList.toggle("no-sites", SITES.length === 0);
+document.body.classList.toggle("no-pages", PAGES.size === 0);
 drawHead();
 setUpStrip((ea) => {
   location.hash = `#page=${hex(ea)}`;

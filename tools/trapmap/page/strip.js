@@ -4,6 +4,8 @@
 
 const ROW_PAGES = 64;
 const ROW_BYTES = ROW_PAGES * PAGE_BYTES;
+/** Rows left out are told in words from here on; smaller gaps are a line. */
+const LARGE_GAP = 16 * 2 ** 20;
 
 const strip = { metric: "sites", cause: "all", colour: "heat" };
 
@@ -64,7 +66,9 @@ function drawRows(shown) {
     const base = entry.page.ea - (entry.page.ea % ROW_BYTES);
     if (!row || row.base !== base) {
       if (row && base > row.base + ROW_BYTES) {
-        made.push(element("div.gap", {}, element("span", {}, `${bytes(base - row.base - ROW_BYTES)} without`)));
+        const text = `${bytes(base - row.base - ROW_BYTES)} without`;
+        const large = base - row.base > LARGE_GAP;
+        made.push(element(large ? "div.gap.large" : "div.gap", { title: text }, large ? element("span", {}, text) : null));
       }
       row = { base, cells: element("div.cells"), total: 0, totalText: element("span.total") };
       made.push(element("div.row", { "data-row": hex(base) }, element("span.address", {}, hex(base)), row.cells, row.totalText));

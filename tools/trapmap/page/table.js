@@ -3,7 +3,12 @@
 "use strict";
 
 /** Rows made at once; the rest follows in steps of as many, so that typing never waits. */
-const CHUNK = 400;
+const CHUNK = 250;
+
+/** Widths of columns in pixels; those of names share what is left. */
+const WIDTHS = Object.fromEntries(Object.entries({ ea: 88, disassembly: 132, count: 100, share: 68, total: 78, mean: 74,
+  longest: 78, recent: 74, pid: 70, first: 68, last: 68, before: 92, beforeRate: 76, nowRate: 76, change: 132, sites: 68 })
+  .map(([id, width]) => [id, `${width}px`]));
 
 const table = { group: "site", sort: "count", down: true, filter: "", change: "", run: 0 };
 
@@ -11,8 +16,7 @@ const numeric = (id, title, get, show, hint) => ({ id, title, get, show: (row) =
 const textual = (id, title, get, hint, show) => ({ id, title, get, show: show ?? get, hint, number: false });
 
 const heatColumn = numeric("count", "Exits", (row) => row.count, (value) => number(value), "times it trapped");
-const COMMON = [
-  heatColumn,
+const COST = [
   numeric("share", "Share", (row) => row.count / TRAPPED, (value) => percent(value, 1), "of all trapped instructions"),
   numeric("total", "Time", (row) => row.total, duration, "spent in the VMM"),
   numeric("mean", "Mean", (row) => row.mean, duration, "per exit"),
@@ -28,15 +32,21 @@ const COMPARED = BEFORE ? [
     show: (row) => element("span", {}, element(`span.badge.${row.change}`, {}, row.change), " ",
       row.change === "warmed" || row.change === "cooled" ? factor(row.nowRate, row.beforeRate) : "") },
 ] : [];
+const COUNTS = [heatColumn, ...COMPARED, ...COST];
+/** The end of a path tells more than its beginning; the whole is in the cell's title. */
+function shortSource(row) {
+  const source = row.source ?? "";
+  return element("span", { title: source }, source.split("/").slice(-2).join("/"));
+}
+
 const addressText = (row) => element("a.mono", { href: `#page=${hex(row.page)}&ea=${hex(row.ea)}` }, hex(row.ea));
 const COLUMNS = {
   site: [
     numeric("ea", "Address", (row) => row.ea, (_, row) => addressText(row), "effective address"),
     textual("disassembly", "Instruction", (row) => row.disassembly ?? ""),
     textual("function", "Function", (row) => row.label),
-    textual("source", "Source", (row) => row.source ?? ""),
-    ...COMMON,
-    ...COMPARED,
+    textual("source", "Source", (row) => row.source ?? "", "file and line", shortSource),
+    ...COUNTS,
     numeric("pid", "Process", (row) => row.pid, (value) => (value ? String(value) : "every"), "PID of the guest's mapping"),
     numeric("first", "First", (row) => row.firstSeen, (value) => `${value.toFixed(2)} s`, "first seen"),
     numeric("last", "Last", (row) => row.lastSeen, (value) => `${value.toFixed(2)} s`, "last seen"),
@@ -45,7 +55,7 @@ const COLUMNS = {
   instruction: [textual("name", "Instruction", (row) => row.name)],
   page: [numeric("ea", "Page", (row) => row.ea, (_, row) => element("a.mono", { href: `#page=${hex(row.ea)}` }, hex(row.ea)))],
 };
-const GROUPED = [numeric("sites", "Sites", (row) => row.sites, number, "trap sites"), ...COMMON, ...COMPARED];
+const GROUPED = [numeric("sites", "Sites", (row) => row.sites, number, "trap sites"), ...COUNTS];
 const GROUP_KEY = {
   function: (site) => site.function ?? "(no name)",
   instruction: (site) => site.instruction ?? "",
@@ -100,44 +110,47 @@ function sortedRows(sites) {
   return rows;
 }
 
+/** The cell of a row in one column. Rows are grids (see views.css), so roles keep the table a table. */
+function makeCellOf(row, column, most) {
+  const cell = document.createElement("td");
+  cell.setAttribute("role", "cell");
+  const shown = column.show(row);
+  cell.append(shown);
+  if (column.number && column.id !== "ea") cell.className = "num";
+  if (!column.number && typeof shown === "string") cell.title = shown;
+  if (column === heatColumn) cell.append(bar(row.count / most, `h${heatLevel(row.count, most)}`));
+  if (column.id === "disassembly") cell.className = "mono";
+  return cell;
+}
+
 function makeRow(row, columns, most) {
   const made = document.createElement("tr");
-  for (const column of columns) {
-    const cell = document.createElement("td");
-    const shown = column.show(row);
-    cell.append(shown);
-    if (column.number) cell.className = "num";
-    else if (typeof shown === "string") cell.title = shown;
-    if (column === heatColumn) {
-      cell.className = "num heat";
-      cell.append(bar(row.count / most, `h${heatLevel(row.count, most)}`));
-    } else if (column.id === "ea") {
-      cell.className = "";
-    } else if (column.id === "disassembly") {
-      cell.className = "mono";
-    }
-    made.append(cell);
-  }
+  made.setAttribute("role", "row");
+  made.append(...columns.map((column) => makeCellOf(row, column, most)));
   made.row = row;
   return made;
 }
 
-function fillBody(body, rows, columns) {
+/** A body for each chunk: the browser lays out only those that can be seen. */
+function fillTable(made, rows, columns) {
   const run = ++table.run;
   const most = Math.max(1, ...rows.map((row) => row.count));
-  body.replaceChildren();
-  body.dataset.rows = String(rows.length);
+  made.dataset.rows = String(rows.length);
+  made.setAttribute("aria-rowcount", rows.length + 1);
   const step = (from) => {
     if (run !== table.run) return;
-    body.append(...rows.slice(from, from + CHUNK).map((row) => makeRow(row, columns, most)));
-    body.dataset.drawn = String(Math.min(rows.length, from + CHUNK));
+    const chunk = rows.slice(from, from + CHUNK).map((row) => makeRow(row, columns, most));
+    const body = element("tbody", { role: "rowgroup" }, ...chunk);
+    body.style.setProperty("--rows", chunk.length);
+    made.append(body);
+    made.dataset.drawn = String(Math.min(rows.length, from + CHUNK));
     if (from + CHUNK < rows.length) setTimeout(step, 0, from + CHUNK);
   };
   step(0);
 }
 
 function drawHeadRow(columns) {
-  return element("tr", {}, ...columns.map((column) => {
+  return element("tr", { role: "row" }, ...columns.map((column) => {
     const sorted = column.id === table.sort;
     const state = sorted ? (table.down ? "descending" : "ascending") : "none";
     const button = element("button", { type: "button", title: column.hint }, column.title,
@@ -149,7 +162,7 @@ function drawHeadRow(columns) {
       drawTable();
       byId("sites-table").querySelector(`th[data-column="${column.id}"] button`).focus();
     });
-    return element(`th${column.number && column.id !== "ea" ? ".num" : ""}`, { scope: "col", "aria-sort": state, "data-column": column.id }, button);
+    return element(`th${column.number && column.id !== "ea" ? ".num" : ""}`, { scope: "col", role: "columnheader", "aria-sort": state, "data-column": column.id }, button);
   }));
 }
 
@@ -158,13 +171,13 @@ function drawTable() {
   const columns = columnsOf(table.group);
   const rows = sortedRows(sites);
   const scroll = byId("sites-table");
-  const body = element("tbody");
-  scroll.replaceChildren(element(`table.sites.by-${table.group}`, {}, element("caption.unseen", {}, "Trap sites"),
-    element("colgroup", {}, ...columns.map((column) => element(`col.col-${column.id}`))),
-    element("thead", {}, drawHeadRow(columns)), body));
+  const made = element(`table.sites.by-${table.group}`, { role: "table", "aria-label": "Trap sites" },
+    element("thead", { role: "rowgroup" }, drawHeadRow(columns)));
+  made.style.setProperty("--columns", columns.map((column) => WIDTHS[column.id] ?? "minmax(0, 1fr)").join(" "));
+  scroll.replaceChildren(made);
   scroll.dataset.group = table.group;
   scroll.scrollTop = 0;
-  fillBody(body, rows, columns);
+  fillTable(made, rows, columns);
   const groups = { function: "function", instruction: "instruction", page: "page" }[table.group];
   byId("sites-count").textContent = `${number(sites.length)} of ${plural(SITES.length, "site")}${groups ? ` in ${plural(rows.length, groups)}` : ""}`;
   if (rows.length === 0) scroll.append(element("p.empty", {}, SITES.length ? "No site matches. Clear the filter to see all." : "No trap sites in this dump."));
@@ -200,7 +213,7 @@ function drawBadges() {
 }
 
 function setUpTable() {
-  const filter = element("input", { type: "search", id: "sites-filter", placeholder: "function, instruction, source, address",
+  const filter = element("input", { type: "search", id: "sites-filter", placeholder: "function, mfmsr, file.c, c0012344 ...",
     "aria-label": "Filter sites by function, instruction, source or hexadecimal address", spellcheck: "false", autocomplete: "off" });
   filter.addEventListener("input", () => {
     table.filter = filter.value;
