@@ -20,8 +20,9 @@ namespace {
 // The same as a table, by number, so that an access costs the same wherever its row stands.
 struct Slot {
     u16 offset;
-    u8 access;  // dbt::Access of the supervisor; 0 where the e500v2 has no such register
-    bool plain;
+    u8 access;   // dbt::Access of the supervisor; 0 where the e500v2 has no such register
+    bool load;   // a read is a load of the word,
+    bool plain;  // and a write a store to it
 };
 struct SlotTable {
     Slot slot[1024];
@@ -30,7 +31,7 @@ constexpr SlotTable make_slots() {
     SlotTable table{};
     for (const auto& row : dbt::spr_rows) {
         table.slot[row.number] = {storage(row.number), static_cast<u8>(row.supervisor),
-                                  plain_write(row.number)};
+                                  plain_read(row.number), plain_write(row.number)};
     }
     return table;
 }
@@ -58,6 +59,7 @@ constexpr OffsetTable make_table(bool write) {
             continue;
         }
         if (write && !plain_write(row.number)) continue;
+        if (!write && !plain_read(row.number)) continue;
         table.offset[field] = storage(row.number);
     }
     return table;
@@ -93,6 +95,9 @@ bool read_special(Vcpu& v, Spr spr, u32& value) {
             return true;
         case Spr::SVR:
             value = arch::read_svr();
+            return true;
+        case Spr::BUCSR:
+            value = v.regs.bucsr & ~(1u << 9);  // BBFI is over at once
             return true;
         case Spr::TBL:
         case Spr::ATBL:
@@ -215,9 +220,6 @@ bool write_special(Vcpu& v, Spr spr, u32 value) {
         case Spr::L1CSR1:
             write_cache_control(v, spr, value);
             return true;
-        case Spr::BUCSR:
-            v.regs.bucsr = value & ~(1u << 9);
-            return true;  // BBFI ends at once
         case Spr::DBSR:
             v.regs.dbsr &= ~value;
             return true;
@@ -252,7 +254,7 @@ bool write_special(Vcpu& v, Spr spr, u32 value) {
 SprResult read_spr(Vcpu& v, unsigned number, u32& value) {
     const Slot& slot = slots.slot[number & 1023];
     if (!(slot.access & static_cast<u8>(dbt::Access::read))) return SprResult::absent;
-    if (slot.offset != 0) {
+    if (slot.load) {
         value = word_at(v, slot.offset);
         return SprResult::done;
     }

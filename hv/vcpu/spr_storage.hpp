@@ -134,6 +134,11 @@ constexpr u16 storage(unsigned number) {
     }
 }
 
+// Registers whose read is a load: those with a word, but for one with a bit that reads as 0.
+constexpr bool plain_read(unsigned number) {
+    return storage(number) != 0 && static_cast<Spr>(number) != Spr::BUCSR;
+}
+
 // Registers whose write is a store of all 32 bits and nothing else, with no copy in the core.
 constexpr bool plain_write(unsigned number) {
     switch (static_cast<Spr>(number)) {
@@ -161,6 +166,7 @@ constexpr bool plain_write(unsigned number) {
         case Spr::PIR:
         case Spr::HID0:
         case Spr::HID1:
+        case Spr::BUCSR:  // Linux flushes branch predictions here at every entry from user mode
         case Spr::BBEAR:
         case Spr::BBTAR:
             return true;
