@@ -22,18 +22,6 @@ constexpr std::size_t usual_width = 100;
 constexpr std::size_t least_width = 40;
 constexpr std::size_t most_width = 500;
 
-/// Columns of the terminal: $COLUMNS, else what it says itself.
-std::size_t terminal_width() {
-    std::size_t width = 0;
-    if (const char* columns = std::getenv("COLUMNS"); columns != nullptr) {
-        const std::string_view text = columns;
-        std::from_chars(text.data(), text.data() + text.size(), width);
-    }
-    winsize size{};
-    if (width == 0 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0) width = size.ws_col;
-    return std::clamp(width == 0 ? usual_width : width, least_width, most_width);
-}
-
 bool wants_colour(std::string_view when) {
     if (when != "auto") return when == "always";
     const char* no_color = std::getenv("NO_COLOR");
@@ -85,6 +73,17 @@ void check(const Options& o) {
 }
 
 }  // namespace
+
+std::size_t terminal_width() {
+    std::size_t width = 0;
+    if (const char* columns = std::getenv("COLUMNS"); columns != nullptr) {
+        const std::string_view text = columns;
+        std::from_chars(text.data(), text.data() + text.size(), width);
+    }
+    winsize size{};
+    if (width == 0 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0) width = size.ws_col;
+    return std::clamp(width == 0 ? usual_width : width, least_width, most_width);
+}
 
 ParseResult parse_options(int argc, char** argv) {
     ParseResult result;
@@ -141,8 +140,9 @@ ParseResult parse_options(int argc, char** argv) {
         throw Error(fmt::format("{} (see --help)", error.what()));
     }
     o.selection.by = bys.at(by);
-    // What a difference is sorted by unless one says otherwise: by how much it is.
-    o.selection.sort = sort_option->count() == 0 && !diff.empty() ? Sort::rate : sorts.at(sort);
+    // Unless one says otherwise: what differs most, and what is hot now.
+    const bool by_rate = sort_option->count() == 0 && (o.follow || !diff.empty());
+    o.selection.sort = by_rate ? Sort::rate : sorts.at(sort);
     o.top_given = top->count() != 0;
     o.json = output(json);
     o.csv = output(csv);

@@ -34,6 +34,9 @@ struct ParseResult {
     std::optional<std::string> help;  ///< print this and do nothing else
 };
 
+/// Columns of the terminal: $COLUMNS, else what it says itself, within reason.
+std::size_t terminal_width();
+
 /// Throws Error when the options are wrong or do not go together.
 ParseResult parse_options(int argc, char** argv);
 

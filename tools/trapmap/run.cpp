@@ -10,6 +10,7 @@
 
 #include "trapmap/annotate.hpp"
 #include "trapmap/diff.hpp"
+#include "trapmap/follow.hpp"
 #include "trapmap/input.hpp"
 #include "trapmap/json.hpp"
 #include "trapmap/program.hpp"
@@ -88,6 +89,10 @@ bool write_files(const Options& options, const Model& model,
 void run(const Options& options) {
     std::shared_ptr<const Program> program;
     if (!options.elf.empty()) program = std::make_shared<const Program>(options.elf);
+    if (options.follow) {
+        follow(options, program);
+        return;
+    }
     const Model model(read_dump(options.dump, options.which), program);
     if (options.diff) {
         show_difference(options, model, program);

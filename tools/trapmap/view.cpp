@@ -84,7 +84,7 @@ Whole whole_of(const Model& model, By by) {
     return {by == By::page ? model.exits() : model.site_exits(), model.site_ticks()};
 }
 
-std::vector<Column> columns_of(By by) {
+std::vector<Column> columns_of(By by, Sort sort) {
     std::vector<Column> columns = {{.head = "heat"},
                                    {.head = "share%", .right = true},
                                    {.head = "cum%", .right = true, .drop = 4},
@@ -93,6 +93,11 @@ std::vector<Column> columns_of(By by) {
                                    {.head = "mean us", .right = true, .drop = 2},
                                    {.head = "max us", .right = true, .drop = 6},
                                    {.head = "rate/s", .right = true, .drop = 7}};
+    // What the rows are sorted by stays in sight.
+    constexpr std::size_t ticks = 4, max = 6, rate = 7;
+    if (sort == Sort::ticks) columns[ticks].drop = 0;
+    if (sort == Sort::max) columns[max].drop = 0;
+    if (sort == Sort::rate) columns[rate].drop = 0;
     constexpr std::size_t short_name = 18;
     constexpr std::size_t short_text = 12;
     constexpr std::size_t short_list = 30;
@@ -260,7 +265,7 @@ std::string hottest(const Model& model, const Selection& selection, const Style&
     const std::size_t shown =
         selection.top == 0 ? rows.size() : std::min(selection.top, rows.size());
     const Whole whole = whole_of(model, selection.by);
-    TextTable table(columns_of(selection.by));
+    TextTable table(columns_of(selection.by, selection.sort));
     std::uint64_t sum = 0;
     for (std::size_t i = 0; i < shown; ++i) {
         const Row& row = rows[i];
