@@ -16,8 +16,6 @@ namespace msr = e500::msr;
 
 namespace {
 
-void count(Vcpu& v, Counter counter) { ++v.counters[static_cast<unsigned>(counter)]; }
-
 void next(Vcpu& v) { v.nip += 4; }
 
 void return_from(Vcpu& v, u32 nip, u32 value) {
@@ -44,12 +42,10 @@ void set_ee(Vcpu& v, bool ee) {
 // mfspr and mtspr: true if the register exists; else the guest gets its illegal instruction.
 bool move_spr(Vcpu& v, Insn insn) {
     if (insn.op == Op::mfspr) {
-        count(v, Counter::mfspr);
         u32 value = 0;
         if (read_spr(v, insn.spr(), value) != SprResult::done) return false;
         v.gpr[insn.rt()] = value;
     } else {
-        count(v, Counter::mtspr);
         if (write_spr(v, insn.spr(), v.gpr[insn.rs()]) != SprResult::done) return false;
         next(v);
         deliver_pending(v);  // TCR may enable what waits
@@ -61,12 +57,10 @@ bool move_spr(Vcpu& v, Insn insn) {
 
 bool move_pmr(Vcpu& v, Insn insn) {
     if (insn.op == Op::mfpmr) {
-        count(v, Counter::mfpmr);
         u32 value = 0;
         if (read_pmr(v, insn.pmr(), value) != SprResult::done) return false;
         v.gpr[insn.rt()] = value;
     } else {
-        count(v, Counter::mtpmr);
         if (write_pmr(v, insn.pmr(), v.gpr[insn.rs()]) != SprResult::done) return false;
     }
     next(v);
@@ -77,7 +71,6 @@ bool move_pmr(Vcpu& v, Insn insn) {
 // cache may hold what is not the guest's to lose, and either is allowed. Nothing of a device is
 // cached. False: it did not complete, the guest was given an interrupt.
 bool invalidate_block(Vcpu& v, Insn insn) {
-    count(v, Counter::dcbi);
     const u32 ea = effective_address(v, insn);
     const FaultResult result = resolve(v, ea, mmu::Access::store);
     if (result == FaultResult::reflected || result == FaultResult::ended) return false;
@@ -91,7 +84,6 @@ bool invalidate_block(Vcpu& v, Insn insn) {
 // Locking always fails, which the architecture allows and L1CSR0[CUL] or, for the instruction
 // cache, L1CSR1[ICUL] tells (manual 3.10).
 void lock_block(Vcpu& v, Insn insn) {
-    count(v, Counter::cache_lock);
     const bool unlocks = insn.op == Op::dcblc || insn.op == Op::icblc;
     if (insn.op == Op::icbtls) {
         v.regs.l1csr1 |= e500::l1csr1::icul;
@@ -114,36 +106,32 @@ void emulate_privileged(Vcpu& v, u32 word) {
     const Insn insn = dbt::decode(word);
     RegisterPage& r = v.regs;
     bool known = true;
+    if (const Counter kind = counter_of(insn.op); kind != Counter::count) {
+        ++v.counters[static_cast<unsigned>(kind)];
+    }
     // An rfci or mtmsr that sets DE is not itself stepped.
     const bool stepped = stepping(v);
     switch (insn.op) {
         case Op::mfmsr:
-            count(v, Counter::mfmsr);
             v.gpr[insn.rt()] = r.msr;
             next(v);
             break;
         case Op::mtmsr:
-            count(v, Counter::mtmsr);
             change_msr(v, v.gpr[insn.rs()]);
             break;
         case Op::wrtee:
-            count(v, Counter::wrtee);
             set_ee(v, (v.gpr[insn.rs()] & msr::ee) != 0);
             break;
         case Op::wrteei:
-            count(v, Counter::wrteei);
             set_ee(v, insn.e());
             break;
         case Op::rfi:
-            count(v, Counter::rfi);
             return_from(v, r.srr0, r.srr1);
             break;
         case Op::rfci:
-            count(v, Counter::rfci);
             return_from(v, r.csrr0, r.csrr1);
             break;
         case Op::rfmci:
-            count(v, Counter::rfmci);
             return_from(v, r.mcsrr0, r.mcsrr1);
             break;
         case Op::mfspr:
@@ -155,27 +143,22 @@ void emulate_privileged(Vcpu& v, u32 word) {
             known = move_pmr(v, insn);
             break;
         case Op::tlbwe:
-            count(v, Counter::tlbwe);
             known = write_entry(v);
             if (known) next(v);
             break;
         case Op::tlbre:
-            count(v, Counter::tlbre);
             read_entry(v);
             next(v);
             break;
         case Op::tlbsx:
-            count(v, Counter::tlbsx);
             search_entry(v, effective_address(v, insn));
             next(v);
             break;
         case Op::tlbivax:
-            count(v, Counter::tlbivax);
             invalidate_entries(v, effective_address(v, insn));
             next(v);
             break;
         case Op::tlbsync:  // one core, and every invalidation is over when its exit is
-            count(v, Counter::tlbsync);
             next(v);
             break;
         case Op::dcbi:

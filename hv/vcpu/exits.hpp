@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "dbt/insn.hpp"
 #include "hv/arch/e500.hpp"
 
 namespace trapeze::vcpu {
@@ -83,5 +84,41 @@ enum class Counter : u8 {
 };
 inline constexpr unsigned counter_count = static_cast<unsigned>(Counter::count);
 const char* name(Counter counter);
+
+namespace detail {
+
+struct CounterTable {
+    Counter of[dbt::op_count];
+};
+constexpr CounterTable make_counters() {
+    using dbt::Op;
+    struct Row {
+        Op op;
+        Counter counter;
+    };
+    constexpr Row rows[] = {
+        {Op::mfmsr, Counter::mfmsr},       {Op::mtmsr, Counter::mtmsr},
+        {Op::wrtee, Counter::wrtee},       {Op::wrteei, Counter::wrteei},
+        {Op::rfi, Counter::rfi},           {Op::rfci, Counter::rfci},
+        {Op::rfmci, Counter::rfmci},       {Op::mfspr, Counter::mfspr},
+        {Op::mtspr, Counter::mtspr},       {Op::tlbwe, Counter::tlbwe},
+        {Op::tlbre, Counter::tlbre},       {Op::tlbsx, Counter::tlbsx},
+        {Op::tlbivax, Counter::tlbivax},   {Op::tlbsync, Counter::tlbsync},
+        {Op::dcbi, Counter::dcbi},         {Op::dcblc, Counter::cache_lock},
+        {Op::dcbtls, Counter::cache_lock}, {Op::dcbtstls, Counter::cache_lock},
+        {Op::icblc, Counter::cache_lock},  {Op::icbtls, Counter::cache_lock},
+        {Op::mfpmr, Counter::mfpmr},       {Op::mtpmr, Counter::mtpmr},
+    };
+    CounterTable table{};
+    for (auto& counter : table.of) counter = Counter::count;
+    for (const auto& row : rows) table.of[static_cast<unsigned>(row.op)] = row.counter;
+    return table;
+}
+inline constexpr CounterTable counters = make_counters();
+
+}  // namespace detail
+
+// Where an emulated instruction is counted; Counter::count: nowhere.
+inline Counter counter_of(dbt::Op op) { return detail::counters.of[static_cast<unsigned>(op)]; }
 
 }  // namespace trapeze::vcpu

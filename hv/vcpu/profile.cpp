@@ -7,62 +7,6 @@
 
 namespace trapeze::vcpu {
 
-namespace {
-
-constexpr u8 no_kind = dbt::SiteTable::kinds - 1;
-
-// The counter of the instruction's kind, as the emulation counts it.
-u8 kind_of(u32 word) {
-    using dbt::Op;
-    const auto kind = [](Counter counter) { return static_cast<u8>(counter); };
-    switch (dbt::decode(word).op) {
-        case Op::mfmsr:
-            return kind(Counter::mfmsr);
-        case Op::mtmsr:
-            return kind(Counter::mtmsr);
-        case Op::wrtee:
-            return kind(Counter::wrtee);
-        case Op::wrteei:
-            return kind(Counter::wrteei);
-        case Op::rfi:
-            return kind(Counter::rfi);
-        case Op::rfci:
-            return kind(Counter::rfci);
-        case Op::rfmci:
-            return kind(Counter::rfmci);
-        case Op::mfspr:
-            return kind(Counter::mfspr);
-        case Op::mtspr:
-            return kind(Counter::mtspr);
-        case Op::mfpmr:
-            return kind(Counter::mfpmr);
-        case Op::mtpmr:
-            return kind(Counter::mtpmr);
-        case Op::tlbwe:
-            return kind(Counter::tlbwe);
-        case Op::tlbre:
-            return kind(Counter::tlbre);
-        case Op::tlbsx:
-            return kind(Counter::tlbsx);
-        case Op::tlbivax:
-            return kind(Counter::tlbivax);
-        case Op::tlbsync:
-            return kind(Counter::tlbsync);
-        case Op::dcbi:
-            return kind(Counter::dcbi);
-        case Op::dcblc:
-        case Op::dcbtls:
-        case Op::dcbtstls:
-        case Op::icblc:
-        case Op::icbtls:
-            return kind(Counter::cache_lock);
-        default:
-            return no_kind;
-    }
-}
-
-}  // namespace
-
 void start_profile(Vcpu& v, Profile* profile) {
     v.profile = profile;
     v.site = nullptr;
@@ -102,7 +46,8 @@ void look_up_site(Vcpu& v, u32 word) {
         // One of them may make way: no record may point to it.
         for (ExitRecord& record : v.traced) record = settled(record);
     }
-    v.site = &sites.enter(key, arch::timebase() - v.start_time, kind_of(word), small);
+    v.site = &sites.enter(key, arch::timebase() - v.start_time,
+                          static_cast<u8>(counter_of(dbt::decode(word).op)), small);
 }
 
 void charge_page(Vcpu& v, Cause cause, u32 ea, bool user, u32 ticks) {

@@ -42,7 +42,7 @@ constexpr bool copied_to_core(unsigned number) {
     return number >= number_of(Spr::SPRG3) && number <= number_of(Spr::SPRG7);
 }
 
-// The two tables of the fast paths (arch/fast.S), indexed by the instruction's SPR field as it
+// The two tables of the fast paths (arch/fast.inc), indexed by the instruction's SPR field as it
 // stands, halves swapped: byte offset in the Vcpu, 0 for "ask C++". For writes, the sign bit marks
 // the registers that are copied to the core.
 struct OffsetTable {
