@@ -8,9 +8,15 @@ ends, is the JSON file $FAKE_QEMU_PLAY: a list of steps.
   ["burst", N]      writes N bytes of x to the guest's console
   ["sleep", S]      seconds
   ["wait", C]       waits for the character C on the VMM's console
+  ["answer", {C: [TEXT, ...], ...}, S]
+                    for S seconds or until q comes: answers each character C on the VMM's console
+                    with its next TEXT; the last one serves from then on
   ["hang"]          for ever, deaf to SIGTERM
   ["exit", N]       ends with this status
+
+What it hears on the VMM's console is appended to the file $FAKE_QEMU_HEARD, if that is set.
 """
+import contextlib
 import json
 import os
 import re
@@ -37,6 +43,31 @@ def nonce():
     return found[1].decode() if found else ""
 
 
+def hear(end):
+    """The next character on the VMM's console, '' at its end."""
+    heard = end.recv(1).decode()
+    if "FAKE_QEMU_HEARD" in os.environ:
+        with open(os.environ["FAKE_QEMU_HEARD"], "a", encoding="ascii") as log:
+            log.write(heard)
+    return heard
+
+
+def answer(end, texts, seconds):
+    """See above."""
+    deadline = time.monotonic() + seconds
+    with contextlib.suppress(TimeoutError):
+        while True:
+            end.settimeout(max(deadline - time.monotonic(), 0.001))
+            heard = hear(end)
+            if heard in ("q", ""):
+                break
+            left = texts.get(heard)
+            if left:
+                end.settimeout(None)
+                end.sendall((left.pop(0) if len(left) > 1 else left[0]).encode())
+    end.settimeout(None)
+
+
 def main():
     """Plays the steps."""
     ends = sockets()
@@ -52,8 +83,10 @@ def main():
         elif what == "sleep":
             time.sleep(value[0])
         elif what == "wait":
-            while ends["vmm"].recv(1) not in (value[0].encode(), b""):
+            while hear(ends["vmm"]) not in (value[0], ""):
                 pass
+        elif what == "answer":
+            answer(ends["vmm"], *value)
         elif what == "hang":
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             while True:

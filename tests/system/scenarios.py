@@ -211,18 +211,17 @@ class Nets(Scenario):
         self.assertEqual(up, hashlib.md5(received).hexdigest(), "guest to host")
 
 
-class Shells(Scenario):
-    """`--shell` on a terminal."""
+class Terminal(Case):
+    """A front door on a terminal of its own."""
 
-    def setUp(self):
-        super().setUp()
-        self.pid, self.terminal = pty.fork()
-        if self.pid == 0:
-            os.execve(TRAPEZE, [TRAPEZE, "boot", "--shell", *self.options],
-                      environment(TERM="vt100"))
-        self.addCleanup(self.clean)
+    def open(self, *arguments, **changes):
+        """Starts ./trapeze with `arguments` and changes to the environment."""
         self.seen = b""
         self.ended = None
+        self.pid, self.terminal = pty.fork()
+        if self.pid == 0:
+            os.execve(TRAPEZE, [TRAPEZE, *arguments], environment(TERM="vt100", **changes))
+        self.addCleanup(self.clean)
 
     def clean(self):
         """Whatever went wrong, no process and no descriptor stays."""
@@ -262,6 +261,14 @@ class Shells(Scenario):
                 self.ended = os.waitstatus_to_exitcode(status)
                 return self.ended
         self.fail(f"did not end; on the terminal: {self.seen[-2000:]!r}")
+
+
+class Shells(Terminal, Scenario):
+    """`--shell` on a terminal."""
+
+    def setUp(self):
+        super().setUp()
+        self.open("boot", "--shell", *self.options)
 
     def test_type_and_leave(self):
         self.expect(b"# ")

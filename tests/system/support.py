@@ -9,7 +9,7 @@ import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 TRAPEZE = os.path.join(ROOT, "trapeze")
-FAKE = os.path.join(os.path.dirname(os.path.realpath(__file__)), "fake_qemu.py")
+LAST = os.path.join(ROOT, "build", "last")
 
 # Generous: a loaded machine with two cores must not fail a test that is right.
 BOOT_TIMEOUT = 120
@@ -32,7 +32,7 @@ class Result:
 def environment(**changes):
     """The environment of a call: no terminal, no leftovers of this machine's user."""
     result = {**os.environ, "TERM": "dumb", **changes}
-    for name in ("NO_COLOR", "TRAPEZE_QEMU", "TRAPEZE_VMM"):
+    for name in ("NO_COLOR", "TRAPEZE_QEMU", "TRAPEZE_VMM", "TRAPEZE_TRAPMAP"):
         if name not in changes:
             result.pop(name, None)
     return result

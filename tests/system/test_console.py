@@ -5,6 +5,7 @@ import random
 import sys
 import unittest
 
+from fakes import dump
 from support import ROOT
 
 sys.path.insert(0, os.path.join(ROOT, "tools"))
@@ -97,10 +98,34 @@ class Console(unittest.TestCase):
         log.feed(b"@@trapeze-summary {broken\n")
         self.assertIsNotNone(log.broken)
 
+    def test_dumps_are_taken_out_whatever_the_pieces(self):
+        good = dump("end", 7).encode()
+        stream = (b"[vmm 0.1] a\r\n" + dump("request", 3)[:150].encode() + b"\r\n[vmm 0.2] b\r\n"
+                  + good + b"@@trapeze-summary {\"schema\":1}\r\n")
+        for size in (1, 2, 7, 64, len(stream)):
+            lines, blocks, bad = [], [], []
+            log = VmmLog(lines.append, blocks.append, bad.append)
+            for at in range(0, len(stream), size):
+                log.feed(stream[at:at + size])
+            log.finish()
+            self.assertEqual(lines, ["[vmm 0.1] a", "[vmm 0.2] b"])
+            self.assertEqual([(block.kind, block.sequence, block.profile, block.data)
+                              for block in blocks], [("end", 7, True, good.replace(b"\r", b""))])
+            self.assertEqual((len(bad), log.summary), (1, {"schema": 1}))
+
+    def test_dump_without_end_does_not_fill_the_memory(self):
+        bad = []
+        log = VmmLog(lambda line: None, on_bad=bad.append)
+        log.feed(b"@@trapeze-dump 1 end 1\n")
+        for _ in range(40):
+            log.feed(b"site x\n" * 100000)
+        self.assertEqual(bad, ["it does not end"])
+
     def test_keys(self):
         keys = Keys()
         self.assertEqual(keys.feed(b"ab\x01"), (b"ab", []))
         self.assertEqual(keys.feed(b"\x01c\x01?\x01x"), (b"\x01c", ["report", "leave"]))
+        self.assertEqual(keys.feed(b"d\x01d\x01D"), (b"d", ["dump", "dump"]))
 
 
 class Numbers(unittest.TestCase):

@@ -5,37 +5,8 @@ import signal
 import time
 import unittest
 
-from support import (FAKE, Case, alive, children, finish, read_until, start, trapeze)
-
-SUMMARY = {"schema": 1, "end": "poweroff", "reason": "the guest asked for it",
-           "ticks_per_second": 400000000,
-           "ticks": {"total": 800000000, "guest": 400000000, "vmm": 200000000,
-                     "idle": 200000000},
-           "exits": [{"cause": "privileged", "count": 1500, "min_ticks": 100, "max_ticks": 4000,
-                      "total_ticks": 300000},
-                     {"cause": "syscall", "count": 500, "min_ticks": 80, "max_ticks": 200,
-                      "total_ticks": 50000}],
-           "instructions": [{"name": "mfmsr", "count": 1000}, {"name": "rfi", "count": 500}],
-           "tlb": {"refills": 3}}
-BEGIN, DONE = ["guest", "\r\n[trapeze:NONCE] begin\r\n"], ["guest", "\r\n[trapeze:NONCE] exit 0\r\n"]
-
-
-def ending(**changes):
-    """The step in which the VMM prints its summary."""
-    return ["vmm", "@@trapeze-summary " + json.dumps({**SUMMARY, **changes}) + "\r\n"]
-
-
-class Fake(Case):
-    """Calls the front door with the fake QEMU."""
-
-    def play(self, *steps):
-        """The environment for a boot that plays these steps."""
-        path = self.path("play.json", json.dumps(steps).encode())
-        return {"TRAPEZE_QEMU": FAKE, "TRAPEZE_VMM": "/dev/null", "FAKE_QEMU_PLAY": path}
-
-    def boot(self, steps, *options):
-        """`./trapeze boot` of the default guest while these steps are played."""
-        return trapeze("boot", *options, **self.play(*steps))
+from fakes import BEGIN, DONE, SUMMARY, Fake, ending
+from support import alive, children, finish, read_until, start
 
 
 class Status(Fake):

@@ -40,7 +40,10 @@ class Extractor:
             self.cut("another began in it")
             self._lines, self._size = [], 0
         elif self._lines is None:
-            return False
+            if not raw.startswith(END.encode()):
+                return False
+            self._on_bad("its first line did not come")
+            return True
         elif raw.startswith(END.encode()):
             lines, self._lines = self._lines, None
             self._check(lines, raw)

@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A running guest's dumps: the socket that boot serves, ./trapeze top, Ctrl-A D."""
+import contextlib
+import os
+import signal
+import socket
+import time
+import unittest
+
+import scenarios
+from fakes import BEGIN, DONE, Fake, dump, ending
+from support import LAST, ROOT, finish, read_until, start, trapeze
+
+LIVE = os.path.join(ROOT, "build", "live")
+VMLINUX = os.path.join(ROOT, "build", "guest", "vmlinux")
+HELLO = ["guest", "hello\r\nworld"]
+FULL = dump("request", 1)
+ANSWERS = {"d": [FULL], "l": [dump("live", 2, sites=1), dump("live", 3, sites=2)]}
+
+
+def plain(text):
+    """Bytes of a dump without the console's CRs."""
+    return text.replace("\r\n", "\n").encode()
+
+
+class Live(Fake):
+    """Boots in the background, and clients."""
+
+    def start(self, *steps, **changes):
+        """A boot that has said hello and plays these steps; ended when the test ends."""
+        options = changes.pop("options", [])
+        steps += (DONE,) if "--native" in options else (DONE, ending())
+        process = start("boot", *options, **{**self.play(BEGIN, HELLO, *steps), **changes})
+        self.addCleanup(finish, process)
+        read_until(process.stdout, b"world")
+        return process
+
+    def connect(self, process):
+        """A client of the boot."""
+        client = socket.socket(socket.AF_UNIX)
+        self.addCleanup(client.close)
+        # Without a timeout it waits while the queue is full.
+        client.connect(os.path.join(LIVE, f"{process.pid}.sock"))
+        client.settimeout(20)
+        return client
+
+    def expect(self, client, data):
+        """The client gets exactly these bytes next."""
+        seen = b""
+        while len(seen) < len(data):
+            piece = client.recv(len(data) - len(seen))
+            self.assertTrue(piece, f"ended after {seen!r}")
+            seen += piece
+        self.assertEqual(seen, data)
+
+    def ended(self, process, status=0):
+        """Waits for the boot's end; its (stdout, stderr)."""
+        out, err = process.communicate(timeout=30)
+        self.assertEqual(process.returncode, status, err)
+        self.assertFalse([name for name in os.listdir(LIVE) if name.startswith(f"{process.pid}.")])
+        return out.decode(), err.decode()
+
+
+class Server(Live):
+    """What clients get, and what they cannot do to the guest."""
+
+    def test_full_then_one_a_second_then_the_end(self):
+        process = self.start(["answer", ANSWERS, 30], ["vmm", dump("end", 9)])
+        client = self.connect(process)
+        self.expect(client, plain(FULL))
+        began = time.monotonic()
+        for number in (0, 1, 1):
+            self.expect(client, plain(ANSWERS["l"][number]))
+        self.assertTrue(2.5 < time.monotonic() - began < 6, "not one a second")
+        process.send_signal(signal.SIGINT)
+        self.expect(client, plain(dump("end", 9)))
+        self.assertEqual(client.recv(1), b"")
+        self.ended(process, 130)
+        self.assertRegex(self.heard(), r"^dlll+q$")
+
+    def test_nobody_there_costs_nothing(self):
+        process = self.start(["answer", ANSWERS, 3])
+        client = self.connect(process)
+        self.expect(client, plain(FULL))
+        client.close()
+        time.sleep(2.5)
+        self.assertIn(self.heard(), ("d", "dl"))
+        self.ended(process)
+
+    def test_second_client_starts_with_a_full_dump(self):
+        process = self.start(["answer", {**ANSWERS, "d": [FULL, dump("request", 5)]}, 6])
+        first = self.connect(process)
+        self.expect(first, plain(FULL))
+        self.expect(first, plain(ANSWERS["l"][0]))
+        second = self.connect(process)
+        self.expect(second, plain(dump("request", 5)))
+        self.expect(first, plain(dump("request", 5)))
+        self.ended(process)
+
+    def test_deaf_vmm_is_asked_again(self):
+        # It hears nothing before it has set up its console.
+        process = self.start(["wait", "d"], ["answer", ANSWERS, 8])
+        self.expect(self.connect(process), plain(FULL))
+        self.ended(process)
+
+    def test_slow_client_is_dropped_and_the_guest_goes_on(self):
+        big = dump("live", 2, sites=60000)
+        process = self.start(["answer", {"d": [FULL], "l": [big]}, 8], HELLO)
+        slow, quick = self.connect(process), self.connect(process)
+        self.expect(quick, plain(FULL))
+        for _ in range(4):
+            self.expect(quick, plain(big))
+        out, _ = self.ended(process)
+        self.assertIn("world", out)
+        # The slow one has what the socket held: the start of the very same stream, and its end.
+        seen = b""
+        while piece := slow.recv(1 << 20):
+            seen += piece
+        self.assertTrue((plain(FULL) + plain(big) * 8).startswith(seen))
+        self.assertLess(len(seen), 4 * len(big))
+
+    def test_clients_that_misbehave(self):
+        process = self.start(["answer", ANSWERS, 4], ["burst", 1 << 20])
+        good = self.connect(process)
+        for _ in range(40):
+            with self.connect(process) as client, contextlib.suppress(OSError):
+                client.sendall(b"q" * 1000)
+        self.expect(good, plain(FULL))
+        out, _ = self.ended(process)
+        self.assertGreater(out.count("x"), 1 << 20)
+        self.assertNotIn("q", self.heard())
+        self.assertLess(self.heard().count("d"), 6, "clients can flood the VMM")
+
+    def test_damaged_dumps_do_not_reach_clients(self):
+        bad = dump("request", 1, crc="0" * 8)
+        process = self.start(["answer", {"d": [bad, FULL]}, 8])
+        self.expect(self.connect(process), plain(FULL))
+        self.ended(process)
+
+    def test_stale_sockets_go(self):
+        os.makedirs(LIVE, exist_ok=True)
+        gone = start("--version")
+        gone.communicate(timeout=20)
+        stale = os.path.join(LIVE, f"{gone.pid}.sock")
+        with socket.socket(socket.AF_UNIX) as end:
+            end.bind(stale)
+        os.symlink("/nowhere", os.path.join(LIVE, f"{gone.pid}.elf"))
+        self.one_line(trapeze("top", **self.viewer()), "no guest is running")
+        self.ended(self.start())
+        self.assertFalse(os.path.exists(stale))
+        self.assertFalse(os.path.lexists(os.path.join(LIVE, f"{gone.pid}.elf")))
+
+
+class Top(Live):
+    """./trapeze top."""
+
+    def test_no_guest(self):
+        for options in ([], ["--pid", "1"]):
+            result = trapeze("top", *options, **self.viewer())
+            self.ends(result, 2)
+            self.one_line(result, "no guest is running", "./trapeze boot")
+
+    def test_follows_the_newest_or_the_one_named(self):
+        first = self.start(["answer", {"d": [dump("request", 11)]}, 30])
+        second = self.start(["answer", {"d": [dump("request", 22)]}, 30])
+        for options, number in (([], 22), (["--pid", str(first.pid)], 11),
+                                (["--pid", str(second.pid), "--by", "page"], 22)):
+            top = start("top", *options, **self.viewer())
+            self.addCleanup(finish, top)
+            seen = read_until(top.stdout, b"\n")
+            self.assertEqual(seen, f"@@trapeze-dump 1 request {number}\n".encode())
+            finish(top)
+        self.assertEqual(self.calls()[-1], ["--elf", VMLINUX, "--follow", "--by", "page"])
+        result = trapeze("top", "--pid", "1", **self.viewer())
+        self.ends(result, 2)
+        self.one_line(result, "process 1 runs no guest", str(first.pid), str(second.pid))
+        # Having been looked at and left has not disturbed them.
+        for process in (first, second):
+            process.send_signal(signal.SIGINT)
+            self.assertIn("privileged", self.ended(process, 130)[0])
+
+    def test_ends_with_the_guest(self):
+        process = self.start(["answer", ANSWERS, 2], ["vmm", dump("end", 9)])
+        top = start("top", **self.viewer())
+        self.addCleanup(finish, top)
+        out, _ = top.communicate(timeout=20)
+        self.assertTrue(out.startswith(b"@@trapeze-dump 1 request 1\n"), out)
+        self.assertTrue(out.endswith(b"@@trapeze-dump 1 end 9\nend\n"), out)
+        self.assertEqual(top.returncode, 0)
+        self.ended(process)
+
+    def test_native_boot_cannot_be_followed(self):
+        process = self.start(["sleep", 2], options=["--native"])
+        self.ends(trapeze("top", **self.viewer()), 2)
+        self.ended(process)
+
+
+class Keys(scenarios.Terminal, Fake):
+    """Ctrl-A D in --shell."""
+
+    def shell(self, *steps):
+        """A shell whose guest prompts and then plays these steps."""
+        self.open("boot", "--shell", **self.play(BEGIN, ["guest", "# "], *steps, ending()))
+        self.expect(b"# ")
+
+    def test_dump_on_request(self):
+        self.shell(["answer", ANSWERS, 20])
+        self.type(b"\x01d")
+        self.expect(b"build/last/dump-0001.trap")
+        with open(os.path.join(LAST, "dump-0001.trap"), "rb") as saved:
+            self.assertEqual(saved.read(), plain(FULL))
+        self.type(b"\x01h")
+        self.expect(b"Ctrl-A D saves a dump")
+        self.type(b"\x01x")
+        self.assertEqual(self.leave(), 0)
+        self.assertEqual(self.heard(), "dq")
+
+
+if __name__ == "__main__":
+    unittest.main()
