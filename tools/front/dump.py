@@ -110,7 +110,7 @@ class Store:
     def clear(self):
         """Removes what an earlier run has left."""
         for name in os.listdir(self.folder):
-            if re.fullmatch(r"(guest|dump-\d{4,})\.trap(\.new)?|heatmap\.html", name):
+            if re.fullmatch(r"(guest|dump-\d{4,})\.trap(\.new)?|(heatmap|dump-\d{4,})\.html", name):
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(os.path.join(self.folder, name))
 
