@@ -21,6 +21,7 @@ inline constexpr u32 pci_offset = 0x8000;
 inline constexpr u32 mpic_offset = 0x4'0000;
 inline constexpr u32 mpic_size = 0x4'0000;
 inline constexpr u32 guts_offset = 0xe'0000;
+inline constexpr u32 exits_offset = 0xf'0000;  // nothing on the board: the VMM's own device
 inline constexpr u32 gpio_offset = 0xf'f000;
 
 // Windows of the PCI host bridge, and the platform bus behind which QEMU puts flash.

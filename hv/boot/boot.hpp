@@ -23,11 +23,12 @@ void unmap_linear();
 
 // The VMM's command line (docs/options.md).
 struct Options {
-    u64 memory = 0;           // bytes of guest RAM; 0: all there is
-    u32 watchdog = 0;         // seconds; 0: off
-    bool profile = true;      // count exits by trap site and page
-    u32 dump_every = 0;       // seconds between dumps of the profile; 0: off
-    u32 tlb0_entries = 2048;  // of the virtual TLB0: 512 (the core's own), 1024 or 2048
+    u64 memory = 0;             // bytes of guest RAM; 0: all there is
+    u32 watchdog = 0;           // seconds; 0: off
+    bool profile = true;        // count exits by trap site and page
+    bool exits_device = false;  // let the guest read the exit counters
+    u32 dump_every = 0;         // seconds between dumps of the profile; 0: off
+    u32 tlb0_entries = 2048;    // of the virtual TLB0: 512 (the core's own), 1024 or 2048
 };
 Options parse_options(const char* p);
 

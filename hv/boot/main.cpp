@@ -21,7 +21,7 @@ dev::DeviceTable guest_devices;
 
 // What the guest sees: its RAM from 0, then the board's devices at the addresses they have. A
 // device the VMM must look after is trapped; the rest of CCSR is the guest's own.
-void build_memory_map(mmu::MemoryMap& map, u64 ram_hpa, u64 ram_size) {
+void build_memory_map(mmu::MemoryMap& map, u64 ram_hpa, u64 ram_size, bool exits_device) {
     using mmu::RegionKind;
     bool fits = map.add({0, ram_size, ram_hpa, RegionKind::ram, 0});
     struct Trapped {
@@ -32,6 +32,7 @@ void build_memory_map(mmu::MemoryMap& map, u64 ram_hpa, u64 ram_size) {
                                {board::pci_offset, 0x1000, dev::pci_bridge},
                                {board::mpic_offset, board::mpic_size, dev::mpic},
                                {board::guts_offset, 0x1000, dev::guts},
+                               {board::exits_offset, 0x1000, dev::exit_counters},
                                {board::gpio_offset, 0x1000, dev::gpio}};
     u32 next = 0;
     const auto direct = [&](u32 from, u32 to) {
@@ -40,6 +41,7 @@ void build_memory_map(mmu::MemoryMap& map, u64 ram_hpa, u64 ram_size) {
         fits = fits && map.add({at, to - from, at, RegionKind::direct, 0});
     };
     for (const auto& t : trapped) {
+        if (t.offset == board::exits_offset && !exits_device) continue;
         direct(next, t.offset);
         const auto index = static_cast<e500::u8>(guest_devices.add(t.device));
         fits =
@@ -92,7 +94,7 @@ extern "C" [[noreturn]] void hv_main(trapeze::e500::u32 tree_hpa) {
     const u64 ram_hpa = boot::place_ram(host, ram_size);
     console::log("guest: {} MiB RAM at host-physical {:X}, TLB0 of {} entries, straight layout",
                  ram_size >> 20, ram_hpa, options.tlb0_entries);
-    build_memory_map(guest_vcpu.memory, ram_hpa, ram_size);
+    build_memory_map(guest_vcpu.memory, ram_hpa, ram_size, options.exits_device);
     guest_vcpu.devices = &guest_devices;
 
     vcpu::Boot start = boot::load_guest(host, ram_hpa, ram_size);

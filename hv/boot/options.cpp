@@ -65,12 +65,16 @@ Options parse_options(const char* p) {
             options.profile = true;
         } else if (take_key(p, "profile=off") && at_end(p)) {
             options.profile = false;
+        } else if (take_key(p, "exits-device=on") && at_end(p)) {
+            options.exits_device = true;
+        } else if (take_key(p, "exits-device=off") && at_end(p)) {
+            options.exits_device = false;
         } else if (take_key(p, "dump-every=") && take_number(p, value) && value < 1000000) {
             options.dump_every = static_cast<u32>(value);
         } else {
             reject(
                 "bad VMM option (mem=SIZE watchdog=SECONDS tlb0=512|1024|2048 profile=on|off "
-                "dump-every=SECONDS), from: ",
+                "dump-every=SECONDS exits-device=on|off), from: ",
                 start);
         }
     }

@@ -14,6 +14,8 @@ extern const Device gpio;
 // PCI host bridge: inbound windows are relocated to where guest RAM is and bounded by it;
 // outbound windows stay inside the bridge's own ranges.
 extern const Device pci_bridge;
+// The exit counters, read-only, for benchmarks in the guest; only with exits-device=on.
+extern const Device exit_counters;
 // Interrupt controller, see irq/mpic.hpp.
 extern const Device mpic;
 
