@@ -160,7 +160,7 @@ void SiteTable::beat() {
         site.since = 0;
         if (site.recent > bucket(site.ea)->recent) to_front(site);
     }
-    cold_count_ = 0;  // what was cold may be no longer
+    cold_next_ = cold_count_ = 0;  // what was cold may be no longer
 }
 
 SiteTable::Cold SiteTable::coldness(Site& site) {
