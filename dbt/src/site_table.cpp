@@ -21,7 +21,7 @@ void SiteTable::reset(unsigned capacity) {
     used_ = 0;
     pending_ = {};
     lost_ = {};
-    cold_next_ = cold_count_ = 0;
+    forget_coldest();
     trusted_small_ = trusted_local_ = 0;
     trusted_low_ = ~0U;
     trusted_high_ = 0;
@@ -158,9 +158,12 @@ void SiteTable::beat() {
         const uint32_t decayed = site.recent - (site.recent / 8 + (site.recent % 8 != 0));
         site.recent = saturated(decayed + uint64_t{site.since} * (recent_scale / 8));
         site.since = 0;
+    }
+    for (unsigned i = 0; i < used_; ++i) {
+        Site& site = pool_[i];
         if (site.recent > bucket(site.ea)->recent) to_front(site);
     }
-    cold_next_ = cold_count_ = 0;  // what was cold may be no longer
+    forget_coldest();  // what was cold may be no longer
 }
 
 SiteTable::Cold SiteTable::coldness(Site& site) {
@@ -183,7 +186,7 @@ void SiteTable::sink(unsigned at, unsigned count) {
 
 // The coldest sites at once, so that the walk over all of them is paid once for a batch.
 void SiteTable::find_coldest() {
-    cold_next_ = cold_count_ = 0;
+    forget_coldest();
     for (unsigned i = 0; i < used_; ++i) {
         const Cold found = coldness(pool_[i]);
         if (cold_count_ < batch) {
@@ -205,22 +208,38 @@ void SiteTable::find_coldest() {
     }
 }
 
-Site* SiteTable::make_room(uint64_t now) {
-    if (used_ < capacity_) return &pool_[used_++];
+// The coldest of the candidates, or the first newcomer that is colder still.
+Site& SiteTable::take_coldest() {
     for (;;) {
         if (cold_next_ == cold_count_) find_coldest();
-        const Cold candidate = cold_[cold_next_++];
+        const Cold candidate = cold_[cold_next_];
         // One that was charged since it was found is not the coldest any more.
-        if (coldness(*candidate.site).warmer_than(candidate)) continue;
-        Site& site = *candidate.site;
-        fold(site, now);
-        ++lost_.sites;
-        lost_.count += site.total_count;
-        lost_.ticks += site.total_ticks;
-        distrust(site);
-        unlink(site);
-        return &site;
+        if (coldness(*candidate.site).warmer_than(candidate)) {
+            ++cold_next_;
+            continue;
+        }
+        while (fresh_count_ != 0) {
+            Site& newcomer = *fresh_[fresh_next_];
+            fresh_next_ = (fresh_next_ + 1) % batch;
+            --fresh_count_;
+            if (candidate.warmer_than(coldness(newcomer))) return newcomer;
+        }
+        ++cold_next_;
+        return *candidate.site;
     }
+}
+
+Site* SiteTable::make_room(uint64_t now) {
+    if (used_ < capacity_) return &pool_[used_++];
+    Site& site = take_coldest();
+    fold(site, now);
+    ++lost_.sites;
+    lost_.count += site.total_count;
+    lost_.ticks += site.total_ticks;
+    distrust(site);
+    unlink(site);
+    fresh_[(fresh_next_ + fresh_count_++) % batch] = &site;
+    return &site;
 }
 
 void SiteTable::sort(uint16_t* order) const {

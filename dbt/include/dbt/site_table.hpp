@@ -117,7 +117,9 @@ class SiteTable {
   private:
     Site*& bucket(std::uint32_t ea) { return bucket_[(ea & bucket_mask) / 4]; }
     Site* make_room(std::uint64_t now);
+    Site& take_coldest();
     void find_coldest();
+    void forget_coldest() { cold_next_ = cold_count_ = fresh_next_ = fresh_count_ = 0; }
     void trust(Site& site);
     void distrust(Site& site);
     void unlink(Site& site);
@@ -143,6 +145,8 @@ class SiteTable {
     Lost lost_;
     Cold cold_[batch];  // candidates to make way, a heap with the warmest first, then sorted
     unsigned cold_next_, cold_count_;
+    Site* fresh_[batch];  // those that came in the place of candidates since, a ring
+    unsigned fresh_next_, fresh_count_;
     unsigned trusted_small_, trusted_local_;
     std::uint32_t trusted_low_, trusted_high_;  // all trusted sites lie between
 };
