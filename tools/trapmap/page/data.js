@@ -4,8 +4,8 @@
 
 const PAGE_BYTES = 4096;
 const WORD_BYTES = 4;
-/** From this factor between the rates of two dumps on, a site has warmed; below its inverse, cooled. */
-const CHANGE_FACTOR = 1.25;
+/** A rate that changed by this part has warmed or cooled. The same in diff.cpp. */
+const NOTICEABLE = 0.1;
 
 const DATA = JSON.parse(document.getElementById("data").textContent);
 
@@ -21,6 +21,8 @@ function readDocument(raw) {
     raw,
     rate,
     seconds: (raw.time?.total ?? 0) / rate,
+    // What a guest waits says nothing of what it does, so rates leave idle time out.
+    busy: ((raw.time?.guest ?? 0) + (raw.time?.vmm ?? 0)) / rate,
     guest: raw.guest ?? {},
     time: raw.time ?? { total: 0, guest: 0, vmm: 0, idle: 0 },
     dump: raw.dump ?? {},
@@ -41,18 +43,18 @@ const NOW = readDocument(DATA.now);
 const BEFORE = DATA.before ? readDocument(DATA.before) : null;
 const TITLE = DATA.title || "Heatmap";
 
-const perSecond = (count, dump) => (dump && dump.seconds > 0 ? count / dump.seconds : 0);
+const perSecond = (count, dump) => (dump && dump.busy > 0 ? count / dump.busy : 0);
 const microseconds = (ticks, dump = NOW) => (ticks * 1e6) / dump.rate;
 
 /** Sites of two dumps are the same when one process would execute the same word at one address. */
 const siteKey = (site) => [site.ea, site.word, site.pid, site.mode, site.space].join(" ");
 
-/** How a rate of exits has changed: appeared, vanished, warmed, cooled or steady. */
+/** How a rate of exits has changed: appeared, vanished, warmed, cooled or the same. */
 function changeOf(now, before) {
-  if (before === 0) return now === 0 ? "steady" : "appeared";
+  if (before === 0) return now === 0 ? "same" : "appeared";
   if (now === 0) return "vanished";
-  if (now / before >= CHANGE_FACTOR) return "warmed";
-  return before / now >= CHANGE_FACTOR ? "cooled" : "steady";
+  if (Math.abs(now - before) < NOTICEABLE * before) return "same";
+  return now > before ? "warmed" : "cooled";
 }
 
 function functionText(site) {

@@ -127,11 +127,17 @@ function hideTooltip() {
 function cellField(root, neighbour, tell, quiet) {
   const keys = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
   const cellOf = (event) => event.target.closest?.(".cell");
-  root.addEventListener("pointerover", (event) => {
+  let under = null;
+  // Only a pointer that moves asks: one that rests where cells appear does not.
+  root.addEventListener("pointermove", (event) => {
     const cell = cellOf(event);
-    if (cell) tell(cell);
+    if (cell && cell !== under) tell(cell);
+    under = cell;
   });
-  root.addEventListener("pointerleave", quiet);
+  root.addEventListener("pointerleave", () => {
+    under = null;
+    quiet();
+  });
   root.addEventListener("pointerout", (event) => {
     if (!event.relatedTarget?.closest?.(".cell")) quiet();
   });

@@ -25,8 +25,8 @@ const COST = [
 ];
 const COMPARED = BEFORE ? [
   numeric("before", "Before", (row) => row.beforeCount, number, "exits in the earlier dump"),
-  numeric("beforeRate", "Before/s", (row) => row.beforeRate, compact, "exits per second of the earlier run"),
-  numeric("nowRate", "Now/s", (row) => row.nowRate, compact, "exits per second of this run"),
+  numeric("beforeRate", "Before/s", (row) => row.beforeRate, compact, "exits per second in the earlier dump, idle time left out"),
+  numeric("nowRate", "Now/s", (row) => row.nowRate, compact, "exits per second, idle time left out"),
   { id: "change", title: "Change", hint: "of the rate", number: false,
     get: (row) => (row.beforeRate ? row.nowRate / row.beforeRate : row.nowRate ? Infinity : 1),
     show: (row) => element("span", {}, element(`span.badge.${row.change}`, {}, row.change), " ",
@@ -199,7 +199,7 @@ function showSitesOf(field, name) {
 function drawBadges() {
   const badges = byId("sites-badges");
   badges.hidden = false;
-  for (const change of ["appeared", "vanished", "warmed", "cooled", "steady"]) {
+  for (const change of ["appeared", "vanished", "warmed", "cooled", "same"]) {
     const count = SITES.filter((site) => site.change === change).length;
     const button = element("button", { type: "button", "data-change": change, "aria-pressed": "false" },
       element(`span.badge.${change}`, {}, change), element("span.dim", {}, number(count)));

@@ -20,7 +20,7 @@ function siteFacts(site) {
     ["lately", `${compact(site.recent)}/s`],
     ["time", `${duration(site.total)}, mean ${duration(site.mean)}, longest ${duration(site.longest)}`],
     ["seen", `${site.firstSeen.toFixed(3)} s to ${site.lastSeen.toFixed(3)} s`],
-    ["where", `GPA ${hex(site.gpa)}, ${site.pid ? `process ${site.pid}` : "every process"}, address space ${site.space}`],
+    ["where", `GPA ${hex(site.gpa)}, ${site.mode} mode, ${site.pid ? `process ${site.pid}` : "every process"}, address space ${site.space}`],
   ];
   if (BEFORE) {
     rows.push(["before", `${number(site.beforeCount)} exits, ${compact(site.beforeRate)}/s against ${compact(site.nowRate)}/s now `,
