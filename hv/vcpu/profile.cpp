@@ -36,7 +36,6 @@ void look_up_site(Vcpu& v, u32 word) {
     if (v.virtual_is()) key.mode |= dbt::SiteKey::space1;
     bool small = false;
     const auto hit = v.tlb.find(v.nip, v.virtual_is(), v.regs.pid);
-    // Gone from the guest's TLB though the core ran it a moment ago: known by its EA alone.
     if (hit.entry != nullptr) {
         key.gpa = hit.entry->gpa(v.nip);
         key.pid = static_cast<u16>(hit.entry->tid());
@@ -48,6 +47,9 @@ void look_up_site(Vcpu& v, u32 word) {
     }
     v.site = &sites.enter(key, arch::timebase() - v.start_time,
                           static_cast<u8>(counter_of(dbt::decode(word).op)), small);
+    // Gone from the guest's TLB though the core ran it a moment ago: known by its EA alone, and
+    // not for long, as no entry will go that would tell of the change.
+    if (hit.entry == nullptr) sites.distrust(v.nip, 4);
 }
 
 void charge_page(Vcpu& v, Cause cause, u32 ea, bool user, u32 ticks) {
