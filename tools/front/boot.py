@@ -21,7 +21,16 @@ WORKLOAD_TIMEOUT = 300.0
 
 
 class Boot:
-    """One boot: what was asked for, what it runs on, how it ended."""
+    """One boot: what was asked for, what it runs on, how it ended.
+
+    folder  where the logs go
+    sink    called with what the guest prints, instead of showing it on stdout
+    extra   a cpio archive behind our initramfs
+    """
+
+    folder = LAST
+    sink = None
+    extra = b""
 
     def __init__(self, options):
         self.options = options
@@ -35,8 +44,8 @@ class Boot:
             self.timeout = WORKLOAD_TIMEOUT
         self.vmm_elf = os.environ.get("TRAPEZE_VMM", VMM_ELF)
         self.with_map = not options.native and not options.quiet and self.mode == "workload"
-        self.dumps = dump.Store(LAST)
-        self.result = None
+        self.dumps = dump.Store(self.folder)
+        self.session = None
 
     def check(self):
         """Raises Failure (status 2) for what cannot be, before anything is built."""
@@ -66,19 +75,24 @@ class Boot:
             if not os.path.isdir(folder) or os.path.isdir(options.json):
                 raise Failure(f"{options.json}: cannot be written (--json)")
 
-    def prepare(self, directory):
-        """Builds what is needed and returns QEMU's arguments."""
+    def build(self):
+        """Builds what this boot needs and is not up to date."""
         options = self.options
         setup.ensure()
         build.for_boot(need_vmm=not options.native and self.vmm_elf == VMM_ELF,
                        need_pack=not options.native or bool(options.kernel or options.dtb),
                        need_guest=self.ours,
                        need_viewer=self.with_map and viewer.is_ours())
+
+    def prepare(self, directory):
+        """Builds what is needed and returns QEMU's arguments."""
+        options = self.options
+        self.build()
         kernel = options.kernel or os.path.join(GUEST, "uImage")
         initrd, words, symbols = options.initrd, [], None
         if self.ours:
             initrd = os.path.join(directory, "initramfs.cpio.gz")
-            guest.write_initramfs(initrd, self.nonce, self.mode, options.run)
+            guest.write_initramfs(initrd, self.nonce, self.mode, options.run, self.extra)
             words = [guest.default_bootargs(self.mode, options.verbose)]
         if not options.kernel:
             symbols = os.path.join(GUEST, "System.map")
@@ -115,7 +129,7 @@ class Boot:
             is_elf = kernel.read(4) == b"\x7fELF"
         return os.path.abspath(self.options.kernel) if is_elf and not self.options.raw else None
 
-    def _serve(self, machine):
+    def serve(self, machine):
         """The other end of ./trapeze top, or None; a boot does not fail for want of it."""
         if self.options.native:
             return None
@@ -136,13 +150,13 @@ class Boot:
         self.check()
         with tempfile.TemporaryDirectory(prefix="trapeze-") as directory:
             command = self.prepare(directory)
-            os.makedirs(LAST, exist_ok=True)
+            os.makedirs(self.folder, exist_ok=True)
             self.dumps.clear()
             return self._run_qemu(command)
 
     def _open_log(self, name):
         # A new file each time, so that a boot that runs beside this one keeps its own.
-        path = os.path.join(LAST, name)
+        path = os.path.join(self.folder, name)
         if os.path.exists(path):
             os.unlink(path)
         return open(path, "wb")
@@ -154,7 +168,7 @@ class Boot:
         console = GuestConsole(self.nonce, only_run=self.mode == "run" and not options.verbose,
                                markers=options.verbose, raw=raw, anchored=interactive)
         self._open_log("qemu.log").close()
-        qemu_log = os.path.join(LAST, "qemu.log")
+        qemu_log = os.path.join(self.folder, "qemu.log")
         with self._open_log("console.log") as log, self._open_log("vmm.log") as vmm_file:
             show_vmm = not (options.quiet or interactive) and (
                 self.mode != "run" or options.verbose)
@@ -178,9 +192,10 @@ class Boot:
             if options.gdb:
                 self._tell_gdb()
             started = time.monotonic()
-            served = self._serve(machine)
-            session = Session(machine, console, vmm_log, log, self.timeout,
-                              "keys" if interactive else "none", wait=self.ours, live=served)
+            served = self.serve(machine)
+            session = self.session = Session(
+                machine, console, vmm_log, log, self.timeout, "keys" if interactive else "none",
+                wait=self.ours, live=served, sink=self.sink)
             try:
                 session.run()
             finally:
@@ -189,7 +204,7 @@ class Boot:
                     served.close()
             wall = time.monotonic() - started
         status, words = self._judge(session, machine.status(), qemu_log)
-        self._report(session, status, words, wall)
+        self.report(session, status, words, wall)
         return status
 
     def _judge(self, session, qemu_status, qemu_log):
@@ -234,7 +249,8 @@ class Boot:
             return GUEST_FAILED, f"the guest's workload ended with status {console.status}"
         return OK, None
 
-    def _report(self, session, status, words, wall):
+    def report(self, session, status, words, wall):
+        """Tells the user how it ended: exit status, a line or None, seconds that QEMU ran."""
         options, log = self.options, session.vmm_log
         native = log is None
         facts = {"schema": 1, "mode": "native" if native else "vmm", "status": status,
@@ -248,7 +264,7 @@ class Boot:
         with self._open_log("summary.json") as last:
             last.write(text.encode())
         if options.json:
-            shutil.copyfile(os.path.join(LAST, "summary.json"), options.json)
+            shutil.copyfile(os.path.join(self.folder, "summary.json"), options.json)
         quiet = options.quiet or (self.mode == "run" and not options.verbose)
         if options.shell:
             # The terminal may be anywhere in a line; the guest's last words stay readable.
@@ -280,7 +296,7 @@ class Boot:
         if status % RUN_OFFSET == VMM_FAILED:
             logs.append("qemu.log")
         say(paint("  logs: ", "dim", sys.stderr)
-            + ", ".join(shown(os.path.join(LAST, name)) for name in logs))
+            + ", ".join(shown(os.path.join(self.folder, name)) for name in logs))
 
 
 def run(options):

@@ -10,6 +10,7 @@ import time
 
 from .common import BUILD, GUEST, LOGS, ROOT, VMM_FAILED, Failure, Step, say
 
+BENCH = os.path.join(BUILD, "bench", "guest")
 GUEST_FILES = ("uImage", "vmlinux", "System.map", "initramfs.cpio.gz")
 _PROGRESS = re.compile(r"^\[(\d+)/(\d+)\]")
 
@@ -133,6 +134,25 @@ def for_boot(need_vmm, need_pack, need_guest, need_viewer):
             cmake("hv", ["hv/trapeze-hv.elf"])
         if need_guest:
             guest()
+
+
+def _bench_programs():
+    """Builds the programs that run in the guest; its script leaves alone what is up to date."""
+    _logged("build the benchmarks of the guest", "build-bench",
+            [os.path.join(ROOT, "bench", "guest", "build.sh"), "--out", BENCH])
+
+
+def for_bench(need_vmm, need_bare, need_programs):
+    """Builds what `trapeze bench` boots: guests, their programs, and the VMM if asked for."""
+    with lock():
+        cmake("host", ["trapeze-pack"])
+        if need_vmm:
+            cmake("hv", ["hv/trapeze-hv.elf"])
+        if need_bare:
+            cmake("hv", ["bench-bare"])
+        guest()
+        if need_programs:
+            _bench_programs()
 
 
 def for_viewer():

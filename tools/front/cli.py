@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 
-from . import boot, setup, testing, viewer
+from . import bench, boot, setup, testing, viewer
 from .common import INTERRUPTED, ROOT, RUN_OFFSET, USAGE, VMM_FAILED, Failure, complain
 from .guest import parse_size
 
@@ -16,6 +16,7 @@ commands:
   boot     build what is needed and boot a guest under the VMM (or natively)
   heatmap  show which instructions of the last run's guest trapped, as tables and as a page
   top      the same of a running guest, refreshed every second
+  bench    measure workloads natively and under the VMM, and write a report
   test     build everything and run every test
   help     this text, or the help of a command: ./trapeze help boot
 
@@ -171,6 +172,7 @@ def _parser():
     one.set_defaults(handler=setup.run)
     _add_boot(commands)
     _add_viewers(commands)
+    bench.add(commands, _positive)
     one = commands.add_parser("test", description=testing.HELP, allow_abbrev=False,
                               usage="./trapeze test [options] [-- CTEST-ARGUMENTS]",
                               formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -64,6 +64,12 @@ def _cpio_entry(inode, name, mode, data=b""):
     return head + b"\0" * (-len(head) % 4) + data + b"\0" * (-len(data) % 4)
 
 
+def cpio(files):
+    """A newc archive of `files`, a list of (name, mode, data)."""
+    entries = [_cpio_entry(number, *member) for number, member in enumerate(files, 1)]
+    return b"".join(entries) + _cpio_entry(0, "TRAILER!!!", 0)
+
+
 def overlay(nonce, mode, command):
     """The orders for /init as a cpio archive: nonce, mode, and the command of mode `run`."""
     files = [("etc", 0o040755, b""), ("etc/trapeze", 0o040755, b""),
@@ -71,17 +77,20 @@ def overlay(nonce, mode, command):
              ("etc/trapeze/mode", 0o100644, mode.encode() + b"\n")]
     if command is not None:
         files.append(("etc/trapeze/command", 0o100644, os.fsencode(command) + b"\n"))
-    entries = [_cpio_entry(number, *member) for number, member in enumerate(files, 1)]
-    return b"".join(entries) + _cpio_entry(0, "TRAILER!!!", 0)
+    return cpio(files)
 
 
-def write_initramfs(path, nonce, mode, command):
-    """The default guest's initramfs with an overlay behind it; Linux unpacks both in turn."""
+def write_initramfs(path, nonce, mode, command, extra=b""):
+    """The default guest's initramfs with an overlay and one more archive behind it; Linux unpacks
+    them in turn."""
     shutil.copyfile(os.path.join(GUEST, "initramfs.cpio.gz"), path)
     with open(path, "r+b") as archive:
         archive.seek(0, os.SEEK_END)
         archive.write(b"\0" * (-archive.tell() % 4))
         archive.write(overlay(nonce, mode, command))
+        if extra:
+            archive.write(b"\0" * (-archive.tell() % 4))
+            archive.write(extra)
 
 
 def default_bootargs(mode, verbose):

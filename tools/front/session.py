@@ -34,13 +34,15 @@ class Session:
     stdin     'none', or 'keys' to send stdin to the guest
     wait      hold what is typed until /init's begin marker
     live      a live.Server, or None
+    sink      called with the guest's output, or None to show it on stdout
     """
 
-    def __init__(self, qemu, console, vmm_log, log, timeout, stdin, wait, live=None):
+    def __init__(self, qemu, console, vmm_log, log, timeout, stdin, wait, live=None, sink=None):
         self.qemu, self.console, self.vmm_log, self.log = qemu, console, vmm_log, log
         self.deadline = time.monotonic() + timeout if timeout else None
         self.wait = wait
         self.live = live
+        self.sink = sink
         self.interactive = stdin == "keys" and sys.stdin.isatty()
         self.stopped = None
         self.column_zero = True
@@ -207,6 +209,9 @@ class Session:
     def show(self, data):
         """Guest output on stdout; a closed pipe there ends the run."""
         if not data:
+            return
+        if self.sink:
+            self.sink(data)
             return
         self.column_zero = data.endswith(b"\n")
         try:

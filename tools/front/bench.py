@@ -1,0 +1,366 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`trapeze bench`: the same guest in every arm, and one report."""
+import argparse
+import copy
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__)))))
+
+# pylint: disable=wrong-import-position
+from bench.run import compare, reference, report, results, runner  # noqa: E402
+from bench.run.arms import ARMS, CLOCKS  # noqa: E402
+from bench.run.workloads import WORKLOADS  # noqa: E402
+
+from . import build, guest, qemu, setup  # noqa: E402
+from .boot import Boot  # noqa: E402
+from .common import (BUILD, GUEST_FAILED, INTERRUPTED, OK, ROOT, VMM_ELF,  # noqa: E402
+                     VMM_FAILED, Failure, complain, say, shown)
+
+FOLDER = os.path.join(ROOT, "bench")
+BARE = os.path.join(BUILD, "hv", "bench", "bare")
+DISK_MIB = 32
+MEM = 256 << 20
+# Boots per arm and clock: {clock: runs} for --quick and --full.
+RUNS = {True: {"icount": 1, "wall": 2}, False: {"icount": 2, "wall": 5}}
+# Seconds that one workload, or the start of the guest, may take.
+TIMEOUT = {True: 60.0, False: 120.0}
+
+HELP = """Runs the same guest in every arm (natively, under the VMM) and clock, the arms in turn, and writes
+one report: times, ratios to native from boots that lie next to each other, exits by cause.
+
+examples:
+  ./trapeze bench                          the full measurement, under 20 minutes
+  ./trapeze bench --quick                  under 2 minutes, for a first look
+  ./trapeze bench --quick --workload null_syscall --workload pipe --clock icount
+  ./trapeze bench --runs 9 --clock wall --out /tmp/wall
+  ./trapeze bench --list                   arms, clocks and workloads by name
+  ./trapeze bench compare old.json new.json
+
+./trapeze bench compare --help tells how two results are compared."""
+
+END = """exit status: 0 all was measured, 1 a workload failed, hung or printed nonsense (its row says why;
+the others are there), 2 usage, 3 the build failed, 130 Ctrl-C (what was measured is reported).
+
+files written: report.html, report.md and results.json in bench/out/ or --out; build/bench/ has the
+programs, and last/ there the logs of the last boot. docs/bench.md tells how to read the report."""
+
+COMPARE_HELP = """Compares two results.json: which figures got slower or faster by more than their spread, that is,
+whose ranges from least to greatest do not overlap.
+
+examples:
+  ./trapeze bench compare old.json bench/out/results.json
+  ./trapeze bench compare --tolerance 10 --wall old.json new.json
+
+exit status: 0 nothing got slower by more than the tolerance, 1 something did, or failed that did not
+before, 2 usage or a file that cannot be read. Without --wall only icount counts for the status."""
+
+
+class _Boot(Boot):
+    """A boot whose output is ours to read, with everything built before."""
+
+    folder = os.path.join(BUILD, "bench", "last")
+
+    def __init__(self, options, vmm, extra, patience, on_begin):
+        super().__init__(options)
+        self.vmm_elf = vmm
+        self.extra = extra
+        self.timeout = self.patience = patience
+        self.on_begin = on_begin
+        self.problem = None
+        self.seconds = 0.0
+        self.begun = False
+        self._line = b""
+
+    def build(self):
+        """Done once for all boots: nothing changes while it is measured."""
+
+    def serve(self, machine):
+        """Nobody may disturb a measurement."""
+
+    def sink(self, data):
+        """Each workload gets the time limit anew."""
+        *lines, self._line = (self._line + data).split(b"\n")
+        for line in lines:
+            words = line.split()
+            if len(words) == 2 and words[0] == b"@@bench-begin":
+                self.begun = True
+                self.on_begin(words[1].decode("ascii", "replace"))
+                if self.session.deadline:
+                    self.session.deadline = time.monotonic() + self.patience
+
+    def report(self, session, status, words, wall):
+        """Keeps what the runner wants to know."""
+        self.problem = words
+        self.seconds = wall
+
+    def text(self):
+        """All of the guest's console."""
+        with open(os.path.join(self.folder, "console.log"), encoding="utf-8",
+                  errors="replace") as log:
+            return log.read().replace("\r\n", "\n")
+
+
+def _overlay(programs):
+    """The programs of the guest, a folder, as a cpio archive."""
+    members = [("bench", 0o040755, b"")]
+    for folder, folders, files in os.walk(programs):
+        folders.sort()
+        inside = os.path.relpath(folder, programs)
+        if inside != ".":
+            members.append((os.path.join("bench", inside), 0o040755, b""))
+        for name in sorted(files):
+            path = os.path.join(folder, name)
+            with open(path, "rb") as program:
+                members.append((os.path.normpath(os.path.join("bench", inside, name)),
+                                0o100755 if os.access(path, os.X_OK) else 0o100644,
+                                program.read()))
+    return guest.cpio(members)
+
+
+def _make_disk(path):
+    """An empty ext4 file system for file_virtio."""
+    with open(path, "wb") as disk:
+        disk.truncate(DISK_MIB << 20)
+    paths = "/usr/sbin:/sbin:" + os.environ.get("PATH", "")
+    command = [shutil.which("mke2fs", path=paths) or "mke2fs", "-q", "-F", "-t", "ext4", path]
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              check=False)
+    except OSError as error:
+        raise Failure(f"cannot start mke2fs: {error.strerror}", VMM_FAILED) from None
+    if done.returncode != 0:
+        raise Failure(f"mke2fs: {done.stderr.strip().splitlines()[-1:]}", VMM_FAILED)
+
+
+class Bench:
+    """One call of the subcommand."""
+
+    def __init__(self, options):
+        self.options = options
+        quick = options.quick
+        clocks = [CLOCKS[name] for name in CLOCKS if not options.clock or name in options.clock]
+        runs = {clock.name: options.runs or RUNS[quick][clock.name] for clock in clocks}
+        self.plan = runner.Plan(
+            [ARMS[name] for name in ARMS if not options.arm or name in options.arm], clocks,
+            [WORKLOADS[name] for name in WORKLOADS
+             if not options.workload or name in options.workload],
+            runs, quick, options.timeout or TIMEOUT[quick])
+        self.out = options.out or os.path.join(FOLDER, "out")
+        self.vmm = os.environ.get("TRAPEZE_VMM", VMM_ELF)
+        self.overlay = b""
+        self.live = sys.stderr.isatty()
+        self.head = ""
+        self.told = 0
+
+    def check(self):
+        """Raises Failure before anything is built if the report could not be written."""
+        try:
+            os.makedirs(self.out, exist_ok=True)
+        except OSError as error:
+            raise Failure(f"{self.out}: {error.strerror} (--out)") from None
+        if not os.access(self.out, os.W_OK):
+            raise Failure(f"{self.out}: permission denied (--out)")
+
+    def build(self):
+        """Everything, once."""
+        setup.ensure()
+        bare = [work.name for work in self.plan.workloads if work.bare]
+        programs = os.environ.get("TRAPEZE_BENCH_GUEST")
+        build.for_bench(need_vmm=self.vmm == VMM_ELF, need_bare=bool(bare),
+                        need_programs=not programs)
+        self.overlay = _overlay(programs or build.BENCH)
+
+    def _options(self, job, workloads, directory):
+        """What `./trapeze boot` would be told for this boot."""
+        vmm = "exits-device=on" + (" " + job.arm.vmm if job.arm.vmm else "")
+        size = "quick" if job.quick else "full"
+        words = [] if job.arm.native else ["BENCH_EXITS=1"]
+        names = " ".join(work.name for work in workloads)
+        options = argparse.Namespace(
+            shell=False, run=None, kernel=None, initrd=None, append=None, dtb=None, raw=False,
+            native=job.arm.native, mem=MEM, drive=[], net=False, timeout=None, watchdog=None,
+            icount=job.clock.icount, gdb=False, profile=None, dump_every=None,
+            vmm_append=None if job.arm.native else vmm, json=None, quiet=True, verbose=False,
+            qemu_arguments=[])
+        if job.bare:
+            options.kernel = os.path.join(BARE, names + ".elf")
+            options.append = " ".join([f"bench={names}", size, *words])
+        else:
+            options.run = " ".join([*words, "sh /bench/all", size, names])
+            options.append = " ".join(["rdinit=/bench/init", *words])
+            disk = os.path.join(directory, "disk.img")
+            _make_disk(disk)
+            options.drive = [disk]
+        return options
+
+    def boot(self, job, workloads):
+        """One boot, as the runner wants it."""
+        def begin(name):
+            if self.live:
+                sys.stderr.write(f"\r\x1b[K{self.head} {name[:24]}")
+                sys.stderr.flush()
+
+        with tempfile.TemporaryDirectory(prefix="trapeze-bench-") as directory:
+            one = _Boot(self._options(job, workloads, directory), self.vmm, self.overlay,
+                        job.timeout, begin)
+            one.run()
+            stopped = one.session.stopped
+            if stopped == "SIGINT":
+                return runner.Outcome("", one.seconds, interrupted=True)
+            if stopped and stopped.startswith("SIG"):
+                raise Failure("stopped", 128 + signal.Signals[stopped])
+            return runner.Outcome(one.text(), one.seconds, one.problem,
+                                  hung=stopped == "timeout" and one.begun)
+
+    def tell(self, progress, run, job, failures):
+        """A line for each boot, before it starts."""
+        if self.live:
+            sys.stderr.write("\r\x1b[K")
+        for key in list(failures)[self.told:]:
+            complain(f"{' '.join(key)}: {failures[key]}")
+        self.told = len(failures)
+        clock = _clock(progress.elapsed())
+        if job is None:
+            say(f"==> {progress.done} of {progress.total} boots in {clock}")
+            return
+        left = progress.remaining()
+        what = job.workloads[0].name if job.bare else f"{len(job.workloads)} workloads in Linux"
+        self.head = (f"==> {progress.done + 1}/{progress.total} {job.arm.name} {job.clock.name} "
+                     f"run {run + 1}/{self.plan.runs[job.clock.name]}: {what}; {clock}"
+                     + (f", about {_clock(left)} left" if left is not None else ""))
+        if self.live:
+            sys.stderr.write(self.head)
+            sys.stderr.flush()
+        else:
+            say(self.head)
+
+    def run(self):
+        """Measures, writes, and returns the exit status."""
+        self.check()
+        self.build()
+        conditions = {"memory_bytes": MEM, "load_before": os.getloadavg()[0],
+                      "vmm_profile": "on (the VMM's default)"}
+        with tempfile.TemporaryDirectory(prefix="trapeze-vmm-") as directory:
+            if self.vmm == VMM_ELF:
+                # A build in this checkout while we measure must not change what is measured.
+                self.vmm = shutil.copy(VMM_ELF, directory)
+            started = time.monotonic()
+            measured = runner.run(self.plan, self.boot, self.tell)
+        conditions["seconds"] = round(time.monotonic() - started, 1)
+        conditions["load_after"] = os.getloadavg()[0]
+        document = results.put_together(results.host(ROOT, qemu.program()), self.plan, measured,
+                                        conditions)
+        self.write(document)
+        if measured.interrupted:
+            return INTERRUPTED
+        return GUEST_FAILED if any("error" in row for row in document["rows"]) else OK
+
+    def write(self, document):
+        """results.json and both reports."""
+        results.write(os.path.join(self.out, "results.json"), document)
+        try:
+            beside = reference.load(os.path.join(FOLDER, "reference"))
+            paths = reference.load_paths(os.path.join(FOLDER, "paths.json"))
+        except results.Unreadable as error:
+            raise Failure(str(error)) from None
+        for name, text in report.render(document, beside, paths).items():
+            with open(os.path.join(self.out, name), "w", encoding="utf-8") as file:
+                file.write(text)
+        print("\n".join(report.summary(document)), flush=True)
+        say("report: " + shown(os.path.join(self.out, "report.html")))
+
+
+def _clock(seconds):
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
+
+
+def _list():
+    for title, table, words in (("arms", ARMS, lambda one: one.note),
+                                ("clocks", CLOCKS, lambda one: one.note),
+                                ("workloads", WORKLOADS, lambda one: one.what)):
+        print(title + ":")
+        for name, one in table.items():
+            print(f"  {name:20} {words(one)}")
+
+
+def run(options):
+    """The subcommand."""
+    if options.qemu_arguments:
+        raise Failure("bench takes nothing behind --")
+    if options.list:
+        _list()
+        return OK
+    return Bench(options).run()
+
+
+def run_compare(options):
+    """The subcommand's own subcommand."""
+    try:
+        rows = compare.compare(results.load(options.old), results.load(options.new))
+    except results.Unreadable as error:
+        raise Failure(str(error)) from None
+    bad = compare.bad(rows, options.tolerance / 100, options.wall)
+    if options.json:
+        print(json.dumps({"schema": 1, "tolerance": options.tolerance, "wall": options.wall,
+                          "bad": len(bad), "rows": rows}, indent=1))
+    else:
+        print("\n".join(compare.table(rows)))
+        if bad:
+            say(f"{len(bad)} figures got slower by more than {options.tolerance:g} %, or failed")
+    return GUEST_FAILED if bad else OK
+
+
+def _runs(text):
+    value = int(text)
+    if not 1 <= value <= 1000:
+        raise ValueError(text)
+    return value
+
+
+def _percent(text):
+    value = float(text)
+    if not 0 <= value <= 1e6:
+        raise ValueError(text)
+    return value
+
+
+_runs.__name__ = "number of runs"
+_percent.__name__ = "percentage"
+
+
+def add(commands, seconds):
+    """Adds the subcommand; `seconds` is the type of a number of seconds."""
+    form = argparse.RawDescriptionHelpFormatter
+    parser = commands.add_parser("bench", description=HELP, epilog=END, allow_abbrev=False,
+                                 usage="./trapeze bench [options] | compare OLD.json NEW.json",
+                                 formatter_class=form)
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--quick", action="store_true", help="under 2 minutes")
+    how.add_argument("--full", action="store_true", help="under 20 minutes (the default)")
+    for option, table in (("--arm", ARMS), ("--clock", CLOCKS), ("--workload", WORKLOADS)):
+        parser.add_argument(option, action="append", default=[], metavar=option[2:].upper(),
+                            choices=list(table), help="only this one; repeatable")
+    parser.add_argument("--runs", type=_runs, metavar="N",
+                        help="boots of each arm (full: 5 in wall, 2 in icount; quick: 2 and 1)")
+    parser.add_argument("--timeout", type=seconds, metavar="S",
+                        help="how long one workload may take (full: 120 s, quick: 60 s)")
+    parser.add_argument("--out", metavar="DIR", help="where the report goes (default bench/out)")
+    parser.add_argument("--list", action="store_true", help="say what there is, measure nothing")
+    parser.set_defaults(handler=run)
+    inner = parser.add_subparsers(dest="inner", help=argparse.SUPPRESS, metavar="")
+    one = inner.add_parser("compare", description=COMPARE_HELP, allow_abbrev=False,
+                           formatter_class=form)
+    one.add_argument("old", metavar="OLD.json")
+    one.add_argument("new", metavar="NEW.json")
+    one.add_argument("--tolerance", type=_percent, default=5.0, metavar="PERCENT",
+                     help="how much slower is still fine (default 5)")
+    one.add_argument("--wall", action="store_true", help="wall clock counts for the status too")
+    one.add_argument("--json", action="store_true", help="the comparison as JSON")
+    one.set_defaults(handler=run_compare)
