@@ -7,13 +7,19 @@ SPAN = 40_000_000
 SPANS = 10
 # The last span is half over when the dump is made.
 NOW = SPAN * SPANS - SPAN // 2
+# Instruction words, and what the VMM counts them as.
 WORDS = {0x7d2000a6: "mfmsr", 0x7c000146: "wrteei", 0x4c000064: "rfi", 0x7d000124: "mtmsr",
-         0x7c008146: "wrteei"}
+         0x7d3043a6: "mtspr"}
 HOT = 0xc0012000
 # A row of the map is 256 KiB: three of the pages lie in one, the last two far away.
 PAGES = (HOT, 0xc0013000, 0xc0015000, 0xc0300000, 0xf1000000)
 HOSTILE = ("<img/src=x:/onerror=window.hacked=1>", "</script><script>window.hacked=2</script>",
            "\"'onfocus=window.hacked=3//&lt;b&gt;")
+
+
+def mnemonic_of(word):
+    """As a disassembler writes it."""
+    return {"mtspr": "mtsprg 0"}.get(WORDS[word], WORDS[word])
 
 
 def function_of(ea):
@@ -25,7 +31,8 @@ def function_of(ea):
 
 def site(ea, count, order, word=None):
     """A site as a dictionary; its other figures follow from its address and its count."""
-    return {"ea": ea, "gpa": ea & 0xfffffff, "pid": 0, "count": count, "ticks": count * 40,
+    return {"ea": ea, "gpa": ea & 0xfffffff, "pid": 0, "count": count,
+            "ticks": count * (40 + order % 7 * 20),
             "word": list(WORDS)[order % len(WORDS)] if word is None else word,
             "max": 40 + order % 17 * 100, "first": 1000 + order, "last": NOW - 1000 - order,
             "rate": count // 3, "id": order}
@@ -62,6 +69,8 @@ def causes_of(sites, other, lost):
 def dump(sites, other=tuple(OTHER), lost=0, sequence=1, profile="on"):
     """A complete dump, as bytes; with profile off, its counters are those of the same guest."""
     counts = causes_of(sites, other, lost)
+    ticks = {name: 40 * count for name, count in counts.items()}
+    ticks["privileged"] = sum(entry["ticks"] for entry in sites) + 40 * lost
     instructions = {}
     for entry in sites:
         name = WORDS[entry["word"]]
@@ -73,7 +82,7 @@ def dump(sites, other=tuple(OTHER), lost=0, sequence=1, profile="on"):
              f"time {NOW} {NOW // 2} {NOW // 4} {NOW - NOW // 2 - NOW // 4}",
              f"sites 4096 {len(sites)} {2 if lost else 0} {lost} {lost * 40}",
              f"pages 4096 {len(other)} 0"]
-    lines += [f"cause {name} {count} {count * 40} 30 {4000 + place} 0"
+    lines += [f"cause {name} {count} {ticks[name]} 30 {4000 + place} 0"
               for place, (name, count) in enumerate(counts.items())]
     lines += [f"insn {name} {count}" for name, count in instructions.items()]
     lines += [f"site {s['ea']:x} {s['gpa']:x} {s['word']:08x} {s['pid']} k {s['count']} "

@@ -66,7 +66,7 @@ class Table(Page):
         self.assertEqual(len(self.filter("")), 700)
 
     def test_groups(self):
-        for group, key in (("instruction", lambda s: samples.WORDS[s["word"]]),
+        for group, key in (("instruction", lambda s: samples.mnemonic_of(s["word"])),
                            ("page", lambda s: f"{s['ea'] & ~0xfff:x}"),
                            ("function", lambda s: samples.function_of(s["ea"])[1])):
             self.browser.click(f"#sites-group [data-value={group}]")
@@ -79,10 +79,17 @@ class Table(Page):
             with self.subTest(group):
                 self.assertEqual(dict(zip(names, shown)), sums)
                 self.assertEqual(self.drawn(), len(sums))
-        self.browser.click(f"{ROWS}:first-child")
-        self.assertEqual(self.browser.find("#sites-filter").get_attribute("value"),
-                         f"function={samples.HOSTILE[0]}")
-        self.assertEqual(self.drawn(), 10)
+        for place, count in ((1, 10), (2, 9), (3, 9)):
+            self.browser.click(f"{ROWS}:nth-child({place})")
+            self.assertEqual(self.browser.find("#sites-filter").get_attribute("value"),
+                             f"function={samples.HOSTILE[place - 1]}")
+            self.assertEqual(self.drawn(), count)
+            self.filter("")
+            self.browser.click("#sites-group [data-value=function]")
+        self.browser.click("#sites-group [data-value=instruction]")
+        row = self.column("name").index("mtsprg 0") + 1
+        self.browser.click(f"{ROWS}:nth-child({row})")
+        self.assertEqual(self.drawn(), 140)
 
     def test_row_opens_its_word(self):
         self.browser.click(f"{ROWS}:nth-child(2) td:nth-child(2)")
@@ -241,13 +248,19 @@ class Figures(Page):
 
     def test_causes_and_instructions(self):
         self.assertEqual(self.counts("#causes"), self.causes)
-        mean = self.browser.each("#causes tbody tr", "e.cells[4].textContent")
-        self.assertEqual(set(mean), {"0.10 µs"})
+        mean = dict(self.browser.each("#causes tbody tr", "[e.dataset.key, e.cells[4].textContent]"))
+        trapped = sum(site["ticks"] for site in self.sites) + 8 * 40
+        self.assertEqual(mean.pop("privileged"), f"{trapped / self.causes['privileged'] / 400:.2f} µs")
+        self.assertEqual(set(mean.values()), {"0.10 µs"})
         expected = {}
         for site in self.sites:
             name = samples.WORDS[site["word"]]
             expected[name] = expected.get(name, 0) + site["count"]
         self.assertEqual(self.counts("#instructions"), expected)
+        time = dict(self.browser.each("#instructions tbody tr",
+                                      "[e.dataset.key, e.cells[3].textContent]"))
+        ticks = sum(s["ticks"] for s in self.sites if samples.WORDS[s["word"]] == "mtspr")
+        self.assertEqual(time["mtspr"], f"{ticks / 400_000:.0f} ms")
 
     def shapes(self):
         """The causes that are drawn."""

@@ -79,11 +79,11 @@ function drawInstructions() {
   const timed = new Map();
   for (const site of SITES) {
     if (!site.count) continue;
-    const entry = timed.get(site.instruction) ?? { count: 0, total: 0, longest: 0 };
+    const entry = timed.get(instructionKind(site)) ?? { count: 0, total: 0, longest: 0 };
     entry.count += site.count;
     entry.total += site.total;
     entry.longest = Math.max(entry.longest, site.longest);
-    timed.set(site.instruction, entry);
+    timed.set(instructionKind(site), entry);
   }
   const before = new Map((BEFORE?.instructions ?? []).map((entry) => [entry.name, entry.count]));
   const all = sum(instructions, (entry) => entry.count);

@@ -57,6 +57,12 @@ function changeOf(now, before) {
   return now > before ? "warmed" : "cooled";
 }
 
+/** The name under which the VMM counts an instruction: mfsprg and mtsrr0 are mfspr and mtspr. */
+function instructionKind(site) {
+  const extended = site.word >>> 26 === 31 ? (site.word >>> 1) & 0x3ff : 0;
+  return { 339: "mfspr", 467: "mtspr" }[extended] ?? site.instruction;
+}
+
 function functionText(site) {
   if (!site.function) return "";
   return site.offset ? `${site.function}+0x${site.offset.toString(16)}` : site.function;
@@ -85,7 +91,7 @@ function makeSite(site, old) {
     nowRate,
     beforeRate,
     change: BEFORE ? changeOf(nowRate, beforeRate) : "",
-    search: [any.disassembly, label, any.source ?? "", hex(any.ea), hex(any.word)]
+    search: [any.disassembly, instructionKind(any), label, any.source ?? "", hex(any.ea), hex(any.word)]
       .join("\n").toLowerCase(),
   };
 }

@@ -81,9 +81,11 @@ function groupSites(sites, group) {
   });
 }
 
-/** What a word of the filter asks of a site: function=NAME and instruction=NAME exactly, else text. */
+/** What a word of the filter asks of a site: function=NAME and instruction=NAME exactly, else text.
+ *  A name with blanks stands in quotation marks. */
 function matcher(word) {
-  const [, field, name] = /^(function|instruction)=(.+)$/.exec(word) ?? [];
+  const [, field, quoted, plain] = /^(function|instruction)=(?:"(.*)"|(.+))$/.exec(word) ?? [];
+  const name = quoted ?? plain;
   if (field) return (site) => (site[field] ?? "").toLowerCase() === name;
   // An address may be written with 0x, but an offset such as +0x10 is text.
   const text = word.replace(/^0x(?=[0-9a-f])/, "");
@@ -91,7 +93,7 @@ function matcher(word) {
 }
 
 function selectedSites() {
-  const wanted = table.filter.toLowerCase().split(/\s+/).filter(Boolean).map(matcher);
+  const wanted = (table.filter.toLowerCase().match(/\w+="[^"]*"?|\S+/g) ?? []).map(matcher);
   return SITES.filter((site) => (!table.change || site.change === table.change) && wanted.every((matches) => matches(site)));
 }
 
@@ -191,7 +193,7 @@ function chooseRow(row) {
 
 /** The sites of a function or an instruction (`field`), in the table. */
 function showSitesOf(field, name) {
-  table.filter = `${field}=${name}`;
+  table.filter = `${field}=${/\s/.test(name) ? `"${name}"` : name}`;
   byId("sites-filter").value = table.filter;
   byId("sites-group").querySelector('[data-value="site"]').click();
 }

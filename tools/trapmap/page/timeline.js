@@ -22,6 +22,14 @@ function readSpans() {
     const to = NOW.seconds > from ? Math.min(whole, Math.max(NOW.seconds, from + width / 100)) : whole;
     columns.push({ from, to, totals });
   }
+  // A remnant of a span is too short for a rate that means something: it joins the one before.
+  const last = columns.at(-1);
+  if (columns.length > 1 && last.to - last.from < 0.4 * step * width) {
+    const joined = columns[columns.length - 2];
+    joined.to = last.to;
+    joined.totals = joined.totals.map((count, index) => count + last.totals[index]);
+    columns.pop();
+  }
   timeline.columns = columns;
   timeline.causes = causes.map((name, index) => ({ name, index, total: sum(columns, (c) => c.totals[index]) }))
     .filter((cause) => cause.total > 0).sort((a, b) => b.total - a.total);
