@@ -77,7 +77,7 @@ void Model::name(NamedSite& site) const {
 }
 
 std::string Model::source(const NamedSite& site) const {
-    return program_ ? program_->source(site.linked) : std::string();
+    return program_ ? program_->statement(site.linked) : std::string();
 }
 
 const Cause* Model::cause(std::string_view name) const {

@@ -42,7 +42,8 @@ class Model {
     /// Null when there is none, or none that fits.
     const Program* program() const { return program_.get(); }
 
-    /// "kernel/fork.c:12", or empty. Costs time: ask for what is shown only.
+    /// "kernel/fork.c:12", or empty: the line in the site's function, not in one that is inlined
+    /// there. Costs time: ask for what is shown only.
     std::string source(const NamedSite& site) const;
 
     /// What the user should know, a line each: the dump's remarks and one on the ELF file.

@@ -112,7 +112,8 @@ ParseResult parse_options(int argc, char** argv) {
         ->check(CLI::IsMember({"site", "function", "instruction", "page"}));
     auto* sort_option = app.add_option("--sort", sort, "hottest by: count, ticks, rate or max")
                             ->check(CLI::IsMember({"count", "ticks", "rate", "max"}));
-    auto* top = app.add_option("--top", o.selection.top, "how many rows; 0 is all (default 20)");
+    auto* top = app.add_option("--top", o.selection.top, "how many rows; 0 is all (default 20)")
+                    ->check(CLI::NonNegativeNumber);
     app.add_option("--annotate", o.annotate, "this function's code with heat beside each line");
     auto* json = app.add_option("--json", "everything as JSON, to FILE or standard output")
                      ->expected(0, 1)

@@ -115,8 +115,8 @@ struct Line {
 
 constexpr std::array lines = {
     Line{"clock", take_clock, true},  Line{"guest", take_guest, true},
-    Line{"time", take_time, true},    Line{"sites", take_sites, true},
-    Line{"pages", take_pages, true},  Line{"cause", take_cause, false},
+    Line{"time", take_time, true},    Line{"sites", take_sites, false},
+    Line{"pages", take_pages, false}, Line{"cause", take_cause, false},
     Line{"insn", take_insn, false},   Line{"site", take_site, false},
     Line{"page", take_page, false},   Line{"symbol", take_symbol, false},
     Line{"spans", take_spans, false}, Line{"span", take_span, false},

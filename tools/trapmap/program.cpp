@@ -239,4 +239,8 @@ const std::vector<Function>& Program::functions() const { return state_->functio
 
 std::string Program::source(std::uint32_t ea) const { return printable(state_->sources->line(ea)); }
 
+std::string Program::statement(std::uint32_t ea) const {
+    return printable(state_->sources->statement(ea));
+}
+
 }  // namespace trapeze::trapmap

@@ -45,8 +45,12 @@ class Program {
     /// All functions, ascending and without overlap.
     const std::vector<Function>& functions() const;
 
-    /// "kernel/fork.c:12", or empty. The first call reads the debug information's index.
+    /// "kernel/fork.c:12", or empty: the line of the code at `ea`, of an inlined function perhaps.
+    /// The first call reads the debug information's index.
     std::string source(std::uint32_t ea) const;
+
+    /// The same in the function around it: where the outermost inlined function is called.
+    std::string statement(std::uint32_t ea) const;
 
     struct State;
 

@@ -8,8 +8,10 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace trapeze::trapmap {
 
@@ -29,6 +31,13 @@ const char* string_of(Dwarf_Die* die, unsigned attribute) {
     return dwarf_formstring(dwarf_attr(die, attribute, &found));
 }
 
+/// 0 when the attribute is not there.
+Dwarf_Word number_of(Dwarf_Die* die, unsigned attribute) {
+    Dwarf_Attribute found{};
+    Dwarf_Word value = 0;
+    return dwarf_formudata(dwarf_attr(die, attribute, &found), &value) == 0 ? value : 0;
+}
+
 std::string normal(const std::filesystem::path& path) { return path.lexically_normal().string(); }
 
 /// `prefix` cut back to the folders that `path` is in as well.
@@ -46,7 +55,8 @@ struct Sources::State {
     Dwfl* dwfl = nullptr;
     Dwfl_Module* module = nullptr;
     std::string build;  ///< the folder that the compiler ran in, with a slash at the end
-    std::string root;   ///< what the sources share, with a slash at the end
+    std::map<Dwarf_Off, std::vector<Dwarf_Die>> functions;  ///< by compilation unit
+    std::string root;  ///< what the sources share, with a slash at the end
 
     State() = default;
     State(const State&) = delete;
@@ -54,7 +64,7 @@ struct Sources::State {
     ~State() { dwfl_end(dwfl); }
 
     void open() {
-        opened = true;
+        if (std::exchange(opened, true)) return;
         dwfl = dwfl_begin(&callbacks);
         if (dwfl == nullptr) return;
         module = dwfl_report_offline(dwfl, "guest", path.c_str(), -1);
@@ -84,6 +94,62 @@ struct Sources::State {
         }
     }
 
+    /// The functions of a compilation unit that have code.
+    const std::vector<Dwarf_Die>& functions_of(Dwarf_Die* unit) {
+        const auto [entry, fresh] = functions.try_emplace(dwarf_dieoffset(unit));
+        Dwarf_Die die{};
+        for (bool more = fresh && dwarf_child(unit, &die) == 0; more;
+             more = dwarf_siblingof(&die, &die) == 0) {
+            const bool code =
+                dwarf_hasattr(&die, DW_AT_low_pc) != 0 || dwarf_hasattr(&die, DW_AT_ranges) != 0;
+            if (dwarf_tag(&die) == DW_TAG_subprogram && code) entry->second.push_back(die);
+        }
+        return entry->second;
+    }
+
+    /// Where the code at `ea` is inlined into the function that it stands in, empty if it is not.
+    std::string outermost_call(std::uint32_t ea) {
+        Dwarf_Addr bias = 0;
+        Dwarf_Die* unit = module == nullptr ? nullptr : dwfl_module_addrdie(module, ea, &bias);
+        if (unit == nullptr) return {};
+        Dwarf_Die die{};
+        for (const Dwarf_Die& function : functions_of(unit)) {
+            die = function;
+            if (dwarf_haspc(&die, ea - bias) == 1) return call_in(unit, die, ea - bias);
+        }
+        return {};
+    }
+
+    /// Goes down from a function through its blocks; the first inlined one is the outermost.
+    std::string call_in(Dwarf_Die* unit, const Dwarf_Die& function, Dwarf_Addr pc) const {
+        Dwarf_Die at = function;
+        Dwarf_Die child{};
+        for (bool more = dwarf_child(&at, &child) == 0; more;) {
+            const int tag = dwarf_tag(&child);
+            const bool scope = tag == DW_TAG_lexical_block || tag == DW_TAG_inlined_subroutine;
+            if (!scope || dwarf_haspc(&child, pc) != 1) {
+                more = dwarf_siblingof(&child, &child) == 0;
+            } else if (tag == DW_TAG_inlined_subroutine) {
+                return call_of(unit, &child);
+            } else {
+                at = child;
+                more = dwarf_child(&at, &child) == 0;
+            }
+        }
+        return {};
+    }
+
+    std::string call_of(Dwarf_Die* unit, Dwarf_Die* inlined) const {
+        const Dwarf_Word file = number_of(inlined, DW_AT_call_file);
+        const Dwarf_Word number = number_of(inlined, DW_AT_call_line);
+        Dwarf_Files* files = nullptr;
+        std::size_t most = 0;
+        if (dwarf_getsrcfiles(unit, &files, &most) != 0 || file >= most) return {};
+        const char* name = dwarf_filesrc(files, file, nullptr, nullptr);
+        if (name == nullptr || number == 0) return {};
+        return fmt::format("{}:{}", shortened(name, string_of(unit, DW_AT_comp_dir)), number);
+    }
+
     std::string shortened(const char* file, const char* folder) const {
         std::filesystem::path source(file);
         if (source.is_relative() && folder != nullptr) source = folder / source;
@@ -103,13 +169,20 @@ Sources::~Sources() = default;
 
 std::string Sources::line(std::uint32_t ea) {
     State& s = *state_;
-    if (!s.opened) s.open();
+    s.open();
     Dwfl_Line* found = s.module == nullptr ? nullptr : dwfl_module_getsrc(s.module, ea);
     if (found == nullptr) return {};
     int number = 0;
     const char* file = dwfl_lineinfo(found, nullptr, &number, nullptr, nullptr, nullptr);
     if (file == nullptr || number <= 0) return {};
     return fmt::format("{}:{}", s.shortened(file, dwfl_line_comp_dir(found)), number);
+}
+
+std::string Sources::statement(std::uint32_t ea) {
+    State& s = *state_;
+    s.open();
+    std::string call = s.outermost_call(ea);
+    return call.empty() ? line(ea) : call;
 }
 
 }  // namespace trapeze::trapmap

@@ -101,6 +101,7 @@ std::vector<Column> columns_of(By by, Sort sort) {
     constexpr std::size_t short_name = 18;
     constexpr std::size_t short_text = 12;
     constexpr std::size_t short_list = 30;
+    constexpr std::size_t short_path = 17;
     const Column name{.head = "function", .cut = Cut::end, .least = short_name};
     switch (by) {
         case By::site:
@@ -108,7 +109,7 @@ std::vector<Column> columns_of(By by, Sort sort) {
             columns.push_back(name);
             columns.push_back({.head = "instruction", .cut = Cut::end, .least = short_text});
             columns.push_back(
-                {.head = "source", .cut = Cut::start, .least = short_text, .drop = 1});
+                {.head = "source", .cut = Cut::start, .least = short_path, .drop = 1});
             break;
         case By::function:
         case By::instruction:
