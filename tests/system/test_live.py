@@ -26,6 +26,10 @@ def plain(text):
 class Live(Fake):
     """Boots in the background, and clients."""
 
+    def setUp(self):
+        super().setUp()
+        os.makedirs(LIVE, exist_ok=True)
+
     def start(self, *steps, **changes):
         """A boot that has said hello and plays these steps; ended when the test ends."""
         options = changes.pop("options", [])
