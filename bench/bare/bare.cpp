@@ -98,6 +98,7 @@ u32 write_loop(const Loop& loop, u32 at) {
     const u32 back = static_cast<u32>(top - to) * 4;
     *to++ = insn::d(16, 4, 2, back & 0xfffc);  // bne
     *to++ = insn::mfspr(21, 268);
+    put(loop.after);
     *to++ = loop.ends_with_sc ? insn::sc : insn::x(4, 31);
     flush_code(at, static_cast<u32>(to - begin) * 4);
     return end;
@@ -224,7 +225,7 @@ void ExitCounters::append(Line& line, const Exits& exits) const {
 
 Measured measure(ExitCounters& counters, const char* workload, const Loop& loop, u32 turns,
                  u32 warm) {
-    const u32 bytes = (loop.before.count + loop.body.count + 8) * 4;
+    const u32 bytes = (loop.before.count + loop.body.count + loop.after.count + 8) * 4;
     if (next_code + bytes > code_end) failed(workload, "no room for more loops");
     const u32 code = next_code;
     next_code += bytes;

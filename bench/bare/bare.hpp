@@ -39,6 +39,10 @@ struct Words {
         while (words.count < times) words.word[words.count++] = w;
         return words;
     }
+    void prepend(u32 w) {
+        for (u32 i = count++; i > 0; --i) word[i] = word[i - 1];
+        word[0] = w;
+    }
     u32 word[most] = {};
     u32 count = 0;
 };
@@ -87,7 +91,7 @@ class ExitCounters {
 // the others are the body's. LR and r28 hold the address behind the body, for handlers.
 struct Loop {
     Words body = {};
-    Words before = {};  // once, before the clock is read
+    Words before = {}, after = {};  // once, before and after the clock is read
     u32 msr = 0;
     u32 r5 = 0, r6 = 0, r7 = 0, r8 = 0, r9 = 0, r26 = 0, r27 = 0, ctr = 0;
     bool ends_with_sc = false;  // else with a trap: whichever interrupt the body leaves alone

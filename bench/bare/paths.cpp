@@ -1,0 +1,389 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Path lengths: what each kind of exit and each kind of privileged instruction costs, in
+// instructions, in and out. Meant for --icount, where an instruction is a nanosecond and a tick of
+// the time base is 2.5 of them. docs/paths.md says what each path is; bench/paths.json bounds it.
+#include "bare.hpp"
+#include "insn.hpp"
+#include "tlb.hpp"
+
+extern "C" char vectors[], isa_return_handler[], isa_refill_handler[], bare_on_any[],
+    bare_on_user[], bare_on_decrementer[], bare_on_external[], bare_on_debug[];
+
+namespace {
+
+using namespace bare;
+using namespace isa;
+
+constexpr const char* workload = "paths";
+constexpr u32 turns = 1000, warm = 16;
+
+// SPRs that have no name in the support library.
+namespace spr {
+constexpr u32 dec = 22, srr0 = 26, srr1 = 27, pid = 48, decar = 54, csrr0 = 58, csrr1 = 59,
+              sprg0 = 272, sprg4 = 276, pvr = 287, dbcr0 = 308, tsr = 336, tcr = 340, ivor0 = 400,
+              mas0 = 624, mas4 = 628, l1csr1 = 1011, mmucsr0 = 1012, bucsr = 1013;
+}
+
+// Physical memory the paths play with, and pages of it that only some paths have.
+constexpr u32 data_page = 0x20'0000;
+constexpr u32 page_ea = 0x4000'0000, absent_ea = 0x5000'0000, fresh_ea = 0x6000'0000;
+
+// MPIC registers in CCSR (MPC8548 manual 10.3).
+constexpr u32 mpic = ccsr + 0x4'0000;
+constexpr u32 ipi_dispatch = mpic + 0x2'0040, task_priority = mpic + 0x2'0080,
+              acknowledge = mpic + 0x2'00a0, end_of_interrupt = mpic + 0x2'00b0;
+
+// Points an IVOR to a handler of start.S or vectors.S while it lives.
+template <Vector vector>
+class Handler {
+    static constexpr auto n = static_cast<unsigned>(vector);
+    static constexpr unsigned number = n < 16 ? 400 + n : 528 + n - 16;
+
+  public:
+    explicit Handler(const char* to) {
+        const auto offset = static_cast<u32>(to - vectors);
+        if (offset >= 0x1'0000) failed(workload, "a handler is out of reach of IVPR");
+        mtspr<number>(offset);
+    }
+    Handler(const Handler&) = delete;
+    Handler& operator=(const Handler&) = delete;
+    ~Handler() { mtspr<number>(16 * n); }
+};
+
+class Table {
+  public:
+    // The path of `each` operations in a turn of `with`, which each take one exit of this cause.
+    // Its total is what `with` takes more than `without`, what it takes in the VMM is what the
+    // exits of the cause take.
+    void path(const char* name, const char* cause, Loop with, Loop without, u32 each = 1,
+              u32 warming = warm) {
+        const auto [a, b] = both(with, without, warming);
+        row(name, cause, a, b, turns * each);
+    }
+    // In kernel mode, against an empty loop.
+    void path(const char* name, const char* cause, const Words& body, u32 r5 = 0, u32 each = 1) {
+        path(name, cause, {.body = body, .r5 = r5}, {}, each);
+    }
+    void privileged(const char* name, const Words& body, u32 r5 = 0, u32 each = 1) {
+        path(name, "privileged", body, r5, each);
+    }
+
+    void row(const char* name, const char* cause, const Measured& with, const Measured& without,
+             u32 operations) {
+        Line line;
+        line << "@@path " << name << " ";
+        line << tenths(with.ticks - without.ticks, operations) << " ";
+        if (!counters_.present()) {
+            (line << "- " << cause).print();
+            return;
+        }
+        const unsigned i = counters_.find(cause);
+        if (i == counters_.causes()) failed(name, "no exits are counted under its cause");
+        const u64 exits = with.exits.count[i] - without.exits.count[i];
+        if (exits != operations) {
+            (Line() << "# " << name << ": " << exits << " exits in " << operations).print();
+            failed(name, "its exits are not of the cause that was expected");
+        }
+        const u64 ticks = with.exits.ticks[i] - without.exits.ticks[i];
+        (line << tenths(ticks, operations) << " " << cause).print();
+    }
+
+    // Measures until no heartbeat of the VMM is in it.
+    Measured undisturbed(const Loop& loop, u32 n, u32 warming) {
+        for (unsigned attempt = 0; attempt < 8; ++attempt) {
+            const Measured m = measure(counters_, workload, loop, n, warming);
+            if (!counters_.present() || m.exits.count[counters_.find("heartbeat")] == 0) return m;
+        }
+        failed(workload, "every measurement was hit by a heartbeat");
+    }
+    ExitCounters& counters() { return counters_; }
+
+    static u64 tenths(u64 ticks, u64 operations) {
+        return (ticks * 25 + operations / 2) / operations;
+    }
+
+  private:
+    struct Both {
+        Measured a, b;
+    };
+    Both both(Loop with, Loop without, u32 warming) {
+        const Measured a = undisturbed(with, turns, warming);
+        // A turn of a multiple of 5 instructions keeps step with the time base: the VMM would
+        // read it at the same phase each time, and its share would be off by up to two.
+        const u64 turn = (u64{a.ticks} * 5 + turns) / (u64{turns} * 2);
+        if (turn % 5 != 0) return {a, undisturbed(without, turns, warming)};
+        with.body.prepend(insn::nop);
+        without.body.prepend(insn::nop);
+        return {undisturbed(with, turns, warming), undisturbed(without, turns, warming)};
+    }
+
+    ExitCounters counters_{workload};
+};
+
+void msr_instructions(Table& t) {
+    using namespace insn;
+    t.privileged("mfmsr", {mfmsr(6)});
+    t.privileged("mtmsr_ee", {insn::mtmsr(5), insn::mtmsr(4)}, msr::ee, 2);
+    t.privileged("wrtee", {wrtee(5), wrtee(4)}, msr::ee, 2);
+    t.privileged("wrteei", {insn::wrteei(1), insn::wrteei(0)}, 0, 2);
+    const Handler<Vector::system_call> back(bare_on_any);
+    t.path("mtmsr_pr", "privileged", {.body = {insn::mtmsr(5), sc}, .r5 = msr::pr}, {.body = {sc}});
+}
+
+// EE goes on while the decrementer's interrupt waits: delivered in the same exit.
+void delivery(Table& t) {
+    mtspr<spr::tcr>(tcr::die);
+    mtspr<spr::dec>(1000);
+    while (!(mfspr<spr::tsr>() & tsr::dis)) {
+    }
+    {
+        const Handler<Vector::decrementer> handler(bare_on_any);
+        t.privileged("wrteei_deliver", {insn::wrteei(1)});
+    }
+    mtspr<spr::tcr>(0);
+    mtspr<spr::tsr>(tsr::dis);
+}
+
+void special_registers(Table& t) {
+    const auto read = [&](const char* name, u32 number) {
+        t.privileged(name, {insn::mfspr(6, number)});
+    };
+    const auto write = [&](const char* name, u32 number, u32 value = 0) {
+        t.privileged(name, {insn::mtspr(5, number)}, value);
+    };
+    read("mfspr_kept", spr::sprg0);
+    write("mtspr_kept", spr::sprg0);
+    write("mtspr_sprg4", spr::sprg4);
+    read("mfspr_pvr", spr::pvr);
+    read("mfspr_dec", spr::dec);
+    write("mtspr_dec", spr::dec, 0x7fff'ffff);
+    read("mfspr_tsr", spr::tsr);
+    write("mtspr_tsr", spr::tsr);
+    read("mfspr_tcr", spr::tcr);
+    write("mtspr_tcr", spr::tcr);
+    read("mfspr_pid", spr::pid);
+    write("mtspr_pid", spr::pid);
+    t.privileged("mtspr_pid_switch", {insn::mtspr(5, spr::pid), insn::mtspr(4, spr::pid)}, 1, 2);
+    read("mfspr_mmucsr0", spr::mmucsr0);
+    write("mtspr_mmucsr0", spr::mmucsr0, mmucsr0::tlb0_fi);
+    read("mfspr_ivor", spr::ivor0);
+    write("mtspr_ivor", spr::ivor0);
+    read("mfspr_bucsr", spr::bucsr);
+    write("mtspr_bucsr", spr::bucsr);
+    write("mtspr_l1csr1", spr::l1csr1);
+}
+
+void returns(Table& t) {
+    using namespace insn;
+    const auto path = [&](const char* name, u32 word, u32 nip, u32 state) {
+        const Words before = {mtspr(28, nip), mtspr(4, state)};
+        t.path(name, "privileged", {.body = {word}, .before = before}, {.before = before});
+    };
+    path("rfi", rfi, spr::srr0, spr::srr1);
+    // QEMU 7.2 ends at an rfci of its own under -icount ("Bad icount read").
+    if (t.counters().present()) path("rfci", rfci, spr::csrr0, spr::csrr1);
+}
+
+void tlb_instructions(Table& t) {
+    using namespace insn;
+    const auto select = [](u32 tlb, u32 entry, u32 tsize) {
+        mtspr<624>(mas0::make(tlb, entry));
+        mtspr<625>(mas1::v | tsize << 8);
+        mtspr<626>(page_ea);
+        mtspr<627>((tlb == 0 ? data_page : 0) | mas3::permissions);
+        mtspr<944>(0);
+    };
+    select(0, 0, 1);
+    t.privileged("tlbwe_tlb0", {insn::tlbwe});
+    t.privileged("tlbre", {insn::tlbre});
+    mtspr<630>(0);  // MAS6: PID 0, space 0
+    t.privileged("tlbsx_hit", {insn::tlbsx(0, 5)}, page_ea);
+    t.privileged("tlbsx_miss", {insn::tlbsx(0, 5)}, absent_ea);
+    select(0, 0, 1);
+    t.path("tlbwe_tlbivax", "privileged",
+           {.body = {insn::tlbwe, insn::tlbivax(0, 5)}, .r5 = page_ea}, {}, 2);
+    t.privileged("tlbivax_absent", {insn::tlbivax(0, 5)}, absent_ea);
+    t.privileged("tlbivax_all", {insn::tlbivax(0, 5)}, 4);
+    select(1, 5, 7);
+    t.privileged("tlbwe_tlb1", {insn::tlbwe});
+    mtspr<625>(0);
+    asm volatile("isync; tlbwe; isync" : : : "memory");
+    t.privileged("tlbsync", {insn::tlbsync});
+    t.privileged("dcbi", {insn::x(470, 0, 0, 5)}, data_page);
+}
+
+// Interrupts that the guest causes itself and gets. The handler returns with blr, not rfi.
+void reflected(Table& t) {
+    using namespace insn;
+    {
+        const Handler<Vector::system_call> handler(bare_on_any);
+        t.path("syscall", "syscall", {sc});
+    }
+    {
+        const Handler<Vector::system_call> handler(isa_return_handler);
+        t.path("syscall_rfi", "syscall", {.body = {sc}, .msr = msr::pr}, {.msr = msr::pr});
+    }
+    constexpr u32 illegal = 0;
+    {
+        const Handler<Vector::program> handler(bare_on_any);
+        t.path("program_kernel", "program", {.body = {illegal}, .ends_with_sc = true},
+               {.ends_with_sc = true});
+    }
+    {
+        const Handler<Vector::program> handler(bare_on_user);
+        t.path("program_user", "program", {.body = {illegal}, .msr = msr::pr, .ends_with_sc = true},
+               {.msr = msr::pr, .ends_with_sc = true});
+    }
+    {
+        const Handler<Vector::alignment> handler(bare_on_any);
+        t.path("alignment", "alignment", {x(20, 6, 0, 5)}, data_page + 1);  // lwarx
+    }
+    const Handler<Vector::spe_unavailable> handler(bare_on_any);
+    t.path("unavailable", "unavailable", {d(4, 6, 0, 0x200)});  // evaddw
+}
+
+void storage(Table& t) {
+    using namespace insn;
+    const Page page = {.ea = page_ea, .pa = data_page};
+    const Words load = {lwz(6, 5, 0)};
+    {
+        const Handler<Vector::data_storage> handler(bare_on_any);
+        Page read_only = page;
+        read_only.permissions = mas3::sr;
+        isa::tlbwe(0, 0, read_only);
+        t.path("dsi", "dsi", {.body = {lwz(6, 5, 0), stw(4, 5, 0)}, .r5 = page_ea},
+               {.body = load, .r5 = page_ea});
+    }
+    {
+        const Handler<Vector::instruction_storage> handler(bare_on_any);
+        constexpr u32 bctr = 0x4e800420;
+        Page no_execute = page;
+        no_execute.permissions = mas3::sr | mas3::sw;
+        isa::tlbwe(0, 0, no_execute);
+        t.path("isi", "isi", {.body = {lwz(6, 5, 0), bctr}, .r5 = page_ea, .ctr = page_ea},
+               {.body = load, .r5 = page_ea});
+    }
+    flush_all();
+}
+
+void misses(Table& t) {
+    using namespace insn;
+    constexpr u32 bctr = 0x4e800420, mtctr_r5 = 0x7ca903a6;
+    {
+        const Handler<Vector::data_tlb> handler(bare_on_any);
+        t.path("dtlb_guest", "dtlb_guest", {lwz(6, 5, 0)}, absent_ea);
+    }
+    {
+        const Handler<Vector::instruction_tlb> handler(bare_on_any);
+        t.path("itlb_guest", "itlb_guest", {.body = {bctr}, .ctr = absent_ea}, {});
+    }
+    {
+        // Always a page that was not there, in the place of one that was.
+        const Handler<Vector::data_tlb> handler(isa_refill_handler);
+        mtspr<spr::mas4>(1u << 8);  // TLB0, 4 KiB
+        const auto loop = [](const Words& body) {
+            return Loop{.body = body, .r5 = fresh_ea, .r27 = data_page | mas3::permissions};
+        };
+        t.path("dtlb_refill", "dtlb_guest", loop({addi(5, 5, 4096), lwz(6, 5, 0)}),
+               loop({addi(5, 5, 4096)}), 1, 4096);
+        flush_all();
+    }
+    if (!t.counters().present()) return;  // what follows is about the VMM's TLB, not the guest's
+    // Eight pages of one set of the core's TLB0, which has four ways; the guest's has more sets.
+    constexpr u32 pages = 8, stride_high = 8;
+    *reinterpret_cast<volatile u32*>(data_page) = blr;
+    flush_code(data_page, 4);
+    for (u32 i = 0; i < pages; ++i) {
+        isa::tlbwe(0, i / 4, {.ea = page_ea + i * (stride_high << 16), .pa = data_page});
+    }
+    const u32 next = d(15, 5, 5, stride_high);                              // addis
+    const u32 wrap = 21u << 26 | 5u << 21 | 5u << 16 | 10u << 6 | 8u << 1;  // without 4 MiB
+    t.path("dtlb_shadow", "dtlb_shadow", {.body = {next, wrap, lwz(6, 5, 0)}, .r5 = page_ea},
+           {.body = {next, wrap}, .r5 = page_ea});
+    t.path("itlb_shadow", "itlb_shadow", {.body = {next, wrap, mtctr_r5, bctr}, .r5 = page_ea},
+           {.body = {next, wrap, mtctr_r5}, .r5 = page_ea});
+    flush_all();
+}
+
+void devices(Table& t) {
+    using namespace insn;
+    t.path("mmio_load_mpic", "mmio", {lwz(6, 5, 0)}, task_priority);
+    t.path("mmio_store_mpic", "mmio", {stw(4, 5, 0)}, task_priority);
+    t.path("mmio_load_uart", "mmio", {d(34, 6, 5, 0)}, ccsr + 0x4505);
+}
+
+void interrupts(Table& t) {
+    using namespace insn;
+    {
+        constexpr u32 global_configuration = 0x4'1020, ipi_vector = 0x4'10a0;
+        io32(global_configuration) = 0x2000'0000;  // mixed mode
+        io32(ipi_vector) = 8u << 16 | 0x50;
+        io32(task_priority - ccsr) = 0;
+        const Handler<Vector::external> handler(bare_on_external);
+        const auto loop = [](const Words& body, u32 cores) {
+            return Loop{.body = body,
+                        .r5 = cores,
+                        .r7 = ipi_dispatch,
+                        .r8 = acknowledge,
+                        .r9 = end_of_interrupt};
+        };
+        // Both do what handler and dispatch do; without has no core to interrupt.
+        t.path("external", "external", loop({insn::wrteei(1), stw(5, 7, 0)}, 1),
+               loop({insn::wrteei(1), stw(5, 7, 0), lwz(6, 8, 0), stw(4, 9, 0)}, 0));
+    }
+    {
+        constexpr u32 spins = 300'000, period = 4000;
+        const Handler<Vector::decrementer> handler(bare_on_decrementer);
+        // Only while the loop runs: an interrupt that is held outside it is an exit too.
+        const auto spin = [](u32 enable) {
+            return Loop{.before = {insn::mtspr(5, spr::dec), insn::mtspr(26, spr::tsr),
+                                   insn::mtspr(6, spr::tcr)},
+                        .after = {insn::mtspr(4, spr::tcr)},
+                        .msr = msr::ee,
+                        .r5 = period,
+                        .r6 = enable,
+                        .r26 = tsr::dis};
+        };
+        mtspr<spr::decar>(period);
+        const Measured without = t.undisturbed(spin(0), spins, warm);
+        const Measured with = t.undisturbed(spin(tcr::die | tcr::are), spins, warm);
+        mtspr<spr::tsr>(tsr::dis);
+        t.row("decrementer", "decrementer", with, without, with.r25);
+    }
+    {
+        const Handler<Vector::debug> handler(bare_on_debug);
+        mtspr<spr::dbcr0>(dbcr0::idm | dbcr0::icmp);
+        t.path("debug", "debug", {.body = {insn::mtmsr(5), nop}, .r5 = msr::de, .r26 = dbsr::icmp},
+               {});
+        mtspr<spr::dbcr0>(0);
+    }
+}
+
+// The VMM's own tick, against the instructions of the loop that it interrupts.
+void heartbeat(Table& t) {
+    if (!t.counters().present()) return;
+    constexpr u32 spins = 100'000'000;  // 200 million instructions, 80 million ticks
+    const Measured m = measure(t.counters(), workload, {}, spins, warm);
+    Measured spin{};
+    spin.ticks = spins / 5 * 4;
+    const unsigned i = t.counters().find("heartbeat");
+    t.row("heartbeat", "heartbeat", m, spin, static_cast<u32>(m.exits.count[i]));
+}
+
+}  // namespace
+
+void isa_main() {
+    Table t;
+    msr_instructions(t);
+    delivery(t);
+    special_registers(t);
+    returns(t);
+    tlb_instructions(t);
+    reflected(t);
+    storage(t);
+    misses(t);
+    devices(t);
+    interrupts(t);
+    heartbeat(t);
+}
