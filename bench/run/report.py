@@ -1,12 +1,201 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The report's files."""
+"""The report: one page that needs no other file, the same tables as Markdown, a summary as text."""
+import os
+from html import escape
+
+from . import charts, markdown, tables, timeplots
+from . import view as v
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+
+# What each clock can and cannot tell of real hardware.
+TELLS = {
+    "icount": (
+        "How many instructions guest and VMM execute for an operation: the VMM's path lengths, and "
+        "how often the guest exits. The same in every run, so that a change of 1 % is a change.",
+        "What those instructions cost on a core. Caches, TLB misses in hardware, branch prediction "
+        "and the exception itself (pipeline drain and refill) are free here, so ratios are too kind "
+        "where exits are many, and say nothing where memory is the limit. Idle time passes without "
+        "instructions."),
+    "wall": (
+        "How long a user of QEMU waits. The order of what is dear and what is not, where the same "
+        "arm is compared with itself.",
+        "A real part's times or ratios. QEMU translates code, so exceptions, TLB writes and mode "
+        "changes cost it far more than plain instructions, a PID write flushes its TLB, and "
+        "loads never miss a cache. The host's load shows as spread: compare within one run only."),
+}
+
+
+def _tile(title, big, small, text):
+    return (f'<div class="tile"><h3>{escape(title)}</h3><div class="big">{escape(big)} '
+            f"<small>{escape(small)}</small></div><p>{escape(text)}</p></div>")
+
+
+def _tiles(view):
+    """What one looks for first, for each arm."""
+    found = []
+    first = view.clocks[0]
+    for arm in view.others:
+        mean, number = view.mean(arm, first)
+        if mean:
+            rest = [f"{clock} {v.ratio(view.mean(arm, clock)[0])}" for clock in view.clocks[1:]]
+            found.append(_tile(f"{arm}: kernel-heavy work", v.ratio(mean), f"native, {first}",
+                               "; ".join(rest + [f"geometric mean of {number} workloads"])))
+        for name, title in (("null_syscall", "null system call"), ("boot", "boot to init"),
+                            ("compute", "user compute")):
+            figure = next((one for one in view.figures if one.workload == name), None)
+            row = figure and figure.rows.get((arm, first))
+            if not row or not row["ratio_to_native"]:
+                continue
+            rest = [f"{clock} {v.ratio(figure.rows[arm, clock]['ratio_to_native'])}"
+                    for clock in view.clocks[1:] if (arm, clock) in figure.rows]
+            rest.append(f"{v.quantity(row['median'], row['unit'])}"
+                        + (" instructions" if row["unit"] == "instructions" else "")
+                        + f", {v.count(v.exits(row))} exits")
+            found.append(_tile(f"{arm}: {title}", v.ratio(row["ratio_to_native"]),
+                               f"native, {first}", "; ".join(rest)))
+    return f'<div class="tiles">{"".join(found)}</div>' if found else ""
+
+
+def _section(title, *parts):
+    inner = "".join(part for part in parts if part)
+    return f"<section><h2>{escape(title)}</h2>{inner}</section>"
+
+
+def _figure(picture, caption):
+    return f"<figure>{picture}<figcaption>{escape(caption)}</figcaption></figure>"
+
+
+def _marker(number):
+    picture = charts.Picture(14, 14, "")
+    picture.marker(7, 7, number, "elsewhere")
+    return str(picture)
+
+
+def _legend(view, elsewhere=True, native=False):
+    arms = view.arms if native else view.others
+    items = [f'<li><i class="{charts.arm_class(view, arm)}"></i>{escape(arm)}</li>' for arm in arms]
+    if elsewhere:
+        items += [f"<li>{_marker(number)}{escape(one['name'])}, measured elsewhere</li>"
+                  for number, one in enumerate(view.references)
+                  if any(row.get("ratio_to_native") for row in one["rows"])]
+    return f'<ul class="legend">{"".join(items)}</ul>'
+
+
+def _clock_cards(view):
+    cards = []
+    for clock in view.clocks:
+        can, cannot = TELLS.get(clock, (view.conditions["clocks"][clock], ""))
+        cards.append(f"<div><h3>{escape(clock)}</h3><p><b>tells</b> {escape(can)}</p>"
+                     + (f"<p><b>cannot tell</b> {escape(cannot)}</p>" if cannot else "") + "</div>")
+    return f'<div class="clocks">{"".join(cards)}</div>'
+
+
+def _ratios(view):
+    picture = charts.ratios(view)
+    if not picture:
+        return ""
+    return _section(
+        "How much slower than native", _legend(view), _figure(
+            picture, "Log scale, the same in both panels. A bar is the median over pairs of boots "
+            "that lay next to each other, its whisker the least and the greatest pair. Marks without "
+            "filling are figures that were measured elsewhere; they are not part of any ratio here."),
+        _clock_cards(view))
+
+
+def _exits(view):
+    picture = charts.exits(view)
+    if not picture:
+        return ""
+    legend = "".join(f'<li><i class="{charts.cause_class(cause)}"></i>{escape(cause)}</li>'
+                     for cause in charts.causes(view))
+    return _section(
+        "Exits per operation", f'<ul class="legend">{legend}</ul>',
+        _figure(picture, "Shares by cause; the figure at the right is the number of all exits of one "
+                "operation. The exits that counting takes are not among them."),
+        tables.exits(view))
+
+
+def _literature(view):
+    if not view.literature() and not view.references:
+        return ""
+    picture = charts.literature(view)
+    legend = ""
+    if picture:
+        kinds = ", ".join(f"{'filled' if not place else 'ring'}: {clock}"
+                          for place, clock in enumerate(view.clocks))
+        legend = _legend(view) + f'<p class="note">Dots are ours ({escape(kinds)}).</p>'
+    parts = [legend, _figure(picture, "Ratio to native, log scale.") if picture else "",
+             tables.literature(view), tables.references(view)]
+    return _section("Beside the literature and others", '<p class="note">Published and reference '
+                    f"figures were {escape(markdown.ELSEWHERE)}.</p>", *parts)
+
+
+def _time(view):
+    parts = []
+    late = timeplots.latency(view)
+    if late:
+        parts += ["<h3>Timer latency</h3>", _figure(
+            late, "How late a process wakes that asked for a time a millisecond apart, log scale. "
+            "Line: least to greatest; box: the middle 80 of 100; dots: single rounds.")]
+    for workload in view.sleeps():
+        parts += [f"<h3>{escape(workload)}</h3>", _figure(
+            timeplots.sleep(view, workload), "Time slept over time asked for, and how much more it "
+            "was; WrtVMM plots the former. Log scales; lines from least to greatest.")]
+    parts.append(tables.times(view))
+    if not any(parts):
+        return ""
+    return _section("Time passing", _legend(view, elsewhere=False, native=True), *parts)
+
+
+def _failed(view):
+    if not view.errors:
+        return ""
+    items = "".join(f"<li>{escape(line)}</li>" for line in markdown.failures(view))
+    return f'<section class="bad"><h2>Failed</h2><ul>{items}</ul></section>'
+
+
+def page(view):
+    """report.html."""
+    with open(os.path.join(HERE, "page.css"), encoding="utf-8") as file:
+        style = file.read()
+    host, conditions = view.host, view.conditions
+    commit = (host.get("commit") or "unknown")[:12]
+    lead = (f"{host.get('date', '')[:16].replace('T', ' ')}, commit {commit}"
+            + (" with changes" if host.get("dirty") else "")
+            + f", {conditions.get('mode')} measurement: {conditions.get('boots')} boots of "
+            f"{' and '.join(view.arms)} in turn, clocks {' and '.join(view.clocks)}")
+    if conditions.get("interrupted"):
+        lead += "; stopped before its end, so some runs are missing"
+    paths = tables.paths(view)
+    facts = "".join(f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>"
+                    for name, value in markdown.machine(view))
+    body = [_tiles(view), _failed(view), _ratios(view),
+            _section("All workloads", '<p class="note">Median for one operation, below it least .. '
+                     "greatest of all samples. Ratios: median over pairs of boots.</p>",
+                     tables.summary(view)),
+            _exits(view), _literature(view), _time(view),
+            _section("Path lengths", '<p class="note">Instructions from the trapped instruction to '
+                     "the next one of the guest, as last measured and as a test allows at most "
+                     "(bench/paths.json).</p>", paths) if paths else "",
+            _section("Machine, versions, conditions", f"<dl>{facts}</dl>"),
+            f"<section><details><summary>Raw rows ({len(view.document['rows'])})</summary>"
+            f"{tables.raw(view)}</details></section>"]
+    return (f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+            '<meta name="viewport" content="width=device-width, initial-scale=1">'
+            f"<title>Trapeze: benchmark report</title><style>{style}</style></head>\n"
+            f'<body data-ready="true"><header><h1><b>Trapeze</b> benchmark report</h1>'
+            f'<p class="lead">{escape(lead)}</p></header>\n<main>\n' + "\n".join(filter(None, body))
+            + "\n</main><footer><p>results.json beside this page has every figure; docs/bench.md "
+            "tells how to read it.</p></footer></body></html>\n")
 
 
 def summary(document):
     """Lines for the terminal."""
-    return [f"{len(document['rows'])} rows"]
+    return markdown.terminal(v.View(document))
 
 
 def render(document, references, paths):
-    """{file name: text}."""
-    return {}
+    """{file name: text} of the report."""
+    view = v.View(document, references, paths)
+    return {"report.html": page(view), "report.md": markdown.render(view)}

@@ -16,7 +16,7 @@ def unit_of(unit, clock):
     """The unit that `value_of` gives: a tick is time, and under icount time is instructions."""
     if unit == "ticks":
         return CLOCKS[clock].unit
-    return "ns" if unit.startswith("ticks") else unit
+    return "ns" + unit[5:] if unit.startswith("ticks_") else unit
 
 
 def value_of(sample):

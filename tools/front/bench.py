@@ -14,7 +14,7 @@ import time
 sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__)))))
 
 # pylint: disable=wrong-import-position
-from bench.run import compare, reference, report, results, runner  # noqa: E402
+from bench.run import compare, results, runner  # noqa: E402
 from bench.run.arms import ARMS, CLOCKS  # noqa: E402
 from bench.run.workloads import WORKLOADS  # noqa: E402
 
@@ -191,7 +191,7 @@ class Bench:
             qemu_arguments=[])
         if job.bare:
             options.kernel = os.path.join(BARE, names + ".elf")
-            options.append = " ".join([f"bench={names}", size, *words])
+            options.append = f"bench={names} {size}" + ("" if job.arm.native else " exits")
         else:
             options.run = " ".join([*words, "sh /bench/all", size, names])
             options.append = " ".join(["rdinit=/bench/init", *words])
@@ -265,6 +265,8 @@ class Bench:
     def write(self, document):
         """results.json and both reports."""
         results.write(os.path.join(self.out, "results.json"), document)
+        # Only who measures waits for the pictures' code to be loaded.
+        from bench.run import reference, report
         try:
             beside = reference.load(os.path.join(FOLDER, "reference"))
             paths = reference.load_paths(os.path.join(FOLDER, "paths.json"))

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The report's tables, as Markdown and for the terminal."""
+from . import view as v
+from .workloads import WORKLOADS
+
+ELSEWHERE = "measured elsewhere, on another machine or by other means: compare shapes, not times"
+
+
+def _table(head, rows):
+    """A Markdown table; the first column flush left."""
+    lines = ["| " + " | ".join(head) + " |",
+             "|" + "|".join(["---"] + ["--:"] * (len(head) - 1)) + "|"]
+    return lines + ["| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |"
+                    for row in rows]
+
+
+def spread(row):
+    """min .. max of a row."""
+    if row is None:
+        return "–"
+    return f"{v.quantity(row['min'], row['unit'])} .. {v.quantity(row['max'], row['unit'])}"
+
+
+def middle(row):
+    """Its median."""
+    return v.quantity(row["median"], row["unit"]) if row else "–"
+
+
+def _summary(view, clock):
+    head = ["workload"] + [arm for arm in view.arms]
+    for arm in view.others:
+        head += [f"{arm} / native", f"{arm} exits"]
+    rows = []
+    for figure in view.timed():
+        if not any((arm, clock) in figure.rows for arm in view.arms):
+            continue
+        cells = [figure.label]
+        found = {arm: figure.rows.get((arm, clock)) for arm in view.arms}
+        cells += [f"{middle(row)} ({spread(row)})" if row else "–" for row in found.values()]
+        for arm in view.others:
+            row = found[arm]
+            cells += [v.ratio(row and row["ratio_to_native"]) if "native" in found else "–",
+                      v.count(v.exits(row)) if row else "–"]
+        rows.append(cells)
+    return _table(head, rows)
+
+
+def _means(view):
+    rows = []
+    for arm in view.others:
+        for clock in view.clocks:
+            mean, number = view.mean(arm, clock)
+            rows.append([arm, clock, v.ratio(mean), f"{number} of {view.means_wanted()}"])
+    return _table(["arm", "clock", "geometric mean", "workloads"], rows)
+
+
+def _exits(view):
+    rows = []
+    for figure in view.figures:
+        for clock in view.clocks:
+            for arm in view.others:
+                row = figure.rows.get((arm, clock))
+                if row and row["exits"]:
+                    rows.append([figure.label, arm, clock, v.count(v.exits(row)),
+                                 v.listed(row["exits"], 6), v.listed(row["kinds"], 6)])
+    return _table(["workload", "arm", "clock", "exits", "by cause", "emulated instructions"], rows)
+
+
+def _beside(view, names):
+    rows = []
+    for name in names:
+        for one in view.beside(name):
+            value = "–" if one.value is None else f"{v.digits(one.value)} {one.unit}"
+            rows.append([name, one.name, value, v.ratio(one.ratio),
+                         "–" if one.exits is None else one.exits])
+    return _table(["workload", "where", "value", "ratio to native", "exits"], rows) if rows else []
+
+
+def _times(view):
+    rows = [[figure.label, *(f"{middle(figure.rows.get((arm, clock)))}"
+                             f" ({spread(figure.rows.get((arm, clock)))})"
+                             for clock in view.clocks for arm in view.arms)]
+            for figure in view.figures if not figure.timed]
+    head = ["workload"] + [f"{arm} {clock}" for clock in view.clocks for arm in view.arms]
+    return _table(head, rows) if rows else []
+
+
+def path_rows(paths):
+    """(columns, rows of cells) of bench/paths.json, or None: rows are objects with plain values."""
+    rows = paths.get("rows", paths.get("paths")) if isinstance(paths, dict) else paths
+    if isinstance(rows, dict):
+        rows = [{"path": name, **(row if isinstance(row, dict) else {"bound": row})}
+                for name, row in rows.items()]
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows) or not rows:
+        return None
+    columns = []
+    for row in rows:
+        columns += [name for name, value in row.items()
+                    if name not in columns and not isinstance(value, (dict, list))]
+    return columns, [[row.get(name) for name in columns] for row in rows]
+
+
+def _cell(value):
+    if value is None:
+        return "–"
+    return f"{value:,}" if isinstance(value, (int, float)) else str(value)
+
+
+def machine(view):
+    """(what, value) of the machine, the versions, the conditions."""
+    host, conditions = view.host, view.conditions
+    commit = (host.get("commit") or "unknown")[:12]
+    if host.get("dirty"):
+        commit += " with changes that are not committed"
+    facts = [("date", host.get("date")), ("commit", commit),
+             ("processor", f"{host.get('cpu')}, {host.get('cores')} cores"),
+             ("system", host.get("kernel")), ("QEMU", host.get("qemu")),
+             ("compilers", f"{host.get('gcc')}; {host.get('gcc_guest')}"),
+             ("measurement", f"{conditions.get('mode')}: "
+              + ", ".join(f"{number} × {clock}" for clock, number in conditions["runs"].items())
+              + f"; {conditions.get('boots')} boots in {conditions.get('seconds', 0):.0f} s")]
+    if "load_before" in conditions:
+        facts.append(("load average", f"{conditions['load_before']:.2f} before, "
+                      f"{conditions['load_after']:.2f} at the end"))
+    if "memory_bytes" in conditions:
+        facts.append(("guest memory", f"{conditions['memory_bytes'] >> 20} MiB"))
+    facts.append(("trap site profile", conditions.get("vmm_profile", "unknown")))
+    return facts + [(f"arm {name}", note) for name, note in conditions["arms"].items()]
+
+
+def failures(view):
+    """Lines about what failed."""
+    return [f"{arm} {clock} {name}: {why}" for (arm, clock, name), why in view.errors.items()]
+
+
+def render(view):
+    """The report as Markdown."""
+    lines = ["# Trapeze: benchmark report", "", *_table(["", ""], machine(view)), ""]
+    if view.conditions.get("interrupted"):
+        lines += ["The measurement was stopped before its end: some runs are missing.", ""]
+    if view.errors:
+        lines += ["## Failed", "", *("- " + line for line in failures(view)), ""]
+    if view.others:
+        lines += ["## Kernel-heavy work, geometric mean of the ratios", "", *_means(view), ""]
+    for clock in view.clocks:
+        lines += [f"## {clock}", "", f"{view.conditions['clocks'][clock]}. Median (least .. greatest);"
+                  " ratios are medians over pairs of boots.", "", *_summary(view, clock), ""]
+    if view.others:
+        lines += ["## Exits per operation", "", *_exits(view), ""]
+    times = _times(view)
+    if times:
+        lines += ["## Time passing", "", *times, ""]
+    beside = _beside(view, WORKLOADS)
+    if beside:
+        lines += ["## Elsewhere", "", f"These were {ELSEWHERE}.", "", *beside, ""]
+        lines += [f"- {one['name']}: {one['source']}. {one['conditions']}"
+                  for one in view.references] + [""]
+    paths = path_rows(view.paths) if view.paths else None
+    if paths:
+        lines += ["## Path lengths", "",
+                  *_table(paths[0], [[_cell(cell) for cell in row] for row in paths[1]]), ""]
+    return "\n".join(lines)
+
+
+def terminal(view):
+    """The summary as lines of text."""
+    head = ["workload"]
+    for clock in view.clocks:
+        head += [f"{clock}:", *view.arms]
+        head += [f"{arm}/native" for arm in view.others]
+    head += [f"{arm} exits" for arm in view.others]
+    rows = []
+    for figure in view.figures:
+        cells = [figure.label]
+        for clock in view.clocks:
+            cells.append("")
+            found = [figure.rows.get((arm, clock)) for arm in view.arms]
+            cells += [middle(row) for row in found]
+            cells += [v.ratio(row and row["ratio_to_native"] if figure.timed else None)
+                      for arm, row in zip(view.arms, found) if arm != "native"]
+        for arm in view.others:
+            known = [figure.rows.get((arm, clock)) for clock in view.clocks]
+            known = [row for row in known if row]
+            cells.append(v.count(v.exits(known[0])) if known else "–")
+        rows.append(cells)
+    for arm in view.others:
+        means = [view.mean(arm, clock) for clock in view.clocks]
+        if any(number for _, number in means):
+            cells = [f"geometric mean of {means[0][1]}"]
+            for clock, (mean, _) in zip(view.clocks, means):
+                cells += [""] * (1 + len(view.arms))
+                cells += [v.ratio(mean) if one == arm else "" for one in view.others]
+            rows.append(cells + [""] * len(view.others))
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+    return ["  ".join(cell.ljust(width) if not i else cell.rjust(width)
+                      for i, (cell, width) in enumerate(zip(row, widths))).rstrip()
+            for row in [head, *rows]]
