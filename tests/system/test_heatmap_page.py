@@ -27,6 +27,18 @@ class Table(Page):
         shown = dict(zip(self.column("ea"), map(number, self.column("count"))))
         self.assertEqual(shown, {f"{s['ea']:x}": s["count"] for s in self.sites})
 
+    def test_cells(self):
+        site = self.sites[1]
+        self.filter("c001201c")
+        shown = dict(zip(self.browser.each("#sites-table th", "e.dataset.column"),
+                         self.browser.each(f"{ROWS} td", "e.textContent")))
+        share = 100 * site["count"] / (sum(s["count"] for s in self.sites) + 8)
+        self.assertEqual(shown, {
+            "ea": "c001201c", "disassembly": "wrteei 0", "function": samples.HOSTILE[0] + "+0x1c",
+            "source": "", "count": "10,000,004", "share": f"{share:.1f} %", "total": "1.50 s",
+            "mean": "0.15 µs", "longest": f"{site['max'] / 400:.2f} µs", "recent": "3.33M/s",
+            "pid": "every", "first": "0.00 s", "last": "0.95 s"})
+
     def test_sorting(self):
         counts = sorted((s["count"] for s in self.sites), reverse=True)
         self.assertEqual([number(text) for text in self.column("count")], counts)

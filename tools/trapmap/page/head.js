@@ -117,8 +117,8 @@ function drawVmmTime() {
     stack.append(part);
   }
   byId("split-body").append(element("p.caption", {}, "The VMM's time by cause"), stack,
-    element("ul.split-keys", {}, ...causes.slice(0, 3).map((cause) => element("li", {}, element(`i.fill.${causeColour(cause.name)}`),
-      element("span", {}, cause.name), element("span.dim", {}, percent(cause.ticks, total))))));
+    element("ul.split-keys", {}, ...causes.slice(0, 3).map((cause) => element("li", {},
+      element(`i.fill.${causeColour(cause.name)}`), element("span", {}, cause.name), element("span.dim", {}, percent(cause.ticks, total))))));
 }
 
 /** `choose(name)` is called for the function that is clicked. */
@@ -135,12 +135,12 @@ function drawFunctions(choose) {
   let running = 0;
   for (const entry of five) {
     running += entry.count;
+    const facts = `${compact(entry.count)} exits, ${plural(entry.sites, "site")}, ${duration(microseconds(entry.ticks))}`;
     const button = element("button", { type: "button", title: "show its sites in the table" },
       element("span.name", {}, entry.name),
       element("span.value", {}, percent(entry.count, TRAPPED)),
       bar(entry.count / five[0].count),
-      element("span.dim", {}, `${compact(entry.count)} exits, ${plural(entry.sites, "site")}, ${duration(microseconds(entry.ticks))}; `
-        + `${percent(running, TRAPPED)} so far`));
+      element("span.dim", {}, `${facts}; ${percent(running, TRAPPED)} so far`));
     button.addEventListener("click", () => choose(entry.name));
     list.append(element("li", {}, button));
   }

@@ -87,7 +87,8 @@ function drawStrip() {
   drawRows(shown);
   body.dataset.cells = String(shown.length);
   if (shown.length === 0) {
-    body.append(element("p.empty", {}, strip.metric === "sites" ? "No trap sites in this dump." : "No page has exits of this kind."));
+    body.append(element("p.empty", {},
+      strip.metric === "sites" ? "No trap sites in this dump." : "No page has exits of this kind."));
   }
   byId("strip-legend").replaceChildren(...(shown.length
     ? [strip.colour === "change" ? changeLegend() : heatLegend(most),
@@ -122,7 +123,8 @@ function drawStripControls() {
     drawStrip();
   }));
   if (BEFORE) {
-    controls.append(choice("Colours", [["heat", "heat", "exits now"], ["change", "change", "rate now against before"]], "heat", (colour) => {
+    const scales = [["heat", "heat", "exits now"], ["change", "change", "rate now against before"]];
+    controls.append(choice("Colours", scales, "heat", (colour) => {
       strip.colour = colour;
       drawStrip();
     }));

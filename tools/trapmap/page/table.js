@@ -9,6 +9,17 @@ const CHUNK = 250;
 const WIDTHS = Object.fromEntries(Object.entries({ ea: 88, disassembly: 132, count: 100, share: 68, total: 78, mean: 74,
   longest: 78, recent: 74, pid: 70, first: 68, last: 68, before: 92, beforeRate: 76, nowRate: 76, change: 132, sites: 68 })
   .map(([id, width]) => [id, `${width}px`]));
+WIDTHS.function = "minmax(0, 1.4fr)";
+/** Columns that paper has no room for; it has for three quarters of the others' width. */
+const SCREEN_ONLY = new Set(["pid", "first", "last", "recent", "beforeRate", "nowRate"]);
+
+function columnWidths(columns, scale) {
+  return columns.map(({ id }) => {
+    const width = WIDTHS[id] ?? "minmax(0, 1fr)";
+    return width.endsWith("px") ? `${parseInt(width, 10) * scale}px` : width;
+  }).join(" ");
+}
+
 
 const table = { group: "site", sort: "count", down: true, filter: "", change: "", run: 0 };
 
@@ -21,7 +32,8 @@ const COST = [
   numeric("total", "Time", (row) => row.total, duration, "spent in the VMM"),
   numeric("mean", "Mean", (row) => row.mean, duration, "per exit"),
   numeric("longest", "Longest", (row) => row.longest, duration, "the longest single exit"),
-  numeric("recent", "Lately", (row) => row.recent, (value) => `${compact(value)}/s`, "exits per second when the dump was made; decays"),
+  numeric("recent", "Lately", (row) => row.recent, (value) => `${compact(value)}/s`,
+    "exits per second when the dump was made; decays"),
 ];
 const COMPARED = BEFORE ? [
   numeric("before", "Before", (row) => row.beforeCount, number, "exits in the earlier dump"),
@@ -73,9 +85,10 @@ function groupSites(sites, group) {
   return [...groups].map(([key, members]) => {
     const total = (field) => sum(members, (site) => site[field]);
     const count = total("count");
-    const row = { name: String(key), ea: key, sites: members.length, count, total: total("total"), mean: count ? total("total") / count : 0,
-      longest: Math.max(...members.map((site) => site.longest)), recent: total("recent"), beforeCount: total("beforeCount"),
-      nowRate: total("nowRate"), beforeRate: total("beforeRate") };
+    const row = { name: String(key), ea: key, sites: members.length, count };
+    for (const field of ["total", "recent", "beforeCount", "nowRate", "beforeRate"]) row[field] = total(field);
+    row.mean = count ? row.total / count : 0;
+    row.longest = Math.max(...members.map((site) => site.longest));
     row.change = BEFORE ? changeOf(row.nowRate, row.beforeRate) : "";
     return row;
   });
@@ -122,6 +135,7 @@ function makeCellOf(row, column, most) {
   if (!column.number && typeof shown === "string") cell.title = shown;
   if (column === heatColumn) cell.append(bar(row.count / most, `h${heatLevel(row.count, most)}`));
   if (column.id === "disassembly") cell.className = "mono";
+  if (SCREEN_ONLY.has(column.id)) cell.classList.add("screen");
   return cell;
 }
 
@@ -154,17 +168,20 @@ function fillTable(made, rows, columns) {
 function drawHeadRow(columns) {
   return element("tr", { role: "row" }, ...columns.map((column) => {
     const sorted = column.id === table.sort;
-    const state = sorted ? (table.down ? "descending" : "ascending") : "none";
+    const [state, arrow] = !sorted ? ["none", ""] : table.down ? ["descending", "▼"] : ["ascending", "▲"];
     const button = element("button", { type: "button", title: column.hint }, column.title,
-      element("span.arrow", { "aria-hidden": "true" }, sorted ? (table.down ? "▼" : "▲") : ""));
+      element("span.arrow", { "aria-hidden": "true" }, arrow));
     button.addEventListener("click", () => {
-      table.down = sorted ? !table.down : column.number || column.id === "change";
-      if (!sorted && (column.id === "ea")) table.down = false;
+      // Figures begin with the largest, names and addresses with the first.
+      const largest = column.id !== "ea" && (column.number || column.id === "change");
+      table.down = sorted ? !table.down : largest;
       table.sort = column.id;
       drawTable();
       byId("sites-table").querySelector(`th[data-column="${column.id}"] button`).focus();
     });
-    return element(`th${column.number && column.id !== "ea" ? ".num" : ""}`, { scope: "col", role: "columnheader", "aria-sort": state, "data-column": column.id }, button);
+    const classes = `${column.number && column.id !== "ea" ? ".num" : ""}${SCREEN_ONLY.has(column.id) ? ".screen" : ""}`;
+    return element(`th${classes}`,
+      { scope: "col", role: "columnheader", "aria-sort": state, "data-column": column.id }, button);
   }));
 }
 
@@ -175,14 +192,15 @@ function drawTable() {
   const scroll = byId("sites-table");
   const made = element(`table.sites.by-${table.group}`, { role: "table", "aria-label": "Trap sites" },
     element("thead", { role: "rowgroup" }, drawHeadRow(columns)));
-  made.style.setProperty("--columns", columns.map((column) => WIDTHS[column.id] ?? "minmax(0, 1fr)").join(" "));
+  made.style.setProperty("--columns", columnWidths(columns, 1));
+  made.style.setProperty("--columns-print", columnWidths(columns.filter(({ id }) => !SCREEN_ONLY.has(id)), 0.75));
   scroll.replaceChildren(made);
   scroll.dataset.group = table.group;
   scroll.scrollTop = 0;
   fillTable(made, rows, columns);
-  const groups = { function: "function", instruction: "instruction", page: "page" }[table.group];
-  byId("sites-count").textContent = `${number(sites.length)} of ${plural(SITES.length, "site")}${groups ? ` in ${plural(rows.length, groups)}` : ""}`;
-  if (rows.length === 0) scroll.append(element("p.empty", {}, SITES.length ? "No site matches. Clear the filter to see all." : "No trap sites in this dump."));
+  const groups = table.group === "site" ? "" : ` in ${plural(rows.length, table.group)}`;
+  byId("sites-count").textContent = `${number(sites.length)} of ${plural(SITES.length, "site")}${groups}`;
+  if (rows.length === 0) scroll.append(element("p.empty", {}, "No site matches. Clear the filter to see all."));
 }
 
 function chooseRow(row) {
@@ -207,7 +225,9 @@ function drawBadges() {
       element(`span.badge.${change}`, {}, change), element("span.dim", {}, number(count)));
     button.addEventListener("click", () => {
       table.change = table.change === change ? "" : change;
-      for (const other of badges.querySelectorAll("button")) other.setAttribute("aria-pressed", String(other.dataset.change === table.change));
+      for (const other of badges.querySelectorAll("button")) {
+        other.setAttribute("aria-pressed", String(other.dataset.change === table.change));
+      }
       drawTable();
     });
     badges.append(button);
@@ -215,13 +235,16 @@ function drawBadges() {
 }
 
 function setUpTable() {
-  const filter = element("input", { type: "search", id: "sites-filter", placeholder: "function, mfmsr, file.c, c0012344 ...",
-    "aria-label": "Filter sites by function, instruction, source or hexadecimal address", spellcheck: "false", autocomplete: "off" });
+  const filter = element("input", { type: "search", id: "sites-filter",
+    placeholder: "function, mfmsr, file.c, c0012344 ...",
+    "aria-label": "Filter sites by function, instruction, source or hexadecimal address",
+    spellcheck: "false", autocomplete: "off" });
   filter.addEventListener("input", () => {
     table.filter = filter.value;
     drawTable();
   });
-  const group = choice("Group by", [["site", "sites"], ["function", "functions"], ["instruction", "instructions"], ["page", "pages"]], "site", (value) => {
+  const kinds = [["site", "sites"], ["function", "functions"], ["instruction", "instructions"], ["page", "pages"]];
+  const group = choice("Group by", kinds, "site", (value) => {
     table.group = value;
     if (!columnsOf(value).some((column) => column.id === table.sort)) {
       table.sort = "count";

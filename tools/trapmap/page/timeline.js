@@ -121,15 +121,18 @@ function pointAt(svg, index, time) {
   guide.setAttribute("width", Math.max(1.5, time.x(column.to) - left).toFixed(1));
   guide.setAttribute("visibility", "visible");
   const rows = shownCauses().filter((cause) => column.totals[cause.index] > 0);
+  const countOf = (cause) => number(column.totals[cause.index]);
   const span = `${column.from.toFixed(2)} to ${column.to.toFixed(2)} s`;
   const list = element("dl.facts");
   for (const cause of rows) {
     list.append(element("dt", {}, element(`i.key.${causeColour(cause.name)}`), cause.name),
-      element("dd", {}, `${compact(rateOf(column, cause))}/s`, element("span.dim", {}, ` ${number(column.totals[cause.index])}`)));
+      element("dd", {}, `${compact(rateOf(column, cause))}/s`, element("span.dim", {}, ` ${countOf(cause)}`)));
   }
   const box = svg.getBoundingClientRect();
-  showTooltip({ left: box.left + left, width: 0, top: box.top, bottom: box.bottom - PLOT.bottom - 20 }, element("b", {}, span), list);
-  byId("timeline-live").textContent = `${span}: ${rows.map((cause) => `${cause.name} ${number(column.totals[cause.index])}`).join(", ")}`;
+  const place = { left: box.left + left, width: 0, top: box.top, bottom: box.bottom - PLOT.bottom - 20 };
+  showTooltip(place, element("b", {}, span), list);
+  byId("timeline-live").textContent =
+    `${span}: ${rows.map((cause) => `${cause.name} ${countOf(cause)}`).join(", ")}`;
 }
 
 function drawPlot() {
@@ -145,7 +148,8 @@ function drawPlot() {
   const shapes = svgElement("g", { class: "shapes" });
   drawAxes(grid, time, value);
   drawShapes(shapes, time, value, causes);
-  const guide = svgElement("rect", { class: "guide", y: PLOT.top, height: PLOT.height - PLOT.top - PLOT.bottom, visibility: "hidden" });
+  const guide = svgElement("rect", { class: "guide", visibility: "hidden", y: PLOT.top,
+    height: PLOT.height - PLOT.top - PLOT.bottom });
   // The lines of the grid lie over areas, but under lines.
   svg.append(...(timeline.scale === "log" ? [grid, shapes] : [shapes, grid]), guide);
   plot.replaceChildren(svg);
@@ -175,17 +179,19 @@ function drawPlot() {
 function drawTimeline() {
   readSpans();
   if (timeline.causes.length === 0) {
-    byId("timeline-plot").append(element("p.empty", {}, "This dump has no time line (live dumps have none, nor a guest that ended at once)."));
+    byId("timeline-plot").append(element("p.empty", {},
+      "This dump has no time line (live dumps have none, nor a guest that ended at once)."));
     return;
   }
-  byId("timeline-controls").append(choice("Scale", [["linear", "linear", "stacked"], ["log", "log", "one line a cause"]], "linear",
-    (scale) => {
-      timeline.scale = scale;
-      drawPlot();
-    }));
+  const scales = [["linear", "linear", "stacked"], ["log", "log", "one line a cause"]];
+  byId("timeline-controls").append(choice("Scale", scales, "linear", (scale) => {
+    timeline.scale = scale;
+    drawPlot();
+  }));
   for (const cause of timeline.causes) {
-    const key = element("button", { type: "button", "data-cause": cause.name, "aria-pressed": "true", title: CAUSE_TEXT[cause.name] },
-      element(`i.key.${causeColour(cause.name)}`, { "aria-hidden": "true" }), cause.name, element("span.dim", {}, compact(cause.total)));
+    const key = element("button", { type: "button", "data-cause": cause.name, "aria-pressed": "true",
+      title: CAUSE_TEXT[cause.name] }, element(`i.key.${causeColour(cause.name)}`, { "aria-hidden": "true" }),
+    cause.name, element("span.dim", {}, compact(cause.total)));
     key.addEventListener("click", () => {
       const show = timeline.hidden.delete(cause.name);
       if (!show) timeline.hidden.add(cause.name);

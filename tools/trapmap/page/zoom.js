@@ -20,10 +20,12 @@ function siteFacts(site) {
     ["lately", `${compact(site.recent)}/s`],
     ["time", `${duration(site.total)}, mean ${duration(site.mean)}, longest ${duration(site.longest)}`],
     ["seen", `${site.firstSeen.toFixed(3)} s to ${site.lastSeen.toFixed(3)} s`],
-    ["where", `GPA ${hex(site.gpa)}, ${site.mode} mode, ${site.pid ? `process ${site.pid}` : "every process"}, address space ${site.space}`],
+    ["where", [`GPA ${hex(site.gpa)}`, `${site.mode} mode`, site.pid ? `process ${site.pid}` : "every process",
+      `address space ${site.space}`].join(", ")],
   ];
   if (BEFORE) {
-    rows.push(["before", `${number(site.beforeCount)} exits, ${compact(site.beforeRate)}/s against ${compact(site.nowRate)}/s now `,
+    const rates = `${compact(site.beforeRate)}/s against ${compact(site.nowRate)}/s now `;
+    rows.push(["before", `${number(site.beforeCount)} exits, ${rates}`,
       element(`span.badge.${site.change}`, {}, site.change)]);
   }
   return definitionList(rows);
@@ -38,10 +40,14 @@ function drawWord(index) {
     ...(sites.length ? sites.map(siteFacts) : [element("p.dim", {}, "No trap site here.")]));
 }
 
+function hottestWord() {
+  const hottest = zoom.page.sites[0];
+  return hottest ? (hottest.ea - zoom.page.ea) / WORD_BYTES : 0;
+}
+
 /** The word shown while none is pointed at: the pinned one, else the hottest. */
 function restWord() {
-  const hottest = zoom.page.sites[0];
-  drawWord(zoom.pinned ?? (hottest ? (hottest.ea - zoom.page.ea) / WORD_BYTES : 0));
+  drawWord(zoom.pinned ?? hottestWord());
 }
 
 function drawGrid() {
@@ -56,16 +62,17 @@ function drawGrid() {
     grid.append(element("span.address", { "aria-hidden": "true" }, hex(row * GRID * WORD_BYTES, 3)));
     for (let index = row * GRID; index < (row + 1) * GRID; index++) {
       const { now, before, sites } = counts[index];
-      const shade = sites.length === 0 ? "h0" : change ? `c${changeLevel(now, before)}` : `h${heatLevel(now, most)}`;
-      const text = sites.length ? `${number(now)} exits, ${sites[0].disassembly ?? ""} in ${sites[0].label || "unknown function"}` : "no trap site";
+      const level = change ? `c${changeLevel(now, before)}` : `h${heatLevel(now, most)}`;
+      const shade = sites.length === 0 ? "h0" : level;
+      const text = sites.length === 0 ? "no trap site"
+        : `${number(now)} exits, ${sites[0].disassembly ?? ""} in ${sites[0].label || "unknown function"}`;
       const cell = element(`button.cell.${shade}`, { type: "button", tabindex: "-1", "data-word": index,
         "data-count": now, "aria-label": `${hex(zoom.page.ea + index * WORD_BYTES)}: ${text}` });
       if (sites.length) cell.classList.add("site");
       grid.append(cell);
     }
   }
-  const first = grid.querySelector(".cell.site") ?? grid.querySelector(".cell");
-  first.setAttribute("tabindex", "0");
+  grid.querySelector(`[data-word="${hottestWord()}"]`).setAttribute("tabindex", "0");
   cellField(grid, (cell, dx, dy) => {
     const index = Number(cell.dataset.word);
     const column = (index % GRID) + dx;
@@ -77,12 +84,13 @@ function drawGrid() {
     const cell = event.target.closest(".cell");
     if (cell) pinWord(Number(cell.dataset.word));
   });
-  byId("zoom-grid").replaceChildren(grid, change ? changeLegend() : most ? heatLegend(most) : element("p.dim", {}, "No trap site in this page."));
+  const legend = most ? heatLegend(most) : element("p.dim", {}, "No trap site in this page.");
+  byId("zoom-grid").replaceChildren(grid, change ? changeLegend() : legend);
 }
 
 function pinWord(index) {
   zoom.pinned = index;
-  for (const cell of byId("zoom-grid").querySelectorAll('.cell[aria-current="true"]')) cell.removeAttribute("aria-current");
+  byId("zoom-grid").querySelector('.cell[aria-current="true"]')?.removeAttribute("aria-current");
   const cell = byId("zoom-grid").querySelector(`[data-word="${index}"]`);
   cell.setAttribute("aria-current", "true");
   drawWord(index);
@@ -115,13 +123,15 @@ function pageFunctions(page) {
 
 function zoomHead(page) {
   const trapped = sum(page.sites, (site) => site.count);
+  const live = page.sites.filter((site) => site.count > 0).length;
   const other = sum([...page.other.values()], (row) => row.count);
   const next = sitePages.find((ea) => ea > page.ea);
   const previous = sitePages.filter((ea) => ea < page.ea).at(-1);
   const step = (ea, text, name) => (ea === undefined ? element("span.dim", {}, text)
     : element("a", { href: `#page=${hex(ea)}`, "aria-label": name, title: `${name}, ${hex(ea)}` }, text));
-  const controls = element("div.controls", {}, element("span.steps", {}, step(previous, "← previous", "Previous page with trap sites"),
-    step(next, "next →", "Next page with trap sites")));
+  const steps = element("span.steps", {}, step(previous, "← previous", "Previous page with trap sites"),
+    step(next, "next →", "Next page with trap sites"));
+  const controls = element("div.controls", {}, steps);
   if (BEFORE) {
     controls.append(choice("Colours", [["heat", "heat"], ["change", "change"]], zoom.colour, (colour) => {
       zoom.colour = colour;
@@ -129,10 +139,12 @@ function zoomHead(page) {
     }));
   }
   return element("div.bar-head", {}, element("div", {},
-    element("nav.crumbs", { "aria-label": "Breadcrumb" }, element("a", { href: "#map", id: "zoom-back" }, "Address space"), " › ",
+    element("nav.crumbs", { "aria-label": "Breadcrumb" },
+      element("a", { href: "#map", id: "zoom-back" }, "Address space"), " › ",
       element("b.mono", { id: "zoom-title", "aria-current": "page" }, `page ${hex(page.ea)}`)),
-    element("p.caption", {}, `${plural(page.sites.filter((site) => site.count).length, "trap site")} with ${plural(trapped, "exit")} (${percent(trapped, TRAPPED)} of all trapped); `
-      + `${plural(other, "other exit")}. One cell is one instruction word; a row is 128 bytes.`)), controls);
+    element("p.caption", {}, `${plural(live, "trap site")} with ${plural(trapped, "exit")} `
+      + `(${percent(trapped, TRAPPED)} of all trapped); ${plural(other, "other exit")}. `
+      + "One cell is one instruction word; a row is 128 bytes.")), controls);
 }
 
 /** Shows the page at `ea`; with `word` (an address in it), that word. Returns the cell to look at. */
@@ -141,12 +153,14 @@ function openZoom(ea, word) {
   zoom.page = page;
   zoom.pinned = null;
   zoom.words = groupWords(page);
-  const other = [...page.other.values()].sort((a, b) => b.count - a.count).map((row) => [row.cause, row.count, row.before,
+  const causes = [...page.other.values()].sort((a, b) => b.count - a.count);
+  const other = causes.map((row) => [row.cause, row.count, row.before,
     `${CAUSE_TEXT[row.cause] ?? row.cause}${row.user ? `; ${number(row.user)} in user mode` : ""}`]);
-  byId("zoom").replaceChildren(zoomHead(page), element("div.zoom-body", {}, element("div", { id: "zoom-grid" }),
-    element("div.zoom-side", {}, element("section", { id: "zoom-word" }),
-      shortList("zoom-functions", "Functions in this page", pageFunctions(page), "No trap sites here."),
-      shortList("zoom-causes", "Other exits of this page", other, "None: all exits of this page are trapped instructions."))));
+  const side = element("div.zoom-side", {}, element("section", { id: "zoom-word" }),
+    shortList("zoom-functions", "Functions in this page", pageFunctions(page), "No trap sites here."),
+    shortList("zoom-causes", "Other exits of this page", other, "None: all its exits are trapped instructions."));
+  byId("zoom").replaceChildren(zoomHead(page),
+    element("div.zoom-body", {}, element("div", { id: "zoom-grid" }), side));
   drawGrid();
   restWord();
   byId("strip").hidden = true;
