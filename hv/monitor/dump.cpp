@@ -108,6 +108,7 @@ void dump_spans(const dbt::Timeline& timeline) {
 
 void dump(Vcpu& v, Dump kind, u64 now) {
     vcpu::fold_counters(v);
+    if (v.profile != nullptr) vcpu::draw_timeline(v);
     u64 vmm = 0;
     for (const auto& stats : v.exits) vmm += stats.folded_ticks;
     const u64 total = now - v.start_time;

@@ -3,7 +3,6 @@
 
 #include "dbt/decode.hpp"
 #include "hv/arch/cpu.hpp"
-#include "hv/irq/timers.hpp"
 
 namespace trapeze::vcpu {
 
@@ -15,7 +14,9 @@ void start_profile(Vcpu& v, Profile* profile) {
     if (profile == nullptr) return;
     profile->sites.reset();
     profile->pages.reset();
-    profile->timeline.reset(irq::heartbeat_period);
+    profile->timeline.reset(timeline_period);
+    profile->drawn = 0;
+    for (u64& total : profile->drawn_totals) total = 0;
     v.site_buckets = profile->sites.bucket_array();
     v.page_slots = profile->pages.slots();
 }
@@ -58,18 +59,33 @@ void charge_page(Vcpu& v, Cause cause, u32 ea, bool user, u32 ticks) {
 }
 
 void fold_profile(Vcpu& v) {
-    const u64 now = arch::timebase();
-    const auto sums = v.profile->sites.fold(now - v.start_time);
+    const auto sums = v.profile->sites.fold(arch::timebase() - v.start_time);
     auto& privileged = v.exits[static_cast<unsigned>(Cause::privileged)];
     privileged.folded_count += sums.count;
     privileged.folded_ticks += sums.ticks;
     if (sums.max > privileged.max) privileged.max = sums.max;
     for (unsigned i = 0; i < counter_count; ++i) v.counted[i] += sums.by_kind[i];
     v.profile->pages.fold();
+}
 
+void draw_timeline(Vcpu& v) {
+    Profile& p = *v.profile;
+    const u64 now = arch::timebase() - v.start_time;
+    const u64 elapsed = now - p.drawn;
+    // When an exit was in the time since the last look nobody knows: evenly, a part for each span.
+    constexpr u64 most = 16;
+    const u64 crossed = elapsed / p.timeline.span_ticks() + 1;
+    const auto parts = static_cast<u32>(crossed < most ? crossed : most);
     u64 totals[cause_count];
-    for (unsigned i = 0; i < cause_count; ++i) totals[i] = v.exits[i].folded_count;
-    v.profile->timeline.advance(now - v.start_time, totals, cause_count);
+    for (u32 part = 1; part <= parts; ++part) {
+        for (unsigned i = 0; i < cause_count; ++i) {
+            const u64 grown = v.exits[i].folded_count - p.drawn_totals[i];
+            totals[i] = p.drawn_totals[i] + grown * part / parts;
+        }
+        p.timeline.advance(p.drawn + elapsed * (2 * part - 1) / (2 * parts), totals, cause_count);
+    }
+    for (unsigned i = 0; i < cause_count; ++i) p.drawn_totals[i] = totals[i];
+    p.drawn = now;
 }
 
 void beat_profile(Vcpu& v) { v.profile->sites.beat(); }

@@ -15,7 +15,13 @@ struct Profile {
     dbt::SiteTable sites;
     dbt::PageTable pages;
     dbt::Timeline timeline;
+    u64 drawn;  // time up to which the time line goes, in ticks since the guest's start
+    u64 drawn_totals[cause_count];
 };
+
+// The time line is brought up to date at heartbeats, and at the guest's own timer interrupts if
+// this many ticks have gone by (10 ms at 400 MHz).
+inline constexpr u64 timeline_period = u64{1} << 22;
 static_assert(cause_count <= dbt::PageTable::causes && cause_count <= dbt::Timeline::columns);
 static_assert(counter_count < dbt::SiteTable::kinds);
 
@@ -45,8 +51,10 @@ inline void charge_site(Vcpu& v, u32 ticks) {
 }
 void charge_page(Vcpu& v, Cause cause, u32 ea, bool user, u32 ticks);
 
-// Moves the sites' counters into the Vcpu's own and brings the time line up to now.
+// Moves the sites' counters into the Vcpu's own, and folds the rest of the profile.
 void fold_profile(Vcpu& v);
+// Brings the time line up to now; after fold_counters.
+void draw_timeline(Vcpu& v);
 // Decays the rates: once per heartbeat, after fold_profile.
 void beat_profile(Vcpu& v);
 

@@ -165,9 +165,19 @@ Cause timer_exit(Vcpu& v) {
     v.beat_nip = v.nip | (v.user() ? 1u : 0u);
     if (!heartbeat) record(v, Cause::decrementer, 0);
     deliver_pending(v);
-    if (!heartbeat) return Cause::decrementer;
+    if (!heartbeat) {
+        if (v.profile != nullptr &&
+            arch::timebase() - v.start_time - v.profile->drawn >= timeline_period) {
+            fold_counters(v);
+            draw_timeline(v);
+        }
+        return Cause::decrementer;
+    }
     fold_counters(v);
-    if (v.profile != nullptr) beat_profile(v);
+    if (v.profile != nullptr) {
+        beat_profile(v);
+        draw_timeline(v);
+    }
     monitor::heartbeat(v);
     return Cause::heartbeat;
 }

@@ -291,10 +291,39 @@ TEST_F(ProfileTest, FoldsIntoTheCountersOfTheVcpu) {
         EXPECT_EQ(v.counted[static_cast<unsigned>(Counter::tlbsync)], 1U);
         EXPECT_EQ(v.exits[static_cast<unsigned>(Cause::dtlb_shadow)].folded_count, 1U);
     }
-    EXPECT_EQ(profile->timeline.used(), 3U);
-    EXPECT_EQ(profile->timeline.count(2, static_cast<unsigned>(Cause::privileged)), 4U);
     beat_profile(v);
     EXPECT_EQ(profile->sites.site(0).recent, 3 * dbt::SiteTable::recent_scale / 8);
+}
+
+TEST_F(ProfileTest, DrawsExitsEvenlyOverTheTimeSinceTheLastLook) {
+    const auto cause = static_cast<unsigned>(Cause::privileged);
+    site_at(0x2000);
+    const auto exits = [&](unsigned count, u64 ticks) {
+        for (unsigned i = 0; i < count; ++i) charge_site(v, 1);
+        core().timebase += ticks;
+        fold_counters(v);
+        draw_timeline(v);
+    };
+    exits(8, 4 * timeline_period);
+    exits(1000, timeline_period);
+    exits(0, timeline_period);
+    exits(100, 1000 * timeline_period);
+    u64 sum = 0;
+    for (unsigned i = 0; i < profile->timeline.used(); ++i)
+        sum += profile->timeline.count(i, cause);
+    EXPECT_EQ(sum, 1108U) << "none is lost to rounding";
+
+    start_profile(v, profile.get());
+    v.exits[cause] = {};
+    v.start_time = core().timebase;
+    site_at(0x2000);
+    exits(10, 4 * timeline_period - 1);
+    const auto& line = profile->timeline;
+    ASSERT_EQ(line.used(), 4U);
+    for (unsigned span = 0; span < 4; ++span) {
+        EXPECT_GE(line.count(span, cause), 2U);
+        EXPECT_LE(line.count(span, cause), 3U);
+    }
 }
 
 }  // namespace
