@@ -64,17 +64,16 @@ static void count_exits(struct exits* into) {
     exits_between(&at_begin, into);
 }
 
-void bench_end(const char* name, const char* unit, uint32_t ops, uint64_t free) {
+uint64_t bench_end(const char* name, const char* unit, uint32_t ops, uint64_t free) {
     const uint64_t took = bench_ticks() - begun;
     struct sample* sample = next_sample(name, unit, ops);
     count_exits(&sample->exits);
     sample->ticks = took > free ? took - free : 0;
+    return sample->ticks;
 }
 
-void bench_value(const char* name, const char* unit, uint64_t ticks, bool exits) {
-    struct sample* sample = next_sample(name, unit, 1);
-    if (exits) count_exits(&sample->exits);
-    sample->ticks = ticks;
+void bench_value(const char* name, const char* unit, uint64_t ticks) {
+    next_sample(name, unit, 1)->ticks = ticks;
 }
 
 void bench_report(const char* workload) {
@@ -91,7 +90,7 @@ void bench_report(const char* workload) {
     tcdrain(STDOUT_FILENO);
 }
 
-uint32_t bench_frequency(void) {
+static uint32_t read_frequency(void) {
     char line[128];
     unsigned long frequency = 0;
     FILE* file = fopen("/proc/cpuinfo", "re");
@@ -101,4 +100,11 @@ uint32_t bench_frequency(void) {
     fclose(file);
     if (frequency == 0) bench_fail("/proc/cpuinfo does not tell the time base's frequency");
     return (uint32_t)frequency;
+}
+
+uint64_t bench_ticks_of(uint64_t nanoseconds) {
+    enum { second = 1000000000 };
+    static uint32_t frequency;
+    if (frequency == 0) frequency = read_frequency();
+    return nanoseconds / second * frequency + nanoseconds % second * frequency / second;
 }

@@ -19,7 +19,6 @@ struct metric {
     void (*setup)(uint32_t ops);   // once, before the warm-up; may be NULL, as may the next two
     void (*before)(uint32_t ops);  // ahead of each sample, not timed
     void (*after)(uint32_t ops);   // behind each sample, not timed: proves that work was done
-    void (*done)(void);            // once, at the end
     // Instead of all of these: takes its own samples (latencies).
     void (*own)(const struct metric* self, bool full);
 };
@@ -37,15 +36,16 @@ void bench_require(bool fine, const char* what);
 
 // A sample: begin, work, end. `ops` operations were done, of which `free` ticks are taken off.
 void bench_begin(void);
-void bench_end(const char* name, const char* unit, uint32_t ops, uint64_t free);
-// A sample whose value in ticks is already known, with the exits since bench_begin() if `exits`.
-void bench_value(const char* name, const char* unit, uint64_t ticks, bool exits);
+// Returns the ticks that are reported.
+uint64_t bench_end(const char* name, const char* unit, uint32_t ops, uint64_t free);
+// A sample whose value is already known.
+void bench_value(const char* name, const char* unit, uint64_t ticks);
 // Prints all samples and waits until they have left: output that trickles out while a sample is
 // taken would be counted with it.
 void bench_report(const char* workload);
 
-// Ticks of the time base in a second, from /proc/cpuinfo.
-uint32_t bench_frequency(void);
+// Nanoseconds in ticks of the time base, whose frequency /proc/cpuinfo tells.
+uint64_t bench_ticks_of(uint64_t nanoseconds);
 
 static inline uint64_t bench_ticks(void) {
     uint32_t high, low, again;

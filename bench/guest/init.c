@@ -86,9 +86,11 @@ static volatile const uint32_t* map_device(void) {
                      : "+r"(r0), "+r"(r3), "+r"(r4), "+r"(r5), "+r"(r6), "+r"(r7), "+r"(r8)
                      :
                      : "r9", "r10", "r11", "r12", "cr0", "ctr", "memory");
+    // Out of the register at once: the calls below use it too.
+    const long start = r3;
     bench_call(SYS_close, file, 0, 0);
     bench_call(SYS_unlink, (long)node, 0, 0);
-    return (volatile const uint32_t*)r3;
+    return (volatile const uint32_t*)start;
 }
 
 static void put_sample(bool counted, uint64_t ticks) {

@@ -10,16 +10,18 @@
 
 enum { nanoseconds = 1000000000, millisecond = 1000000 };
 
-// Sleeps and checks that the time asked for has passed: a sleep that returns early is broken.
-static void sleep_once(const char* name, uint32_t milliseconds, bool exits) {
+static void sleep_for(uint32_t milliseconds) {
     const struct timespec time = {milliseconds / 1000, milliseconds % 1000 * millisecond};
-    const uint64_t least = (uint64_t)bench_frequency() / 1000 * milliseconds;
-    if (exits) bench_begin();
-    const uint64_t start = bench_ticks();
     const int error = clock_nanosleep(CLOCK_MONOTONIC, 0, &time, NULL);
-    const uint64_t took = bench_ticks() - start;
-    if (name) bench_value(name, "ticks_slept", took, exits);
     if (error != 0) bench_fail("clock_nanosleep: %s", strerror(error));
+}
+
+// A sample; a sleep that is over too early is a failure.
+static void measure_sleep(const char* name, uint32_t milliseconds) {
+    const uint64_t least = bench_ticks_of((uint64_t)milliseconds * millisecond);
+    bench_begin();
+    sleep_for(milliseconds);
+    const uint64_t took = bench_end(name, "ticks_slept", 1, 0);
     if (took < least)
         bench_fail("slept %llu ticks, asked for %llu", (unsigned long long)took,
                    (unsigned long long)least);
@@ -27,15 +29,15 @@ static void sleep_once(const char* name, uint32_t milliseconds, bool exits) {
 
 // Exits while nothing happens for a second.
 static void idle(const struct metric* self, bool full) {
-    sleep_once(NULL, 100, false);
-    for (int i = full ? 5 : 2; i > 0; --i) sleep_once(self->metric, 1000, true);
+    sleep_for(100);
+    for (int i = full ? 5 : 2; i > 0; --i) measure_sleep(self->metric, 1000);
 }
 
 // Metrics are named observed_1ms, observed_10ms ...: the number is the time to sleep.
 static void sleep_metric(const struct metric* self, bool full) {
     const uint32_t time = (uint32_t)strtoul(strchr(self->metric, '_') + 1, NULL, 10);
-    sleep_once(NULL, time, false);
-    for (int i = full ? 10 : 3; i > 0; --i) sleep_once(self->metric, time, true);
+    sleep_for(time);
+    for (int i = full ? 10 : 3; i > 0; --i) measure_sleep(self->metric, time);
 }
 
 static int64_t now(void) {
@@ -67,7 +69,6 @@ static void latency_round(int64_t* late, int number) {
 static void timer_latency(const struct metric* self, bool full) {
     (void)self;
     static int64_t late[wakeups];
-    const uint32_t frequency = bench_frequency();
     latency_round(late, warm_up);
     for (int i = full ? 5 : 1; i > 0; --i) {
         bench_begin();
@@ -78,11 +79,13 @@ static void timer_latency(const struct metric* self, bool full) {
             const char* name;
             int64_t value;
         } rows[] = {{"late_min", late[0]},
+                    {"late_p10", late[wakeups / 10]},
                     {"late_median", (late[wakeups / 2 - 1] + late[wakeups / 2]) / 2},
+                    {"late_p90", late[wakeups * 9 / 10]},
+                    {"late_p99", late[wakeups * 99 / 100]},
                     {"late_max", late[wakeups - 1]}};
-        for (int row = 0; row < 3; ++row)
-            bench_value(rows[row].name, "ticks_late",
-                        (uint64_t)rows[row].value * frequency / nanoseconds, false);
+        for (unsigned row = 0; row < sizeof rows / sizeof *rows; ++row)
+            bench_value(rows[row].name, "ticks_late", bench_ticks_of((uint64_t)rows[row].value));
     }
 }
 
