@@ -13,16 +13,13 @@ namespace trapeze::trapmap {
 namespace {
 
 /// What an input without any dump is, in words that help.
-Error no_dump(std::string_view console, const std::string& name) {
-    if (console.empty()) return Error(fmt::format("{}: is empty", name));
+std::string no_dump(std::string_view console) {
+    if (console.empty()) return "is empty";
     if (console.find('\0') != std::string_view::npos) {
-        return Error(fmt::format(
-            "{}: is binary, neither a trap dump nor a console log that holds one", name));
+        return "is binary, neither a trap dump nor a console log that holds one";
     }
-    return Error(fmt::format(
-        "{}: holds no trap dump: no line begins with '@@trapeze-dump' (the VMM writes one at the "
-        "guest's end, with dump-every=SECONDS and when asked)",
-        name));
+    return "holds no trap dump: no line begins with '@@trapeze-dump' (the VMM writes one at the "
+           "guest's end, with dump-every=SECONDS and when asked)";
 }
 
 }  // namespace
@@ -61,7 +58,7 @@ std::vector<Block> find_blocks(std::string_view console) {
 
 Dump parse_dump(std::string_view console, std::uint64_t which, const std::string& name) {
     std::vector<Block> blocks = find_blocks(console);
-    if (blocks.empty()) throw no_dump(console, name);
+    if (blocks.empty()) throw Error(fmt::format("{}: {}", name, no_dump(console)));
     std::erase_if(blocks, [](const Block& block) { return block.live; });
     if (blocks.empty()) {
         throw Error(

@@ -83,8 +83,9 @@ void name_spr(std::string& text, std::size_t at) {
     const char* end = text.data() + text.size();
     const auto [rest, error] = std::from_chars(text.data() + at, end, number);
     const dbt::SprInfo* spr = error == std::errc{} ? dbt::find_spr(number) : nullptr;
-    if (spr != nullptr)
+    if (spr != nullptr) {
         text.replace(at, static_cast<std::size_t>(rest - text.data()) - at, spr->name);
+    }
 }
 
 }  // namespace

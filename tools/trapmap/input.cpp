@@ -36,7 +36,8 @@ class File {
 };
 
 Error failed(const std::string& path) {
-    return Error(fmt::format("{}: {}", path, std::strerror(errno)));
+    Error error(fmt::format("{}: {}", path, std::strerror(errno)));
+    return error;
 }
 
 }  // namespace

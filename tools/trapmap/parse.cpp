@@ -147,11 +147,13 @@ class Parser {
 
   private:
     Error bad(std::string_view what) const {
-        return Error(fmt::format("{}: the dump at line {} {}", name_, block_.line, what));
+        Error error(fmt::format("{}: the dump at line {} {}", name_, block_.line, what));
+        return error;
     }
 
     Error bad_line(std::string_view what) const {
-        return Error(fmt::format("{}: line {}: {}", name_, block_.line + number_, what));
+        Error error(fmt::format("{}: line {}: {}", name_, block_.line + number_, what));
+        return error;
     }
 
     /// The checksum is over the lines as the VMM wrote them, with a line feed after each.

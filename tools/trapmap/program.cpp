@@ -87,7 +87,10 @@ struct Program::State {
         if (file >= 0) ::close(file);
     }
 
-    Error bad(std::string_view what) const { return Error(fmt::format("{}: {}", path, what)); }
+    Error bad(std::string_view what) const {
+        Error error(fmt::format("{}: {}", path, what));
+        return error;
+    }
 
     void open() {
         file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);

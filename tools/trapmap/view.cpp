@@ -32,7 +32,7 @@ std::string seconds(const Dump& dump, std::uint64_t ticks) {
 }
 
 std::string part(const Dump& dump, std::string_view name, std::uint64_t ticks) {
-    return fmt::format("{} {} ({} %)", name, seconds(dump, ticks), percent(ticks, dump.total));
+    return fmt::format("{} {} ({}%)", name, seconds(dump, ticks), percent(ticks, dump.total));
 }
 
 std::string memory(std::uint64_t bytes) {
@@ -70,7 +70,7 @@ std::string mode_of(const NamedSite& named) {
 }
 
 std::string where(const NamedSite& site) {
-    if (site.function.empty()) return std::string(unknown_function);
+    if (site.function.empty()) return fmt::format("0x{:08x}", site.site.ea);
     return fmt::format("{}+0x{:x}", site.function, site.offset);
 }
 
@@ -133,8 +133,13 @@ std::vector<Column> columns_of(By by, Sort sort) {
 
 /// The columns behind the numbers.
 void describe(std::vector<Cell>& cells, const Model& model, const Row& row, By by) {
-    const std::string hottest =
-        row.site == nullptr ? "" : fmt::format("{}  {}", where(*row.site), row.site->disassembly);
+    std::string hottest;
+    if (row.site != nullptr) {
+        const bool named = by == By::function && !row.site->function.empty();
+        const std::string place =
+            named ? fmt::format("+0x{:x}", row.site->offset) : where(*row.site);
+        hottest = fmt::format("{}  {}", place, row.site->disassembly);
+    }
     switch (by) {
         case By::site:
             cells.push_back({mode_of(*row.site), dim});

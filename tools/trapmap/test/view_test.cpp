@@ -61,8 +61,8 @@ TEST(View, HeaderSaysTimeExitsAndLoss) {
     const Model model(samples::good());
     const std::string text = header(model, wide);
     EXPECT_THAT(text, HasSubstr("256 MiB, straight layout; dump 7, at the guest's end"));
-    EXPECT_THAT(text, HasSubstr("4.00 s: guest 1.50 s (37.5 %), VMM 0.500 s (12.5 %), idle 2.00 s "
-                                "(50.0 %)"));
+    EXPECT_THAT(text, HasSubstr("4.00 s: guest 1.50 s (37.5%), VMM 0.500 s (12.5%), idle 2.00 s "
+                                "(50.0%)"));
     EXPECT_THAT(text, HasSubstr("1,055, 528 a second of busy time: privileged 94.8 %"));
     EXPECT_THAT(text, HasSubstr("3 made way, with 34 exits (3.4 %)"));
     EXPECT_THAT(text, HasSubstr("2 entries made way, with 20 exits"));
