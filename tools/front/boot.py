@@ -143,7 +143,10 @@ class Boot:
         elf = self.options.kernel or os.path.join(GUEST, "vmlinux")
         elf = elf if self.options.native else self.vmm_elf
         say("QEMU waits for a debugger; in another terminal:")
-        say(f"  gdb-multiarch {shown(elf)} -ex 'target remote localhost:1234'", "bold")
+        # The default guest's debug information names its sources from their top folder.
+        sources = f"-ex 'directory {shown(os.path.join(GUEST, 'linux-src'))}' " if (
+            self.options.native and not self.options.kernel) else ""
+        say(f"  gdb-multiarch {shown(elf)} {sources}-ex 'target remote localhost:1234'", "bold")
 
     def run(self):
         """Boots and returns the exit status."""
