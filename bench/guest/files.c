@@ -123,8 +123,8 @@ static void file_virtio(const struct metric* self, bool full) {
 const struct metric file_metrics[] = {
     {.workload = "file_tmpfs",
      .metric = "file",
-     .quick = 150,
-     .full = 750,
+     .quick = 300,
+     .full = 1200,
      .setup = tmpfs_setup,
      .work = file_work,
      .after = file_check},

@@ -137,8 +137,8 @@ static void sum_check(uint32_t ops) {
 const struct metric memory_metrics[] = {
     {.workload = "page_fault",
      .metric = "touch",
-     .quick = 1000,
-     .full = 4000,
+     .quick = 2000,
+     .full = 8000,
      .before = page_fault_before,
      .work = page_fault,
      .after = page_fault_after},

@@ -62,8 +62,8 @@ static void fft_check(uint32_t ops) {
 const struct metric proteus_metrics[] = {
     {.workload = "proteus_counting_os",
      .metric = "step",
-     .quick = 1500,
-     .full = 6000,
+     .quick = 3000,
+     .full = 12000,
      .setup = counting_setup,
      .work = counting,
      .after = counting_check},
