@@ -69,8 +69,9 @@ class Table {
         path(name, "privileged", body, r5, each);
     }
 
+    // `slack`: how many operations may have had no exit of their own, or exits no operation.
     void row(const char* name, const char* cause, const Measured& with, const Measured& without,
-             u32 operations) {
+             u32 operations, u32 slack = 0) {
         Line line;
         line << "@@path " << name << " ";
         line << tenths(with.ticks - without.ticks, operations) << " ";
@@ -81,12 +82,12 @@ class Table {
         const unsigned i = counters_.find(cause);
         if (i == counters_.causes()) failed(name, "no exits are counted under its cause");
         const u64 exits = with.exits.count[i] - without.exits.count[i];
-        if (exits != operations) {
+        if (exits > operations + slack || exits + slack < operations || exits == 0) {
             (Line() << "# " << name << ": " << exits << " exits in " << operations).print();
             failed(name, "its exits are not of the cause that was expected");
         }
         const u64 ticks = with.exits.ticks[i] - without.exits.ticks[i];
-        (line << tenths(ticks, operations) << " " << cause).print();
+        (line << tenths(ticks, exits) << " " << cause).print();
     }
 
     // Measures until no heartbeat of the VMM is in it.
@@ -349,7 +350,8 @@ void interrupts(Table& t) {
         const Measured without = t.undisturbed(spin(0), spins, warm);
         const Measured with = t.undisturbed(spin(tcr::die | tcr::are), spins, warm);
         mtspr<spr::tsr>(tsr::dis);
-        t.row("decrementer", "decrementer", with, without, with.r25);
+        // At the edges of the loop the clock may run out without an interrupt that is counted.
+        t.row("decrementer", "decrementer", with, without, with.r25, 2);
     }
     {
         const Handler<Vector::debug> handler(bare_on_debug);
