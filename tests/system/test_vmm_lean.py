@@ -6,7 +6,7 @@ import unittest
 from support import trapeze
 
 TICKS_PER_INSTRUCTION = 0.4  # -icount shift=0 and a 400 MHz time base
-NULL_SYSCALL_BOUND = 1600
+NULL_SYSCALL_BOUND = 1300
 
 
 def null_syscall(*options):
