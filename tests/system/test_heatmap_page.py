@@ -323,7 +323,9 @@ class Figures(Page):
         path = os.environ.get("TRAPEZE_SCREENSHOT", self.path("shot.png"))
         if "TRAPEZE_SCREENSHOT_PAGE" in os.environ:
             self.browser.open(os.path.abspath(os.environ["TRAPEZE_SCREENSHOT_PAGE"]))
-        self.browser.screenshot(path, 1130)
+        bottom = self.browser.run(
+            "return document.querySelector('#map').getBoundingClientRect().bottom + scrollY")
+        self.browser.screenshot(path, bottom + 18)
         with open(path, "rb") as handle:
             self.assertEqual(handle.read(8), b"\x89PNG\r\n\x1a\n")
 

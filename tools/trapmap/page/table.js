@@ -52,6 +52,8 @@ function shortSource(row) {
 }
 
 const addressText = (row) => element("a.mono", { href: `#page=${hex(row.page)}&ea=${hex(row.ea)}` }, hex(row.ea));
+/** A group's name; choosing it, as its row, shows its sites. */
+const nameButton = (row) => element("button.plain", { type: "button", title: row.name }, row.name);
 const COLUMNS = {
   site: [
     numeric("ea", "Address", (row) => row.ea, (_, row) => addressText(row), "effective address"),
@@ -63,8 +65,8 @@ const COLUMNS = {
     numeric("first", "First", (row) => row.firstSeen, (value) => `${value.toFixed(2)} s`, "first seen"),
     numeric("last", "Last", (row) => row.lastSeen, (value) => `${value.toFixed(2)} s`, "last seen"),
   ],
-  function: [textual("name", "Function", (row) => row.name)],
-  instruction: [textual("name", "Instruction", (row) => row.name)],
+  function: [textual("name", "Function", (row) => row.name, "as the symbols have it", nameButton)],
+  instruction: [textual("name", "Instruction", (row) => row.name, "mnemonic", nameButton)],
   page: [numeric("ea", "Page", (row) => row.ea, (_, row) => element("a.mono", { href: `#page=${hex(row.ea)}` }, hex(row.ea)))],
 };
 const GROUPED = [numeric("sites", "Sites", (row) => row.sites, number, "trap sites"), ...COUNTS];
