@@ -125,6 +125,8 @@ def machine(view):
     if "memory_bytes" in conditions:
         facts.append(("guest memory", f"{conditions['memory_bytes'] >> 20} MiB"))
     facts.append(("trap site profile", conditions.get("vmm_profile", "unknown")))
+    if "initramfs" in conditions:
+        facts.append(("guest initramfs", conditions["initramfs"]))
     return facts + [(f"arm {name}", note) for name, note in conditions["arms"].items()]
 
 

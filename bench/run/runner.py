@@ -9,14 +9,23 @@ from .arms import NS_PER_TICK
 
 @dataclass(frozen=True)
 class Job:
-    """One boot: an arm, a clock, workloads. `bare` boots have one workload."""
+    """One boot: an arm, a clock, workloads; `bare` boots and those with a disk have one."""
 
     arm: object
     clock: object
     workloads: tuple
-    bare: bool
     quick: bool
     timeout: float
+
+    @property
+    def bare(self):
+        """True for a bare-metal guest."""
+        return self.workloads[0].bare
+
+    @property
+    def disk(self):
+        """True if the guest gets a disk."""
+        return self.workloads[0].disk
 
 
 @dataclass
@@ -47,10 +56,10 @@ class Plan:
 
     def jobs(self, run):
         """The boots of run number `run` (from 0), arms next to each other."""
-        linux = tuple(work for work in self.workloads if not work.bare)
+        linux = tuple(work for work in self.workloads if not (work.bare or work.disk))
         groups = [linux] if linux else []
-        groups += [(work,) for work in self.workloads if work.bare]
-        return [Job(arm, clock, group, group[0].bare, self.quick, self.timeout)
+        groups += [(work,) for work in self.workloads if work not in linux]
+        return [Job(arm, clock, group, self.quick, self.timeout)
                 for clock in self.clocks if run < self.runs[clock.name]
                 for group in groups for arm in self.arms]
 
@@ -86,7 +95,7 @@ class Progress:
 
     @staticmethod
     def _kind(job):
-        return job.arm.name, job.clock.name, job.bare
+        return job.arm.name, job.clock.name, job.bare, job.disk
 
     def finish(self, job, seconds):
         """Notes that the next boot of the schedule took so long."""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`trapeze bench`: the same guest in every arm, and one report."""
 import argparse
-import copy
+import gzip
 import json
 import os
 import shutil
@@ -20,7 +20,7 @@ from bench.run.workloads import WORKLOADS  # noqa: E402
 
 from . import build, guest, qemu, setup  # noqa: E402
 from .boot import Boot  # noqa: E402
-from .common import (BUILD, GUEST_FAILED, INTERRUPTED, OK, ROOT, VMM_ELF,  # noqa: E402
+from .common import (BUILD, GUEST, GUEST_FAILED, INTERRUPTED, OK, ROOT, VMM_ELF,  # noqa: E402
                      VMM_FAILED, Failure, complain, say, shown)
 
 FOLDER = os.path.join(ROOT, "bench")
@@ -67,9 +67,10 @@ class _Boot(Boot):
 
     folder = os.path.join(BUILD, "bench", "last")
 
-    def __init__(self, options, vmm, extra, patience, on_begin):
+    def __init__(self, options, vmm, base, extra, patience, on_begin):
         super().__init__(options)
         self.vmm_elf = vmm
+        self.base = base
         self.extra = extra
         self.timeout = self.patience = patience
         self.on_begin = on_begin
@@ -154,6 +155,7 @@ class Bench:
             runs, quick, options.timeout or TIMEOUT[quick])
         self.out = options.out or os.path.join(FOLDER, "out")
         self.vmm = os.environ.get("TRAPEZE_VMM", VMM_ELF)
+        self.base = None
         self.overlay = b""
         self.live = sys.stderr.isatty()
         self.head = ""
@@ -182,6 +184,8 @@ class Bench:
         vmm = "exits-device=on" + (" " + job.arm.vmm if job.arm.vmm else "")
         size = "quick" if job.quick else "full"
         words = [] if job.arm.native else ["BENCH_EXITS=1"]
+        if job.clock.icount:
+            words.append("BENCH_CLOCK=icount")
         names = " ".join(work.name for work in workloads)
         options = argparse.Namespace(
             shell=False, run=None, kernel=None, initrd=None, append=None, dtb=None, raw=False,
@@ -195,9 +199,9 @@ class Bench:
         else:
             options.run = " ".join([*words, "sh /bench/all", size, names])
             options.append = " ".join(["rdinit=/bench/init", *words])
-            disk = os.path.join(directory, "disk.img")
-            _make_disk(disk)
-            options.drive = [disk]
+            if job.disk:
+                options.drive = [os.path.join(directory, "disk.img")]
+                _make_disk(options.drive[0])
         return options
 
     def boot(self, job, workloads):
@@ -208,8 +212,8 @@ class Bench:
                 sys.stderr.flush()
 
         with tempfile.TemporaryDirectory(prefix="trapeze-bench-") as directory:
-            one = _Boot(self._options(job, workloads, directory), self.vmm, self.overlay,
-                        job.timeout, begin)
+            one = _Boot(self._options(job, workloads, directory), self.vmm, self.base,
+                        self.overlay, job.timeout, begin)
             one.run()
             stopped = one.session.stopped
             if stopped == "SIGINT":
@@ -231,7 +235,8 @@ class Bench:
             say(f"==> {progress.done} of {progress.total} boots in {clock}")
             return
         left = progress.remaining()
-        what = job.workloads[0].name if job.bare else f"{len(job.workloads)} workloads in Linux"
+        what = (job.workloads[0].name if len(job.workloads) == 1
+                else f"{len(job.workloads)} workloads")
         self.head = (f"==> {progress.done + 1}/{progress.total} {job.arm.name} {job.clock.name} "
                      f"run {run + 1}/{self.plan.runs[job.clock.name]}: {what}; {clock}"
                      + (f", about {_clock(left)} left" if left is not None else ""))
@@ -246,11 +251,16 @@ class Bench:
         self.check()
         self.build()
         conditions = {"memory_bytes": MEM, "load_before": os.getloadavg()[0],
-                      "vmm_profile": "on (the VMM's default)"}
+                      "vmm_profile": "on (the VMM's default)",
+                      "initramfs": "not compressed: else most of a boot would be its unpacking"}
         with tempfile.TemporaryDirectory(prefix="trapeze-vmm-") as directory:
             if self.vmm == VMM_ELF:
                 # A build in this checkout while we measure must not change what is measured.
                 self.vmm = shutil.copy(VMM_ELF, directory)
+            self.base = os.path.join(directory, "initramfs.cpio")
+            with gzip.open(os.path.join(GUEST, "initramfs.cpio.gz")) as packed:
+                with open(self.base, "wb") as plain:
+                    shutil.copyfileobj(packed, plain)
             started = time.monotonic()
             measured = runner.run(self.plan, self.boot, self.tell)
         conditions["seconds"] = round(time.monotonic() - started, 1)

@@ -25,11 +25,13 @@ class Boot:
 
     folder  where the logs go
     sink    called with what the guest prints, instead of showing it on stdout
-    extra   a cpio archive behind our initramfs
+    base    path of an initramfs to use instead of ours
+    extra   a cpio archive behind it
     """
 
     folder = LAST
     sink = None
+    base = None
     extra = b""
 
     def __init__(self, options):
@@ -92,7 +94,8 @@ class Boot:
         initrd, words, symbols = options.initrd, [], None
         if self.ours:
             initrd = os.path.join(directory, "initramfs.cpio.gz")
-            guest.write_initramfs(initrd, self.nonce, self.mode, options.run, self.extra)
+            guest.write_initramfs(initrd, self.nonce, self.mode, options.run, self.base,
+                                  self.extra)
             words = [guest.default_bootargs(self.mode, options.verbose)]
         if not options.kernel:
             symbols = os.path.join(GUEST, "System.map")

@@ -80,10 +80,10 @@ def overlay(nonce, mode, command):
     return cpio(files)
 
 
-def write_initramfs(path, nonce, mode, command, extra=b""):
-    """The default guest's initramfs with an overlay and one more archive behind it; Linux unpacks
-    them in turn."""
-    shutil.copyfile(os.path.join(GUEST, "initramfs.cpio.gz"), path)
+def write_initramfs(path, nonce, mode, command, base=None, extra=b""):
+    """The default guest's initramfs, or the one at `base`, with an overlay and one more archive
+    behind it; Linux unpacks them in turn."""
+    shutil.copyfile(base or os.path.join(GUEST, "initramfs.cpio.gz"), path)
     with open(path, "r+b") as archive:
         archive.seek(0, os.SEEK_END)
         archive.write(b"\0" * (-archive.tell() % 4))
