@@ -47,7 +47,7 @@ function drawCauses() {
     return;
   }
   const ticks = sum(causes, (cause) => cause.ticks);
-  const mostTicks = Math.max(...causes.map((cause) => cause.ticks));
+  const mostTicks = largest(causes, (cause) => cause.ticks, 1);
   const columns = [["cause", "why the guest was left"], ["exits"], ["share", "of all exits"], ["time", "spent in the VMM"],
     ["mean", "per exit"], ["longest", "the longest single exit"]];
   if (BEFORE) columns.splice(2, 1, ["before", "exits in the earlier dump"], ["change", "of exits per second"]);
@@ -88,7 +88,7 @@ function drawInstructions() {
   const before = new Map((BEFORE?.instructions ?? []).map((entry) => [entry.name, entry.count]));
   const all = sum(instructions, (entry) => entry.count);
   const most = instructions[0].count;
-  const mostTime = Math.max(1e-9, ...[...timed.values()].map((entry) => entry.total));
+  const mostTime = largest([...timed.values()], (entry) => entry.total, 1e-9);
   const columns = [["instruction"], ["exits"], ["share", "of trapped instructions"], ["time", "of its sites"],
     ["mean", "per exit"], ["longest", "the longest single exit"]];
   if (BEFORE) columns.splice(2, 1, ["before", "exits in the earlier dump"], ["change", "of exits per second"]);

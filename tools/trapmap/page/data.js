@@ -13,6 +13,9 @@ const pageOf = (ea) => ea - (ea % PAGE_BYTES);
 const hex = (value, digits = 8) => value.toString(16).padStart(digits, "0");
 const sum = (list, value) => list.reduce((total, item) => total + value(item), 0);
 
+/** The largest value, at least `least`; a list may be longer than a call can have arguments. */
+const largest = (list, value, least = 0) => list.reduce((most, item) => Math.max(most, value(item)), least);
+
 /** A document (`now` or `before`) with missing parts made empty, and times in seconds. */
 function readDocument(raw) {
   const rate = raw.clock?.ticks_per_second || 1;

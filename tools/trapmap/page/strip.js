@@ -17,7 +17,7 @@ function stripPages() {
     if (exits.now > 0 || (strip.colour === "change" && exits.before > 0)) shown.push({ page, ...exits });
   }
   shown.sort((a, b) => a.page.ea - b.page.ea);
-  const most = Math.max(0, ...shown.map((entry) => entry.now));
+  const most = largest(shown, (entry) => entry.now);
   for (const entry of shown) {
     entry.shade = strip.colour === "change"
       ? `c${changeLevel(entry.now, entry.before)}` : `h${heatLevel(entry.now, most)}`;

@@ -90,7 +90,7 @@ function groupSites(sites, group) {
     const row = { name: String(key), ea: key, sites: members.length, count };
     for (const field of ["total", "recent", "beforeCount", "nowRate", "beforeRate"]) row[field] = total(field);
     row.mean = count ? row.total / count : 0;
-    row.longest = Math.max(...members.map((site) => site.longest));
+    row.longest = largest(members, (site) => site.longest);
     row.change = BEFORE ? changeOf(row.nowRate, row.beforeRate) : "";
     return row;
   });
@@ -152,7 +152,7 @@ function makeRow(row, columns, most) {
 /** A body for each chunk: the browser lays out only those that can be seen. */
 function fillTable(made, rows, columns) {
   const run = ++table.run;
-  const most = Math.max(1, ...rows.map((row) => row.count));
+  const most = largest(rows, (row) => row.count, 1);
   made.dataset.rows = String(rows.length);
   made.setAttribute("aria-rowcount", rows.length + 1);
   const step = (from) => {
@@ -175,8 +175,8 @@ function drawHeadRow(columns) {
       element("span.arrow", { "aria-hidden": "true" }, arrow));
     button.addEventListener("click", () => {
       // Figures begin with the largest, names and addresses with the first.
-      const largest = column.id !== "ea" && (column.number || column.id === "change");
-      table.down = sorted ? !table.down : largest;
+      const downwards = column.id !== "ea" && (column.number || column.id === "change");
+      table.down = sorted ? !table.down : downwards;
       table.sort = column.id;
       drawTable();
       byId("sites-table").querySelector(`th[data-column="${column.id}"] button`).focus();

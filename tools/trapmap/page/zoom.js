@@ -55,7 +55,7 @@ function drawGrid() {
     const sites = zoom.words.get(index) ?? [];
     return { now: sum(sites, (site) => site.count), before: sum(sites, (site) => site.beforeCount), sites };
   });
-  const most = Math.max(0, ...counts.map((entry) => entry.now));
+  const most = largest(counts, (entry) => entry.now);
   const change = zoom.colour === "change";
   const grid = element("div.words", { role: "group", "aria-label": `The 1024 words of page ${hex(zoom.page.ea)}` });
   for (let row = 0; row < GRID; row++) {
@@ -99,7 +99,7 @@ function pinWord(index) {
 
 /** A short list of names with bars; rows of [name, now, before, title]. */
 function shortList(id, title, rows, nothing) {
-  const most = Math.max(1, ...rows.map(([, now]) => now));
+  const most = largest(rows, ([, now]) => now, 1);
   const items = rows.map(([name, now, before, hint]) => element("li", { title: hint, "data-count": now },
     element("span.name", {}, name), element("span.value", {}, number(now),
       BEFORE ? element("small", {}, ` ${factor(perSecond(now, NOW), perSecond(before, BEFORE))}`) : null), bar(now / most)));
