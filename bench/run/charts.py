@@ -2,9 +2,12 @@
 """The report's pictures of ratios and exits."""
 from . import view as v
 from .svg import LogAxis, Picture
+from .workloads import LITERATURE
 
 WIDTH = 1180
 LABELS = 190
+# Ratios beyond this say that the native operation is next to nothing; their bars end here.
+MOST = 400.0
 # Causes have colours of their own, so that pages can be compared; see page.css.
 CAUSES = ("privileged", "syscall", "dtlb_guest", "dtlb_shadow", "itlb_guest", "itlb_shadow", "dsi",
           "isi", "mmio", "program", "external", "decrementer")
@@ -20,10 +23,10 @@ def cause_class(name):
     return f"k{CAUSES.index(name)}" if name in CAUSES else "k12"
 
 
-def _reach(view, clocks):
-    """The axis for all ratios, so that panels compare."""
+def _reach(view, figures, clocks):
+    """The ends of an axis for all ratios, so that panels compare."""
     low, high = 0.9, 2.0
-    for figure in view.timed():
+    for figure in figures:
         for clock in clocks:
             for arm in view.others:
                 row = figure.rows.get((arm, clock))
@@ -32,7 +35,19 @@ def _reach(view, clocks):
         for one in view.beside(figure.workload):
             if one.ratio:
                 low, high = min(low, one.ratio), max(high, one.ratio)
-    return low, high * 1.05
+    return max(low, 1 / MOST), min(high * 1.05, MOST)
+
+
+def marked(view, workloads=None):
+    """Numbers of the references with ratios (for these workloads); each has a shape."""
+    return [number for number, one in enumerate(view.references) if any(
+        row.get("ratio_to_native") and (workloads is None or row["workload"] in workloads)
+        for row in one["rows"])]
+
+
+def place_of(view, number):
+    """The shape of a reference's marks."""
+    return marked(view).index(number)
 
 
 def shown_in(reference, clock):
@@ -47,7 +62,7 @@ def _grid(picture, axis, top, bottom, suffix="×"):
         picture.text(x, bottom + 14, f"{value:g}{suffix}", "tick middle")
 
 
-def _bar(picture, view, axis, y, arm, row):
+def _bar(picture, view, axis, y, arm, row, end):
     kind = arm_class(view, arm)
     value = row["ratio_to_native"]
     left, right = sorted((axis(1), axis(value)))
@@ -61,18 +76,19 @@ def _bar(picture, view, axis, y, arm, row):
         picture.line(low, y + 5.5, high, y + 5.5, "whisker")
         picture.line(low, y + 3, low, y + 8, "whisker")
         picture.line(high, y + 3, high, y + 8, "whisker")
-    picture.text(max(right, high) + 5, y + 9.5, v.ratio(value), "value")
+    picture.text(end, y + 9.5, v.ratio(value), "value end")
 
 
 def ratios(view):
     """Bars of the ratio to native, a panel for each clock, rows in both the same."""
-    figures = [figure for figure in view.timed() if any(
+    figures = [figure for figure in view.timed() if figure.group != LITERATURE and any(
         figure.rows.get((arm, clock)) and figure.rows[arm, clock]["ratio_to_native"]
         for arm in view.others for clock in view.clocks)]
     if not figures:
         return ""
     step = 13 * len(view.others) + 9
     rows, y, group = [], 44, None
+    figures.sort(key=v.group_order)
     for figure in figures:
         if figure.group != group:
             group = figure.group
@@ -82,10 +98,10 @@ def ratios(view):
         y += step
     picture = Picture(WIDTH, y + 26, "ratio to native of each workload")
     panel = (WIDTH - LABELS) / len(view.clocks)
-    low, high = _reach(view, view.clocks)
+    low, high = _reach(view, figures, view.clocks)
     for number, clock in enumerate(view.clocks):
         left = LABELS + number * panel
-        axis = LogAxis(low, high, left + 8, left + panel - 62)
+        axis = LogAxis(low, high, left + 8, left + panel - 66)
         picture.text(left + 8, 20, clock, "head")
         picture.text(left + 8, 34, "instructions, repeatable" if clock == "icount"
                      else "time in QEMU, noisy" if clock == "wall" else "", "tick")
@@ -96,10 +112,11 @@ def ratios(view):
             for place, arm in enumerate(view.others):
                 row = figure.rows.get((arm, clock))
                 if row and row["ratio_to_native"]:
-                    _bar(picture, view, axis, at + 13 * place, arm, row)
+                    _bar(picture, view, axis, at + 13 * place, arm, row, left + panel - 14)
             for one in view.beside(figure.workload):
                 if one.ratio and shown_in(view.references[one.number], clock):
-                    picture.marker(axis(one.ratio), at + 5.5, one.number, "elsewhere",
+                    picture.marker(axis(one.ratio), at + 5.5, place_of(view, one.number),
+                                   "elsewhere",
                                    f"{one.name}: {v.ratio(one.ratio)} (measured elsewhere)")
     for at, title, figure in rows:
         if figure:
@@ -109,14 +126,29 @@ def ratios(view):
     return str(picture)
 
 
-def strip(ratio, high):
+def strip(ratio, high, kind):
     """A bar on a log axis from 1 for a table's cell."""
-    picture = Picture(90, 10, f"{ratio:.2f}")
-    axis = LogAxis(min(1.0, ratio), max(high, 2.0), 1, 89)
+    picture = Picture(60, 10, f"{ratio:.2f}")
+    axis = LogAxis(min(1.0, ratio), max(min(high, MOST), 2.0), 1, 59)
     left, right = sorted((axis(1), axis(ratio)))
-    picture.box(1, 2, 88, 6, "rail")
-    picture.box(left, 2, max(right - left, 1.5), 6, "fill")
+    picture.box(1, 2, 58, 6, "rail")
+    picture.box(left, 2, max(right - left, 1.5), 6, f"bar {kind}")
     return str(picture)
+
+
+def _kinds(picture, label, arm, place, privileged, kinds):
+    """The privileged exits, divided by instruction."""
+    x, y, width = place
+    rest = privileged - sum(kinds.values())
+    parts = list(kinds.items()) + ([("other", rest)] if rest > 1e-9 else [])
+    whole = sum(count for _, count in parts)
+    for number, (kind, count) in enumerate(parts):
+        size = width * count / whole
+        picture.box(x, y, max(size - 0.6, 0.3), 15, f"cause k0 tone{number % 2}",
+                    f"{label}, {arm}: {v.count(count)} {kind} (privileged)")
+        if size > 12 + 6.4 * len(kind):
+            picture.text(x + 5, y + 11.5, kind, "inside")
+        x += size
 
 
 def exits(view):
@@ -142,6 +174,10 @@ def exits(view):
         for cause, value in sorted(row["exits"].items(),
                                    key=lambda item: (cause_class(item[0]).rjust(3), item[0])):
             size = width * value / total
+            if cause == "privileged" and row["kinds"]:
+                _kinds(picture, figure.label, arm, (x, y, size), value, row["kinds"])
+                x += size
+                continue
             picture.box(x, y, max(size - 0.6, 0.3), 15, "cause " + cause_class(cause),
                         f"{figure.label}, {arm}: {v.count(value)} {cause} "
                         f"({100 * value / total:.1f} %)")
@@ -168,25 +204,26 @@ def literature(view):
         return ""
     step = 26
     picture = Picture(WIDTH, step * len(figures) + 44, "ratios of the literature's workloads")
-    known = [row["ratio_to_native"] for figure in figures for row in figure.rows.values()
-             if row["ratio_to_native"]]
-    known += [one.ratio for figure in figures for one in view.beside(figure.workload) if one.ratio]
-    axis = LogAxis(min(0.95, *known, 0.95), max(known + [2.0]) * 1.1, LABELS + 40, WIDTH - 40)
+    low, high = _reach(view, figures, view.clocks)
+    axis = LogAxis(low, high, LABELS + 40, WIDTH - 100)
     bottom = step * len(figures) + 12
     _grid(picture, axis, 4, bottom)
     for number, figure in enumerate(figures):
         y = 20 + step * number
         picture.text(LABELS + 20, y + 4, figure.label, "label end")
-        picture.line(LABELS + 30, y, WIDTH - 30, y, "grid")
+        picture.line(LABELS + 30, y, WIDTH - 100, y, "grid")
         for arm in view.others:
             for place, clock in enumerate(view.clocks):
                 row = figure.rows.get((arm, clock))
                 if row and row["ratio_to_native"]:
-                    picture.dot(axis(row["ratio_to_native"]), y, 5,
+                    ratio = row["ratio_to_native"]
+                    picture.dot(axis(ratio), y, 5,
                                 arm_class(view, arm) + (" bar" if not place else " ring"),
-                                f"{figure.label}, {arm}, {clock}: {v.ratio(row['ratio_to_native'])}")
+                                f"{figure.label}, {arm}, {clock}: {v.ratio(ratio)}")
+                    if ratio > high:
+                        picture.text(axis(ratio) + 10, y + 4, f"→ {v.ratio(ratio)}", "value")
         for one in view.beside(figure.workload):
             if one.ratio:
-                picture.marker(axis(one.ratio), y, one.number, "elsewhere",
+                picture.marker(axis(one.ratio), y, place_of(view, one.number), "elsewhere",
                                f"{one.name}: {v.ratio(one.ratio)} (measured elsewhere)")
     return str(picture)

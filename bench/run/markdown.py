@@ -70,8 +70,7 @@ def _beside(view, names):
     rows = []
     for name in names:
         for one in view.beside(name):
-            value = "–" if one.value is None else f"{v.digits(one.value)} {one.unit}"
-            rows.append([name, one.name, value, v.ratio(one.ratio),
+            rows.append([name, one.name, v.elsewhere(one), v.ratio(one.ratio),
                          "–" if one.exits is None else one.exits])
     return _table(["workload", "where", "value", "ratio to native", "exits"], rows) if rows else []
 
@@ -86,18 +85,10 @@ def _times(view):
 
 
 def path_rows(paths):
-    """(columns, rows of cells) of bench/paths.json, or None: rows are objects with plain values."""
-    rows = paths.get("rows", paths.get("paths")) if isinstance(paths, dict) else paths
-    if isinstance(rows, dict):
-        rows = [{"path": name, **(row if isinstance(row, dict) else {"bound": row})}
-                for name, row in rows.items()]
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows) or not rows:
-        return None
-    columns = []
-    for row in rows:
-        columns += [name for name, value in row.items()
-                    if name not in columns and not isinstance(value, (dict, list))]
-    return columns, [[row.get(name) for name in columns] for row in rows]
+    """(columns, rows of cells) of bench/paths.json."""
+    columns = ("name", "cause", "last", "vmm", "bound")
+    heads = ("path", "exit", "measured", "of these in the VMM", "bound")
+    return heads, [[row.get(name) for name in columns] for row in paths["paths"]]
 
 
 def _cell(value):

@@ -49,4 +49,11 @@ def load(folder):
 
 def load_paths(path):
     """What bench/paths.json says, or None if there is no such file; raises Unreadable."""
-    return _read(path) if os.path.exists(path) else None
+    if not os.path.exists(path):
+        return None
+    table = _read(path)
+    if (not isinstance(table, dict) or table.get("schema") != 1
+            or not isinstance(table.get("paths"), list)
+            or not all(isinstance(row, dict) for row in table["paths"])):
+        raise Unreadable(f"{path}: is not a table of paths of schema 1")
+    return table

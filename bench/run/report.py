@@ -5,6 +5,7 @@ from html import escape
 
 from . import charts, markdown, tables, timeplots
 from . import view as v
+from .workloads import LITERATURE
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 
@@ -72,13 +73,12 @@ def _marker(number):
     return str(picture)
 
 
-def _legend(view, elsewhere=True, native=False):
+def _legend(view, elsewhere=(), native=False):
     arms = view.arms if native else view.others
     items = [f'<li><i class="{charts.arm_class(view, arm)}"></i>{escape(arm)}</li>' for arm in arms]
-    if elsewhere:
-        items += [f"<li>{_marker(number)}{escape(one['name'])}, measured elsewhere</li>"
-                  for number, one in enumerate(view.references)
-                  if any(row.get("ratio_to_native") for row in one["rows"])]
+    items += [f"<li>{_marker(charts.place_of(view, number))}"
+              f"{escape(view.references[number]['name'])}, measured elsewhere</li>"
+              for number in charts.marked(view, elsewhere)]
     return f'<ul class="legend">{"".join(items)}</ul>'
 
 
@@ -96,7 +96,9 @@ def _ratios(view):
     if not picture:
         return ""
     return _section(
-        "How much slower than native", _legend(view), _figure(
+        "How much slower than native",
+        _legend(view, {figure.workload for figure in view.timed()
+                       if figure.group != LITERATURE}), _figure(
             picture, "Log scale, the same in both panels. A bar is the median over pairs of boots "
             "that lay next to each other, its whisker the least and the greatest pair. Marks without "
             "filling are figures that were measured elsewhere; they are not part of any ratio here."),
@@ -111,7 +113,8 @@ def _exits(view):
                      for cause in charts.causes(view))
     return _section(
         "Exits per operation", f'<ul class="legend">{legend}</ul>',
-        _figure(picture, "Shares by cause; the figure at the right is the number of all exits of one "
+        _figure(picture, "Shares by cause, those of privileged instructions by instruction; the figure at the "
+                "right is the number of all exits of one "
                 "operation. The exits that counting takes are not among them."),
         tables.exits(view))
 
@@ -124,7 +127,7 @@ def _literature(view):
     if picture:
         kinds = ", ".join(f"{'filled' if not place else 'ring'}: {clock}"
                           for place, clock in enumerate(view.clocks))
-        legend = _legend(view) + f'<p class="note">Dots are ours ({escape(kinds)}).</p>'
+        legend = _legend(view, {figure.workload for figure in view.literature()}) + f'<p class="note">Dots are ours ({escape(kinds)}).</p>'
     parts = [legend, _figure(picture, "Ratio to native, log scale.") if picture else "",
              tables.literature(view), tables.references(view)]
     return _section("Beside the literature and others", '<p class="note">Published and reference '
@@ -145,7 +148,7 @@ def _time(view):
     parts.append(tables.times(view))
     if not any(parts):
         return ""
-    return _section("Time passing", _legend(view, elsewhere=False, native=True), *parts)
+    return _section("Time passing", _legend(view, native=True), *parts)
 
 
 def _failed(view):
@@ -168,6 +171,7 @@ def page(view):
     if conditions.get("interrupted"):
         lead += "; stopped before its end, so some runs are missing"
     paths = tables.paths(view)
+    about = escape(view.paths["conditions"]) if paths and "conditions" in view.paths else ""
     facts = "".join(f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>"
                     for name, value in markdown.machine(view))
     body = [_tiles(view), _failed(view), _ratios(view),
@@ -175,9 +179,9 @@ def page(view):
                      "greatest of all samples. Ratios: median over pairs of boots.</p>",
                      tables.summary(view)),
             _exits(view), _literature(view), _time(view),
-            _section("Path lengths", '<p class="note">Instructions from the trapped instruction to '
-                     "the next one of the guest, as last measured and as a test allows at most "
-                     "(bench/paths.json).</p>", paths) if paths else "",
+            _section("Path lengths", '<p class="note">Instructions of one operation under the VMM, as '
+                     "last measured by bare-metal guests, and the bound that a test keeps "
+                     f"(bench/paths.json). {about}.</p>", paths) if paths else "",
             _section("Machine, versions, conditions", f"<dl>{facts}</dl>"),
             f"<section><details><summary>Raw rows ({len(view.document['rows'])})</summary>"
             f"{tables.raw(view)}</details></section>"]

@@ -46,7 +46,7 @@ def summary(view):
         head += [("", f"{escape(clock)}<br>{escape(arm)} / native") for arm in view.others]
     head += [("edge", f"exits<br>{escape(arm)}") for arm in view.others]
     rows, group = [], None
-    for figure in view.timed():
+    for figure in sorted(view.timed(), key=v.group_order):
         if figure.group != group:
             group = figure.group
             rows.append(("group", [("left", escape(group))] + [("", "")] * (len(head) - 1)))
@@ -58,7 +58,8 @@ def summary(view):
             for arm in view.others:
                 row = figure.rows.get((arm, clock))
                 value = row and row["ratio_to_native"]
-                cells.append(("", charts.strip(value, highest) + v.ratio(value) if value else "–"))
+                cells.append(("", charts.strip(value, highest, charts.arm_class(view, arm))
+                              + v.ratio(value) if value else "–"))
         for arm in view.others:
             row = figure.rows.get((arm, "icount")) or next(
                 (figure.rows[arm, clock] for clock in view.clocks if (arm, clock) in figure.rows),
@@ -104,7 +105,7 @@ def literature(view):
                      if (arm, clock) in figure.rows else "–") for clock in view.clocks]
             published = "; ".join(
                 f"{one.name}: {v.ratio(one.ratio)}" if one.ratio else
-                f"{one.name}: {v.digits(one.value)} {one.unit}"
+                f"{one.name}: {v.elsewhere(one)}"
                 for one in view.beside(figure.workload) if one.ratio or one.value is not None)
             rows.append([("left", _what(figure)), ("left", escape(arm)), *ours,
                          ("wide", escape(published) or "–")])
@@ -122,9 +123,8 @@ def references(view):
     for name in dict.fromkeys([*WORKLOADS, *(row["workload"] for one in view.references
                                              for row in one["rows"])]):
         for one in view.beside(name):
-            value = "–" if one.value is None else f"{v.digits(one.value)} {one.unit}"
             rows.append([("left", escape(name)), ("left", escape(one.name)),
-                         ("", escape(value)), ("", v.ratio(one.ratio)),
+                         ("", escape(v.elsewhere(one))), ("", v.ratio(one.ratio)),
                          ("", "–" if one.exits is None else escape(str(one.exits)))])
     if not rows:
         return ""
@@ -157,11 +157,10 @@ def times(view):
 
 def paths(view):
     """bench/paths.json: what was measured last, and the bound that a test keeps."""
-    found = markdown.path_rows(view.paths) if view.paths else None
-    if not found:
+    if not view.paths or not view.paths["paths"]:
         return ""
-    columns, rows = found
-    head = [("left" if not number else "", escape(name)) for number, name in enumerate(columns)]
+    columns, rows = markdown.path_rows(view.paths)
+    head = [("left" if number < 2 else "", escape(name)) for number, name in enumerate(columns)]
 
     def cell(value):
         if value is None:

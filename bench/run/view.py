@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from .arms import CLOCKS
 from .stats import geometric_mean
-from .workloads import LITERATURE, TIME, WORKLOADS
+from .workloads import GROUPS, LITERATURE, TIME, WORKLOADS
 
 
 @dataclass
@@ -124,6 +124,19 @@ class View:
         return CLOCKS.get(name)
 
 
+def group_order(figure):
+    """Sorts figures by group."""
+    return GROUPS.index(figure.group) if figure.group in GROUPS else len(GROUPS)
+
+
+def elsewhere(one):
+    """The value of a Beside with its unit, as its source gives it."""
+    if one.value is None:
+        return "–"
+    value = f"{one.value:,.0f}" if one.value >= 1000 else f"{one.value:g}"
+    return f"{value} {one.unit}".strip()
+
+
 def quantity(value, unit):
     """A figure with its unit, three digits or so: 1.43 us, 1,427 (instructions have no suffix)."""
     if value is None:
@@ -161,7 +174,7 @@ def count(value):
         return "<0.01"
     if value >= 100 or abs(value - round(value)) < 0.005:
         return f"{value:,.0f}"
-    return f"{value:.2f}" if value < 10 else f"{value:.1f}"
+    return f"{value:.2f}" if value < 10 else f"{value:.1f}".removesuffix(".0")
 
 
 def exits(row):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 KERNEL, MEMORY, DEVICES, USER, TIME, LITERATURE = (
     "kernel", "memory", "files and network", "user", "time", "literature")
+GROUPS = (KERNEL, MEMORY, DEVICES, USER, TIME, LITERATURE)
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,8 @@ PACKAGES = {
     "libraries of the tools": "libcli11-dev libfmt-dev libfdt-dev libelf-dev libdw-dev zlib1g-dev "
                               "nlohmann-json3-dev binutils-dev",
     "unit tests, benchmarks": "libgtest-dev libgmock-dev libbenchmark-dev",
-    "tests of the heat map's page": "chromium chromium-driver python3-selenium",
+    "tests of the pages and results": "chromium chromium-driver python3-selenium "
+                                      "python3-jsonschema",
     "style checks": "clang-format clang-tidy git",
     "the guest's sources": "linux-source-6.1 ca-certificates dpkg-dev xz-utils bzip2 patch",
     "the guest's build": "bc bison flex perl cpio u-boot-tools device-tree-compiler "
