@@ -22,7 +22,7 @@ constexpr u32 turns = 1000, warm = 16;
 namespace spr {
 constexpr u32 dec = 22, srr0 = 26, srr1 = 27, pid = 48, decar = 54, csrr0 = 58, csrr1 = 59,
               sprg0 = 272, sprg4 = 276, pvr = 287, dbcr0 = 308, tsr = 336, tcr = 340, ivor0 = 400,
-              mas0 = 624, mas4 = 628, l1csr1 = 1011, mmucsr0 = 1012, bucsr = 1013;
+              mas4 = 628, l1csr1 = 1011, mmucsr0 = 1012, bucsr = 1013;
 }
 
 // Physical memory the paths play with, and pages of it that only some paths have.
