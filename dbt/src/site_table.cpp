@@ -104,15 +104,13 @@ void SiteTable::distrust_all() {
     trusted_high_ = 0;
 }
 
-void SiteTable::distrust_small() {
-    if (trusted_small_ == 0) return;
+void SiteTable::distrust_all_small() {
     for (unsigned i = 0; i < used_; ++i) {
         if (pool_[i].small) distrust(pool_[i]);
     }
 }
 
-void SiteTable::distrust_local() {
-    if (trusted_local_ == 0) return;
+void SiteTable::distrust_all_local() {
     for (unsigned i = 0; i < used_; ++i) {
         if (pool_[i].pid != 0) distrust(pool_[i]);
     }

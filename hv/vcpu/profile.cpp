@@ -95,10 +95,6 @@ void entry_changes(Vcpu& v, const mmu::VirtualEntry& entry) {
     v.profile->sites.distrust(entry.epn(), entry.size());
 }
 
-void small_pages_change(Vcpu& v) { v.profile->sites.distrust_small(); }
-
-void pid_changes(Vcpu& v) { v.profile->sites.distrust_local(); }
-
 void space_changes(Vcpu& v) { v.profile->sites.distrust_all(); }
 
 }  // namespace trapeze::vcpu

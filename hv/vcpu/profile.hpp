@@ -61,8 +61,8 @@ void beat_profile(Vcpu& v);
 // The guest's translations are about to change, so that a known EA may become another site: of one
 // TLB entry, of all 4 KiB pages, by a PID, by the guest's own MSR[IS].
 void entry_changes(Vcpu& v, const mmu::VirtualEntry& entry);
-void small_pages_change(Vcpu& v);
-void pid_changes(Vcpu& v);
+inline void small_pages_change(Vcpu& v) { v.profile->sites.distrust_small(); }
+inline void pid_changes(Vcpu& v) { v.profile->sites.distrust_local(); }
 void space_changes(Vcpu& v);
 
 }  // namespace trapeze::vcpu

@@ -71,6 +71,14 @@ void record(Vcpu& v, Cause cause, u32 word, u32 dear = 0) {
         nullptr};
 }
 
+// True if the fast path has found the site of the guest kernel's instruction at hand, recorded the
+// exit and handed it on.
+bool handed_on(const Vcpu& v, u32 word) {
+    const dbt::Site* const site = v.site;
+    return v.traced[v.trace_head / sizeof(ExitRecord)].site == site && site != nullptr &&
+           site->match == v.nip && site->word == word;
+}
+
 bool fetch(Vcpu& v, u32& word) {
     return arch::load_guest_word(v.nip, v.shadow.layout().fetch_space(v.user()), word);
 }
@@ -101,11 +109,13 @@ Cause program_exit(Vcpu& v) {
     u32 word = 0;
     const bool candidate = (syndrome & esr::ppr) || (syndrome & esr::pil);
     if (!fetch(v, word) && candidate) return Cause::itlb_shadow;  // fetch again
-    const bool emulated =
-        candidate && (((syndrome & esr::ppr) && !v.user()) || emulated_though_illegal(v, word));
-    record(v, emulated ? Cause::privileged : Cause::program, word);
+    const bool kernel = (syndrome & esr::ppr) && !v.user();
+    const bool emulated = kernel || (candidate && emulated_though_illegal(v, word));
+    if (!profiled || !kernel || !handed_on(v, word)) {
+        record(v, emulated ? Cause::privileged : Cause::program, word);
+        if (profiled && emulated) find_site(v, word);
+    }
     if (emulated) {
-        if constexpr (profiled) find_site(v, word);
         emulate_privileged(v, word);
         return Cause::privileged;
     }

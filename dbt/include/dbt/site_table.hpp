@@ -93,8 +93,12 @@ class SiteTable {
     void distrust(std::uint32_t ea, std::uint64_t bytes);
     void distrust_all();
     /// The same for small pages, and for sites of one process, only.
-    void distrust_small();
-    void distrust_local();
+    void distrust_small() {
+        if (trusted_small_ != 0) distrust_all_small();
+    }
+    void distrust_local() {
+        if (trusted_local_ != 0) distrust_all_local();
+    }
 
     /// Moves what the hot paths counted into the 64-bit totals, at time `now`, in ticks from any
     /// start. To be called before 2^32 ticks of exits have gone by at any one site.
@@ -122,6 +126,8 @@ class SiteTable {
     void forget_coldest() { cold_next_ = cold_count_ = fresh_next_ = fresh_count_ = 0; }
     void trust(Site& site);
     void distrust(Site& site);
+    void distrust_all_small();
+    void distrust_all_local();
     void unlink(Site& site);
     void to_front(Site& site);
     void fold(Site& site, std::uint64_t now);
