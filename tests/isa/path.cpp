@@ -2,7 +2,8 @@
 //
 // Path lengths: how many instructions a privileged instruction takes, in and out. Meant for
 // --icount, where an instruction is a nanosecond and the time base counts 0.4 of them. Informs
-// only, but for the bound that the project promises for mfmsr.
+// only, but for the bound that the project promises for mfmsr; tests/system/test_profile_cost.py
+// compares what it says with the profile and without.
 #include "insn.hpp"
 #include "isa.hpp"
 
@@ -16,8 +17,14 @@ constexpr u32 turns = 4096;
 constexpr u32 trap_always = insn::x(4, 31);
 constexpr u32 stride_ea = 0x4000'0000;
 
-// Ticks of `turns` turns of body + bdnz. r4 = 0, r5 and r27 as given, r6 is free for loads.
-u32 ticks(std::initializer_list<u32> body, u32 msr, u32 r5 = 0, u32 r27 = 0, u32 srr0 = 0) {
+struct Loop {
+    u32 at = code_page;
+    u32 times = turns;
+};
+
+// Ticks of a loop of body + bdnz. r4 = 0, r5 and r27 as given, r6 is free for loads.
+u32 ticks(std::initializer_list<u32> body, u32 msr, u32 r5 = 0, u32 r27 = 0, u32 srr0 = 0,
+          Loop where = {}) {
     u32 words[16];
     unsigned n = 0;
     words[n++] = insn::mfspr(20, 268);
@@ -27,20 +34,20 @@ u32 ticks(std::initializer_list<u32> body, u32 msr, u32 r5 = 0, u32 r27 = 0, u32
     ++n;
     words[n++] = insn::mfspr(21, 268);
     words[n++] = trap_always;
-    auto* to = reinterpret_cast<volatile u32*>(code_page);
+    auto* to = reinterpret_cast<volatile u32*>(where.at);
     for (unsigned i = 0; i < n; ++i) to[i] = words[i];
-    flush_code(code_page, n * 4);
+    flush_code(where.at, n * 4);
     Frame f{};
     f.gpr[4] = msr;
     f.gpr[5] = r5;
     f.gpr[27] = r27;
-    f.gpr[28] = srr0 != 0 ? code_page + srr0 : 0;
-    f.ctr = turns;
-    f.nip = code_page;
+    f.gpr[28] = srr0 != 0 ? where.at + srr0 : 0;
+    f.ctr = where.times;
+    f.nip = where.at;
     f.msr = msr;
     run(f);
     if (static_cast<Vector>(f.vector) != Vector::program) {
-        print_event("measuring", f, code_page);
+        print_event("measuring", f, where.at);
         fail("a measured loop ended early");
     }
     return f.gpr[21] - f.gpr[20];
@@ -55,6 +62,16 @@ u32 row(const char* what, u32 with, u32 without) {
     return t;
 }
 
+// mfmsr at a place that shares the VMM's bucket for it with `others` newer ones (SiteTable).
+u32 behind(u32 others) {
+    constexpr u32 first = 0x60'0000, same_bucket = 0x2'0000;
+    const u32 at = first + others * 0x1000;
+    for (u32 i = 0; i <= others; ++i) {
+        ticks({insn::mfmsr(6)}, 0, 0, 0, 0, {at + i * same_bucket, 1});
+    }
+    return ticks({insn::mfmsr(6)}, 0, 0, 0, 0, {at, turns});
+}
+
 }  // namespace
 
 void isa_main() {
@@ -63,6 +80,9 @@ void isa_main() {
     row("nop", ticks({insn::nop}, 0), empty);
     const u32 mfmsr_path = row("mfmsr", ticks({insn::mfmsr(6)}, 0), empty);
     row("mfmsr r30", ticks({insn::mfmsr(30)}, 0), empty);
+    row("mfmsr, second of its bucket", behind(1), empty);
+    row("mfmsr, third of its bucket", behind(2), empty);
+    row("mfmsr, fourth of its bucket", behind(3), empty);
     row("wrteei 0", ticks({insn::wrteei(0)}, 0), empty);
     row("wrteei 1, wrteei 0", ticks({insn::wrteei(1), insn::wrteei(0)}, 0), empty);
     row("wrtee", ticks({insn::wrtee(5)}, 0), empty);
