@@ -82,16 +82,17 @@ class Drawing {
             if (!word) break;
             std::string now = program.source(ea);
             if (now != source && !now.empty()) {
-                out += clip(std::string(margin, ' '), now, "34");
+                const std::string text = program.source_text(ea);
+                out += clip(std::string(margin, ' '), text.empty() ? now : now + "  " + text, "34");
                 source = std::move(now);
             }
             const auto found = inside.find(ea);
             const bool hot = found != inside.end();
-            std::string text = disassembler_.text(hot ? found->second.word : *word, ea);
+            std::string code = disassembler_.text(hot ? found->second.word : *word, ea);
             if (hot && found->second.word != *word) {
-                text += fmt::format("   (the file has {:08x})", *word);
+                code += fmt::format("   (the file has {:08x})", *word);
             }
-            out += line(ea, hot ? &found->second : nullptr, hot ? found->second.word : *word, text);
+            out += line(ea, hot ? &found->second : nullptr, hot ? found->second.word : *word, code);
         }
         return out;
     }

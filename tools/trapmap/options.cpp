@@ -37,7 +37,7 @@ void refuse(bool condition, std::string_view what) {
 /// The option's file: "-" when it was given without one, nothing when it was not given.
 std::optional<std::string> output(const CLI::Option* option) {
     if (option->count() == 0) return std::nullopt;
-    const std::vector<std::string> files = option->results();
+    const std::vector<std::string>& files = option->results();
     return files.empty() || files.front().empty() ? "-" : files.front();
 }
 

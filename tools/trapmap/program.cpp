@@ -242,6 +242,14 @@ const std::vector<Function>& Program::functions() const { return state_->functio
 
 std::string Program::source(std::uint32_t ea) const { return printable(state_->sources->line(ea)); }
 
+std::string Program::source_text(std::uint32_t ea) const {
+    // Blanks stay what they are here.
+    std::string text = state_->sources->text(ea);
+    std::ranges::replace_if(
+        text, [](char c) { return c < ' ' || c > '~'; }, ' ');
+    return text;
+}
+
 std::string Program::statement(std::uint32_t ea) const {
     return printable(state_->sources->statement(ea));
 }

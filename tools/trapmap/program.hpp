@@ -49,7 +49,10 @@ class Program {
     /// The first call reads the debug information's index.
     std::string source(std::uint32_t ea) const;
 
-    /// The same in the function around it: where the outermost inlined function is called.
+    /// What stands in the line of source(), if the source file is there; else empty.
+    std::string source_text(std::uint32_t ea) const;
+
+    /// As source(), but in the function around it: where the outermost inlined function is called.
     std::string statement(std::uint32_t ea) const;
 
     struct State;

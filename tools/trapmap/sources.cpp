@@ -8,8 +8,10 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -40,6 +42,13 @@ Dwarf_Word number_of(Dwarf_Die* die, unsigned attribute) {
 
 std::string normal(const std::filesystem::path& path) { return path.lexically_normal().string(); }
 
+/// The name of a source file, which may be relative to the folder that the compiler ran in.
+std::string full_name(const char* file, const char* folder) {
+    std::filesystem::path source(file);
+    if (source.is_relative() && folder != nullptr) source = folder / source;
+    return normal(source);
+}
+
 /// `prefix` cut back to the folders that `path` is in as well.
 void share(std::string& prefix, const std::string& path) {
     const auto differ = std::mismatch(prefix.begin(), prefix.end(), path.begin(), path.end());
@@ -56,6 +65,7 @@ struct Sources::State {
     Dwfl_Module* module = nullptr;
     std::string build;  ///< the folder that the compiler ran in, with a slash at the end
     std::map<Dwarf_Off, std::vector<Dwarf_Die>> functions;  ///< by compilation unit
+    std::map<std::string, std::vector<std::string>> texts;  ///< lines by name
     std::string root;  ///< what the sources share, with a slash at the end
 
     State() = default;
@@ -150,10 +160,40 @@ struct Sources::State {
         return fmt::format("{}:{}", shortened(name, string_of(unit, DW_AT_comp_dir)), number);
     }
 
+    /// Where a source file is. A build may leave out where it was made: then the sources are beside
+    /// the ELF file, or in a folder there.
+    std::filesystem::path find(const std::string& name) const {
+        namespace fs = std::filesystem;
+        std::error_code error;
+        const fs::path beside = fs::path(path).parent_path() / name;
+        if (fs::is_regular_file(beside, error)) return beside;  // all there is to an absolute name
+        if (fs::path(name).is_absolute()) return {};
+        const fs::path folder = fs::path(path).parent_path();
+        for (const auto& entry : fs::directory_iterator(folder.empty() ? "." : folder, error)) {
+            fs::path inside = entry.path() / name;
+            if (fs::is_regular_file(inside, error)) return inside;
+        }
+        return {};
+    }
+
+    /// The lines of a source file, empty when it is not there or is too large to be one.
+    const std::vector<std::string>& lines_of(const std::string& name) {
+        constexpr std::uintmax_t most = std::uintmax_t{16} << 20U;
+        const auto [entry, fresh] = texts.try_emplace(name);
+        if (!fresh) return entry->second;
+        const std::filesystem::path place = find(name);
+        std::error_code error;
+        if (place.empty() || std::filesystem::file_size(place, error) > most) return entry->second;
+        std::ifstream in(place);
+        for (std::string line; std::getline(in, line);) {
+            line.erase(0, std::min(line.find_first_not_of(" \t"), line.size()));
+            entry->second.push_back(std::move(line));
+        }
+        return entry->second;
+    }
+
     std::string shortened(const char* file, const char* folder) const {
-        std::filesystem::path source(file);
-        if (source.is_relative() && folder != nullptr) source = folder / source;
-        const std::string full = normal(source);
+        std::string full = full_name(file, folder);
         for (const std::string& prefix : {root, build}) {
             if (prefix.size() > 1 && full.starts_with(prefix)) return full.substr(prefix.size());
         }
@@ -176,6 +216,19 @@ std::string Sources::line(std::uint32_t ea) {
     const char* file = dwfl_lineinfo(found, nullptr, &number, nullptr, nullptr, nullptr);
     if (file == nullptr || number <= 0) return {};
     return fmt::format("{}:{}", s.shortened(file, dwfl_line_comp_dir(found)), number);
+}
+
+std::string Sources::text(std::uint32_t ea) {
+    State& s = *state_;
+    s.open();
+    Dwfl_Line* found = s.module == nullptr ? nullptr : dwfl_module_getsrc(s.module, ea);
+    if (found == nullptr) return {};
+    int number = 0;
+    const char* file = dwfl_lineinfo(found, nullptr, &number, nullptr, nullptr, nullptr);
+    if (file == nullptr || number <= 0) return {};
+    const auto& lines = s.lines_of(full_name(file, dwfl_line_comp_dir(found)));
+    const auto index = static_cast<std::size_t>(number) - 1;
+    return index < lines.size() ? lines[index] : std::string();
 }
 
 std::string Sources::statement(std::uint32_t ea) {

@@ -20,6 +20,9 @@ class Sources {
     /// share. Empty when there is no debug information for it.
     std::string line(std::uint32_t ea);
 
+    /// What stands in that line, without the blanks at its start, if the source file is there.
+    std::string text(std::uint32_t ea);
+
     /// The line in the function itself: for code of inlined functions, where the outermost of them
     /// is called. A macro or inline function of a header says little about who traps.
     std::string statement(std::uint32_t ea);

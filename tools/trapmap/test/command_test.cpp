@@ -162,6 +162,22 @@ TEST_F(Command, FollowsAStreamAndSaysThatTheGuestEnded) {
     EXPECT_EQ(shell("$T --follow </dev/null 2>/dev/null").status, 2);
 }
 
+TEST_F(Command, KeysSortPauseAndLeaveOnATerminal) {
+    write("stream", samples::dump(samples::body(), "request", 1));
+    const std::string stream = "( cat " + path("stream") + "; sleep 3 )";
+    const Result r = shell(
+        "export TERM=xterm; ( sleep 1; printf s; sleep 0.5; printf q ) | "
+        "script -qec '" +
+        stream + " | \"$T\" --follow' /dev/null");
+    EXPECT_EQ(r.status, 0);
+    EXPECT_THAT(r.output, HasSubstr("by exits a second"));
+    EXPECT_THAT(r.output, HasSubstr("by exits since the start")) << "after s";
+    const std::size_t left = r.output.find("\x1b[?1049l");
+    ASSERT_NE(left, std::string::npos) << "the first screen is back";
+    EXPECT_THAT(r.output.substr(left), HasSubstr("prepare_to_wait"));
+    EXPECT_THAT(r.output, Not(HasSubstr("stream ended"))) << "q leaves before that";
+}
+
 TEST_F(Command, HelpNamesEveryOption) {
     const Result r = shell("$T --help");
     EXPECT_EQ(r.status, 0);
