@@ -348,7 +348,12 @@ void interrupts(Table& t) {
         };
         mtspr<spr::decar>(period);
         const Measured without = t.undisturbed(spin(0), spins, warm);
-        const Measured with = t.undisturbed(spin(tcr::die | tcr::are), spins, warm);
+        // Every 10 ms the VMM also brings its profile up to date here: not in each of three times.
+        Measured with = t.undisturbed(spin(tcr::die | tcr::are), spins, warm);
+        for (unsigned again = 0; again < 2; ++again) {
+            const Measured m = t.undisturbed(spin(tcr::die | tcr::are), spins, warm);
+            if (m.ticks < with.ticks) with = m;
+        }
         mtspr<spr::tsr>(tsr::dis);
         // At the edges of the loop the clock may run out without an interrupt that is counted.
         t.row("decrementer", "decrementer", with, without, with.r25, 2);
