@@ -41,6 +41,7 @@ std::vector<std::string> similar(std::string_view name, const std::vector<std::s
         if (found.size() > most) found.erase(std::prev(found.end()));
     }
     std::vector<std::string> out;
+    out.reserve(found.size());
     for (const auto& [far, other] : found) {
         out.push_back(other);
     }

@@ -12,7 +12,6 @@ namespace {
 
 using namespace trapeze::trapmap;
 using testing::HasSubstr;
-using testing::StartsWith;
 
 Site site(std::uint32_t ea, std::uint64_t count, std::uint32_t pid = 0, bool space = false,
           std::uint32_t word = 0x7d2000a6) {

@@ -15,6 +15,7 @@ using testing::Pair;
 
 std::vector<std::string> names(const std::vector<Row>& rows) {
     std::vector<std::string> out;
+    out.reserve(rows.size());
     for (const Row& row : rows) {
         out.push_back(row.name);
     }
