@@ -50,12 +50,12 @@ def _number(text, most, what):
         value = int(text) if re.fullmatch(r"-?\d+", text) else float(text)
     except ValueError:
         raise Lie(f"{what} is not a number: {text}") from None
-    if not math.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):
         raise Lie(f"{what} is not finite: {text}")
     if value < 0:
-        raise Lie(f"{what} is negative: {text}")
+        raise Lie(f"{what} is negative: {text[:20]}")
     if value > most:
-        raise Lie(f"{what} is too large to be true: {text}")
+        raise Lie(f"{what} is too large to be true: {text[:20]}")
     return value
 
 

@@ -113,9 +113,9 @@ def _exits(view):
                      for cause in charts.causes(view))
     return _section(
         "Exits per operation", f'<ul class="legend">{legend}</ul>',
-        _figure(picture, "Shares by cause, those of privileged instructions by instruction; the figure at the "
-                "right is the number of all exits of one "
-                "operation. The exits that counting takes are not among them."),
+        _figure(picture, "Shares by cause, those of privileged instructions by instruction; the "
+                "figure at the right is the number of all exits of one operation. The exits that "
+                "counting takes are not among them."),
         tables.exits(view))
 
 

@@ -200,8 +200,11 @@ def run(plan, boot, tell):
     for number, job in schedule:
         tell(progress, number, job, measured.failures)
         started = time.monotonic()
-        if not _Boots(boot, job, measured, number).all():
+        try:
+            measured.interrupted = not _Boots(boot, job, measured, number).all()
+        except KeyboardInterrupt:
             measured.interrupted = True
+        if measured.interrupted:
             break
         progress.finish(job, time.monotonic() - started)
     tell(progress, None, None, measured.failures)

@@ -11,6 +11,10 @@ ends, is the JSON file $FAKE_QEMU_PLAY: a list of steps.
   ["answer", {C: [TEXT, ...], ...}, S]
                     for S seconds or until q comes: answers each character C on the VMM's console
                     with its next TEXT; the last one serves from then on
+  ["bench", SAYS, TEXT]
+                    plays the guest of ./trapeze bench: for each workload that it is asked for, the
+                    lines SAYS["native" or "vmm"][WORKLOAD]; the line HANG is a program that does
+                    not end, DIE a guest that does. TEXT goes to the VMM's console at the end
   ["hang"]          for ever, deaf to SIGTERM
   ["exit", N]       ends with this status
 
@@ -36,11 +40,48 @@ def sockets():
     return found
 
 
+def image():
+    """The initramfs or guest.fit; a native bare-metal guest has none."""
+    if "-initrd" not in sys.argv:
+        return b""
+    with open(sys.argv[sys.argv.index("-initrd") + 1], "rb") as file:
+        return file.read()
+
+
 def nonce():
     """The word that the front door has put into the initramfs or guest.fit."""
-    with open(sys.argv[sys.argv.index("-initrd") + 1], "rb") as image:
-        found = re.search(rb"etc/trapeze/nonce\0+([0-9a-f]+)\n", image.read())
+    found = re.search(rb"etc/trapeze/nonce\0+([0-9a-f]+)\n", image())
     return found[1].decode() if found else ""
+
+
+def bench(ends, says, summary):
+    """See above."""
+    lines = says["vmm" if "vmm" in ends else "native"]
+    words = image() + " ".join(sys.argv).encode()
+    asked = re.search(rb"sh /bench/all (?:quick|full) ([\w ]+)\n", words)
+    bare = re.search(rb"bench=(\w+) ", words)
+
+    def say(text):
+        ends["guest"].sendall(text.encode() + b"\r\n")
+
+    if asked:
+        say(f"\r\n[trapeze:{nonce()}] begin")
+    for name in (asked[1] if asked else bare[1]).decode().split():
+        if asked:
+            say("@@bench-begin " + name)
+        for line in lines.get(name, []):
+            if line == "DIE":
+                sys.exit(0)
+            while line == "HANG" and not ("vmm" in ends and hear(ends["vmm"]) in ("q", "")):
+                time.sleep(0.01)
+            if line == "HANG":
+                ends["vmm"].sendall(summary.replace("poweroff", "stopped").encode())
+                sys.exit(0)
+            say(line)
+    if asked:
+        say(f"\r\n[trapeze:{nonce()}] exit 0")
+    if "vmm" in ends:
+        ends["vmm"].sendall(summary.encode())
 
 
 def hear(end):
@@ -87,6 +128,8 @@ def main():
                 pass
         elif what == "answer":
             answer(ends["vmm"], *value)
+        elif what == "bench":
+            bench(ends, *value)
         elif what == "hang":
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             while True:

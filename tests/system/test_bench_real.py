@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""./trapeze bench with the real guest, natively and under the VMM."""
+import json
+import os
+import unittest
+
+import jsonschema
+
+from support import ROOT, Case, trapeze
+
+
+class Real(Case):
+    """A small measurement, twice."""
+
+    def measure(self, name):
+        """{(arm, clock, workload): row} of two workloads."""
+        out = self.path(name)
+        clocks = ["--clock", "icount"] if name == "again" else []
+        self.ends(trapeze("bench", "--quick", "--runs", "1", "--workload", "null_syscall",
+                          "--workload", "gandalf_ignored", *clocks, "--out", out), 0)
+        with open(os.path.join(out, "results.json"), encoding="utf-8") as file:
+            document = json.load(file)
+        with open(os.path.join(ROOT, "bench", "run", "schema.json"), encoding="utf-8") as file:
+            jsonschema.validate(document, json.load(file))
+        return {(row["arm"], row["clock"], row["workload"]): row for row in document["rows"]}
+
+    def test_rows(self):
+        rows = self.measure("first")
+        keys = {(arm, clock, work) for arm in ("native", "trap") for clock in ("icount", "wall")
+                for work in ("null_syscall", "gandalf_ignored")}
+        self.assertEqual(set(rows), keys)
+        for (arm, clock, work), row in rows.items():
+            with self.subTest(arm=arm, clock=clock, work=work):
+                self.assertGreaterEqual(row["n"], 3)
+                self.assertLessEqual(row["min"], row["median"])
+                self.assertLessEqual(row["median"], row["max"])
+                if arm == "native":
+                    self.assertEqual((row["exits"], row["kinds"]), ({}, {}))
+                    self.assertEqual(row["ratio_to_native"], 1)
+                else:
+                    self.assertGreaterEqual(row["exits"]["privileged"], 1)
+                    self.assertGreater(row["ratio_to_native"], 1)
+        # One system call, and one instruction that is not executed.
+        call = rows["trap", "icount", "null_syscall"]["exits"]
+        self.assertAlmostEqual(call["syscall"], 1, delta=0.05)
+        ignored = rows["trap", "icount", "gandalf_ignored"]
+        self.assertAlmostEqual(sum(ignored["exits"].values()), 1, delta=0.05)
+        again = self.measure("again")
+        for key in keys:
+            if key[1] == "icount":
+                one, two = rows[key]["median"], again[key]["median"]
+                self.assertLess(abs(one - two), 0.01 * one, key)
+
+
+if __name__ == "__main__":
+    unittest.main()
