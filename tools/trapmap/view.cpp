@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <string_view>
 
 namespace trapeze::trapmap {
@@ -131,37 +132,30 @@ std::vector<Column> columns_of(By by, Sort sort) {
     return columns;
 }
 
+std::string hottest_of(const Row& row, By by) {
+    if (row.site == nullptr) return {};
+    const NamedSite& site = *row.site;
+    const bool named = by == By::function && !site.function.empty();
+    return fmt::format("{}  {}", named ? fmt::format("+0x{:x}", site.offset) : where(site),
+                       site.disassembly);
+}
+
 /// The columns behind the numbers.
-void describe(std::vector<Cell>& cells, const Model& model, const Row& row, By by) {
-    std::string hottest;
-    if (row.site != nullptr) {
-        const bool named = by == By::function && !row.site->function.empty();
-        const std::string place =
-            named ? fmt::format("+0x{:x}", row.site->offset) : where(*row.site);
-        hottest = fmt::format("{}  {}", place, row.site->disassembly);
+std::vector<Cell> description(const Model& model, const Row& row, By by) {
+    if (by == By::page) {
+        return {{fmt::format("{:08x}", row.ea)},
+                {row.user ? "user" : "kernel"},
+                {row.sites == 0 ? "" : std::to_string(row.sites)},
+                {page_counts(row)},
+                {hottest_of(row, by), dim}};
     }
-    switch (by) {
-        case By::site:
-            cells.push_back({mode_of(*row.site), dim});
-            cells.push_back(
-                {row.site->function.empty() ? fmt::format("0x{:08x}", row.ea) : where(*row.site)});
-            cells.push_back({row.site->disassembly});
-            cells.push_back({model.source(*row.site), dim});
-            break;
-        case By::function:
-        case By::instruction:
-            cells.push_back({std::to_string(row.sites)});
-            cells.push_back({row.name});
-            cells.push_back({hottest, dim});
-            break;
-        case By::page:
-            cells.push_back({fmt::format("{:08x}", row.ea)});
-            cells.push_back({row.user ? "user" : "kernel"});
-            cells.push_back({row.sites == 0 ? "" : std::to_string(row.sites)});
-            cells.push_back({page_counts(row)});
-            cells.push_back({hottest, dim});
-            break;
+    if (by != By::site || row.site == nullptr) {
+        return {{std::to_string(row.sites)}, {row.name}, {hottest_of(row, by), dim}};
     }
+    return {{mode_of(*row.site), dim},
+            {where(*row.site)},
+            {row.site->disassembly},
+            {model.source(*row.site), dim}};
 }
 
 double heat_of(const Row& row, Sort sort, const std::vector<Row>& rows) {
@@ -278,7 +272,7 @@ std::string hottest(const Model& model, const Selection& selection, const Style&
         sum += row.count;
         const double heat = heat_of(row, selection.sort, rows);
         const std::string_view colour = heat_colour(heat);
-        const double ticks = static_cast<double>(row.ticks);
+        const auto ticks = static_cast<double>(row.ticks);
         std::uint64_t timed = 0;  // pages count exits too of which no time is known
         if (selection.by != By::page) timed = row.count;
         std::vector<Cell> cells = {
@@ -292,7 +286,7 @@ std::string hottest(const Model& model, const Selection& selection, const Style&
             {row.sites == 0 ? "" : brief(microseconds(model.dump(), static_cast<double>(row.max)))},
             {row.sites == 0 ? "" : brief(static_cast<double>(row.rate))},
         };
-        describe(cells, model, row, selection.by);
+        std::ranges::move(description(model, row, selection.by), std::back_inserter(cells));
         table.add(std::move(cells));
     }
     std::string out = table.text(style);
