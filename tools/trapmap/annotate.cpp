@@ -83,7 +83,8 @@ class Drawing {
             std::string now = program.source(ea);
             if (now != source && !now.empty()) {
                 const std::string text = program.source_text(ea);
-                out += clip(std::string(margin, ' '), text.empty() ? now : now + "  " + text, "34");
+                out += clip(std::string(margin, ' '),
+                            text.empty() ? now : fmt::format("{}  {}", now, text), "34");
                 source = std::move(now);
             }
             const auto found = inside.find(ea);
