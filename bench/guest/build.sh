@@ -57,8 +57,8 @@ rm -f -- "$work/stamp"
 
 say bench "compiling the guest's programs"
 common=(-m32 -mcpu=powerpc -O2 -std=gnu11 -fno-pie -Wall -Wextra -Wshadow -Werror
-    -ffile-prefix-map="$repo"=.)
-link=(-m32 -static -no-pie -s -Wl,--build-id=none)
+    "-ffile-prefix-map=$repo=.")
+link=(-m32 -static -no-pie -s "-Wl,--build-id=none")
 # The standard library's replacements, as guest-linux/lib/support.sh compiles them.
 support=(-ffreestanding -fno-tree-loop-distribute-patterns -fno-strict-aliasing)
 free=(-nostdlib -ffreestanding -fno-tree-loop-distribute-patterns -fno-stack-protector)

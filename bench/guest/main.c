@@ -16,7 +16,7 @@
 #include "bench.h"
 #include "exits.h"
 
-enum { warned_status = 1, usage_status = 2, limit_seconds = 60 };
+enum { warned_status = 1, usage_status = 2, limit_seconds = 30 };
 enum { quick_samples = 3, full_samples = 5, loop_samples = 3 };
 
 static const struct metric* const tables[] = {
