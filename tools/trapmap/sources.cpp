@@ -165,7 +165,7 @@ struct Sources::State {
     std::filesystem::path find(const std::string& name) const {
         namespace fs = std::filesystem;
         std::error_code error;
-        const fs::path beside = fs::path(path).parent_path() / name;
+        fs::path beside = fs::path(path).parent_path() / name;
         if (fs::is_regular_file(beside, error)) return beside;  // all there is to an absolute name
         if (fs::path(name).is_absolute()) return {};
         const fs::path folder = fs::path(path).parent_path();
