@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A fixed-point FFT of 4096 complex points, radix 2, for a core without a floating-point unit.
-// No library is needed, so that the same code runs under an OS and on the bare machine.
+// Integers only, and no table from a library: the sines come from one rotation, repeated.
 #pragma once
 #include <stdint.h>
 
