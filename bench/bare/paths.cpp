@@ -8,7 +8,7 @@
 #include "tlb.hpp"
 
 extern "C" char vectors[], isa_return_handler[], isa_refill_handler[], bare_on_any[],
-    bare_on_user[], bare_on_decrementer[], bare_on_external[], bare_on_debug[];
+    bare_on_user[], bare_on_decrementer[], bare_on_external[], bare_on_uart[], bare_on_debug[];
 
 namespace {
 
@@ -332,6 +332,21 @@ void interrupts(Table& t) {
         // Both do what handler and dispatch do; without has no core to interrupt.
         t.path("external", "external", loop({insn::wrteei(1), stw(5, 7, 0)}, 1),
                loop({insn::wrteei(1), stw(5, 7, 0), lwz(6, 8, 0), stw(4, 9, 0)}, 0));
+    }
+    {
+        constexpr u32 uart = ccsr + 0x4500, source = 0x5'0000 + 42 * 0x20, level = source + 0x18;
+        io32(source) = 0x00c0'0000 | 5u << 16 | 0x42;  // level, active high, priority 5
+        io32(source + 0x10) = 1;
+        const Handler<Vector::critical> handler(bare_on_uart);
+        io32(level) = 1;  // this source is a critical input
+        const u32 ask = d(38, 6, 7, 1), quiet = d(38, 4, 7, 1), identify = d(34, 6, 7, 2);
+        const auto loop = [](const Words& body) {
+            return Loop{.body = body, .r5 = msr::ce, .r7 = uart};
+        };
+        // Two exits: delivered, then held, as the line is still up when the handler begins.
+        t.path("critical", "critical", loop({insn::mtmsr(5), addi(6, 0, 2), ask}),
+               loop({insn::mtmsr(5), addi(6, 0, 2), quiet, quiet, identify}), 2);
+        io32(level) = 0;
     }
     {
         constexpr u32 spins = 300'000, period = 4000;

@@ -34,6 +34,11 @@ bare_start:
     lwz     6, 0(8)
     stw     4, 0(9)
     blr
+// r7: the registers of UART 0, which stops asking; r4 is 0.
+    handler bare_on_uart
+    stb     4, 1(7)
+    lbz     6, 2(7)
+    blr
 // A debug interrupt: clears DBSR bits r26.
     handler bare_on_debug
     mtspr   304, 26
