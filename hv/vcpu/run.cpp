@@ -60,8 +60,9 @@ void record(Vcpu& v, Cause cause, u32 word, u32 dear = 0) {
     // What a fast path began and handed on stands there already.
     const ExitRecord& newest = v.traced[v.trace_head / sizeof(ExitRecord)];
     if (cause == Cause::privileged &&
-        (newest.site != nullptr ? newest.site == v.site && newest.site->ea == v.nip
-                                : newest.nip == v.nip && newest.word == word)) {
+        (newest.site != nullptr
+             ? newest.site == v.site && newest.site->ea == v.nip && newest.site->word == word
+             : newest.nip == v.nip && newest.word == word)) {
         return;
     }
     constexpr u32 ring = sizeof v.traced;
