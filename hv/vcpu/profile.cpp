@@ -76,13 +76,14 @@ void draw_timeline(Vcpu& v) {
     constexpr u64 most = 16;
     const u64 crossed = elapsed / p.timeline.span_ticks() + 1;
     const auto parts = static_cast<u32>(crossed < most ? crossed : most);
-    u64 totals[cause_count];
+    u64 totals[cause_count] = {};
     for (u32 part = 1; part <= parts; ++part) {
         for (unsigned i = 0; i < cause_count; ++i) {
             const u64 grown = v.exits[i].folded_count - p.drawn_totals[i];
             totals[i] = p.drawn_totals[i] + grown * part / parts;
         }
-        p.timeline.advance(p.drawn + elapsed * (2 * part - 1) / (2 * parts), totals, cause_count);
+        p.timeline.advance(p.drawn + elapsed * (2 * u64{part} - 1) / (2 * u64{parts}), totals,
+                           cause_count);
     }
     for (unsigned i = 0; i < cause_count; ++i) p.drawn_totals[i] = totals[i];
     p.drawn = now;
