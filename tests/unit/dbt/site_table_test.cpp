@@ -42,7 +42,8 @@ TEST_P(Capacities, AllSitesDistinct) {
     Recorder r(GetParam());
     for (unsigned i = 0; i < sites; ++i) {
         ++r.now;
-        r.exit({base + 4 * i, mfmsr, 4 * i, 0, 0}, i % 1000 + 1, static_cast<uint8_t>(i % 31));
+        r.exit({base + 4 * i, mfmsr, uint64_t{4} * i, 0, 0}, i % 1000 + 1,
+               static_cast<uint8_t>(i % 31));
     }
     EXPECT_EQ(r.table().used(), GetParam());
     EXPECT_EQ(r.table().lost().sites, sites - GetParam());

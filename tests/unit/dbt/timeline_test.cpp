@@ -47,12 +47,12 @@ TEST_F(TimelineTest, JoinsSpansInPairsWhenTheyRunOut) {
     uint64_t total = 0;
     for (unsigned span = 0; span < Timeline::spans; ++span) {
         total += span;
-        line.advance(100 * span + 50, &total, 1);
+        line.advance(uint64_t{100} * span + 50, &total, 1);
     }
     EXPECT_EQ(line.used(), Timeline::spans);
     EXPECT_EQ(line.span_ticks(), 100U);
     total += 1000;
-    line.advance(100 * Timeline::spans, &total, 1);
+    line.advance(uint64_t{100} * Timeline::spans, &total, 1);
     EXPECT_EQ(line.span_ticks(), 200U);
     EXPECT_EQ(line.used(), Timeline::spans / 2 + 1);
     for (unsigned span = 0; span < Timeline::spans / 2; ++span) {
@@ -86,10 +86,10 @@ TEST_F(TimelineTest, CountsOfASpanSaturate) {
     total += uint64_t{1} << 40U;
     line.advance(100, &total, 1);
     EXPECT_EQ(line.count(1, 0), 0xffffffffU);
-    line.advance(100 * Timeline::spans, &total, 1);
+    line.advance(uint64_t{100} * Timeline::spans, &total, 1);
     EXPECT_EQ(line.count(0, 0), 0xffffffffU) << "two joined";
     ++total;
-    line.advance(100 * Timeline::spans, &total, 1);
+    line.advance(uint64_t{100} * Timeline::spans, &total, 1);
     EXPECT_EQ(line.count(Timeline::spans / 2, 0), 1U);
 }
 

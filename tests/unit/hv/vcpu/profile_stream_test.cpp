@@ -214,6 +214,39 @@ TEST_P(Streams, CountTheSameWithAndWithout) {
     EXPECT_EQ(profile->sites.lost().sites != 0, GetParam() % 2 == 0) << "room for 20";
 }
 
+TEST(ProfileExits, WhatTheFastPathHandsOnIsChargedOnceAndToTheRightSite) {
+    Vcpu& v = test::fresh_guest();
+    const auto profile = std::make_unique<Profile>();
+    start_profile(v, profile.get());
+    constexpr u32 at = 0x2000, before = test::mfspr(5, 22), after = test::mfspr(6, 22);
+    v.nip = at;
+    ASSERT_EQ(hv_light_exit(&v, static_cast<u32>(Vector::instruction_tlb)), 0);
+    core().esr = e500::esr::ppr;
+    const auto exit = [&](u32 word, bool handed_on) {
+        v.nip = at;
+        core().guest_words[at] = word;
+        if (handed_on) {
+            v.trace_head = (v.trace_head + sizeof(ExitRecord)) % sizeof v.traced;
+            v.traced[v.trace_head / sizeof(ExitRecord)].site = v.site;
+        }
+        hv_full_exit(&v, static_cast<u32>(Vector::program));
+        return v.trace_head;
+    };
+    exit(before, false);
+    const dbt::Site* const first = v.site;
+    const u32 head = exit(before, true);
+    EXPECT_EQ(v.site, first);
+    // Rewritten: the fast path finds the site, sees another word, and records nothing.
+    EXPECT_NE(exit(after, false), head);
+    EXPECT_NE(v.site, first);
+    EXPECT_EQ(v.site->word, after);
+    fold_counters(v);
+    EXPECT_EQ(first->total_count, 2U);
+    EXPECT_EQ(v.site->total_count, 1U);
+    EXPECT_EQ(v.counted[static_cast<unsigned>(Counter::mfspr)], 3U);
+    start_profile(v, nullptr);
+}
+
 INSTANTIATE_TEST_SUITE_P(Profile, Streams, testing::Range(0U, 8U));
 
 }  // namespace

@@ -309,8 +309,9 @@ TEST_F(ProfileTest, DrawsExitsEvenlyOverTheTimeSinceTheLastLook) {
     exits(0, timeline_period);
     exits(100, 1000 * timeline_period);
     u64 sum = 0;
-    for (unsigned i = 0; i < profile->timeline.used(); ++i)
+    for (unsigned i = 0; i < profile->timeline.used(); ++i) {
         sum += profile->timeline.count(i, cause);
+    }
     EXPECT_EQ(sum, 1108U) << "none is lost to rounding";
 
     start_profile(v, profile.get());
