@@ -36,6 +36,9 @@ static int guard(const char* workload, char** arguments) {
         // A second more for the hard limit, whose SIGKILL would not say why.
         const struct rlimit limit = {limit_seconds, limit_seconds + 1};
         setpgid(0, 0);
+        // In a group of its own it is in the background of the shell's terminal, and waiting for
+        // its output to leave would stop it.
+        signal(SIGTTOU, SIG_IGN);
         setrlimit(RLIMIT_CPU, &limit);
         execv(arguments[0], arguments);
         bench_fail("%s: %s", arguments[0], strerror(errno));

@@ -176,6 +176,13 @@ class Failures(Case):
         for words in ("all=2", "bench=2", "size=2"):
             self.assertIn(words, result.out, str(result))
 
+    def test_on_a_terminal(self):
+        # A background process that waits for a terminal's output is stopped, unless it takes care.
+        result = run("setsid cttyhack sh -c 'sh /bench/all quick compute'", native=True)
+        self.ends(result, 0)
+        self.assertEqual(len(re.findall("^@@bench compute ", result.out, re.MULTILINE)), SAMPLES,
+                         str(result))
+
     def test_up_to_date(self):
         # The second build has nothing to do and says nothing.
         programs(os.path.join(ROOT, "build", "bench", "guest"))
