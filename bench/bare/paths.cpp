@@ -56,13 +56,14 @@ class Table {
     // The path of `each` operations in a turn of `with`, which each take one exit of this cause.
     // Its total is what `with` takes more than `without`, what it takes in the VMM is what the
     // exits of the cause take.
-    void path(const char* name, const char* cause, Loop with, Loop without, u32 each = 1,
-              u32 warming = warm) {
+    [[gnu::noinline]] void path(const char* name, const char* cause, Loop with, Loop without,
+                                u32 each = 1, u32 warming = warm) {
         const auto [a, b] = both(with, without, warming);
         row(name, cause, a, b, turns * each);
     }
     // In kernel mode, against an empty loop.
-    void path(const char* name, const char* cause, const Words& body, u32 r5 = 0, u32 each = 1) {
+    [[gnu::noinline]] void path(const char* name, const char* cause, const Words& body, u32 r5 = 0,
+                                u32 each = 1) {
         path(name, cause, {.body = body, .r5 = r5}, {}, each);
     }
     void privileged(const char* name, const Words& body, u32 r5 = 0, u32 each = 1) {
@@ -122,7 +123,8 @@ class Table {
     ExitCounters counters_{workload};
 };
 
-void msr_instructions(Table& t) {
+// Not inlined, all of these: loops are large, and their stack frames would add up.
+[[gnu::noinline]] void msr_instructions(Table& t) {
     using namespace insn;
     t.privileged("mfmsr", {mfmsr(6)});
     t.privileged("mtmsr_ee", {insn::mtmsr(5), insn::mtmsr(4)}, msr::ee, 2);
@@ -133,7 +135,7 @@ void msr_instructions(Table& t) {
 }
 
 // EE goes on while the decrementer's interrupt waits: delivered in the same exit.
-void delivery(Table& t) {
+[[gnu::noinline]] void delivery(Table& t) {
     mtspr<spr::tcr>(tcr::die);
     mtspr<spr::dec>(1000);
     while (!(mfspr<spr::tsr>() & tsr::dis)) {
@@ -146,7 +148,7 @@ void delivery(Table& t) {
     mtspr<spr::tsr>(tsr::dis);
 }
 
-void special_registers(Table& t) {
+[[gnu::noinline]] void special_registers(Table& t) {
     const auto read = [&](const char* name, u32 number) {
         t.privileged(name, {insn::mfspr(6, number)});
     };
@@ -175,7 +177,7 @@ void special_registers(Table& t) {
     write("mtspr_l1csr1", spr::l1csr1);
 }
 
-void returns(Table& t) {
+[[gnu::noinline]] void returns(Table& t) {
     using namespace insn;
     const auto path = [&](const char* name, u32 word, u32 nip, u32 state) {
         const Words before = {mtspr(28, nip), mtspr(4, state)};
@@ -186,7 +188,7 @@ void returns(Table& t) {
     if (t.counters().present()) path("rfci", rfci, spr::csrr0, spr::csrr1);
 }
 
-void tlb_instructions(Table& t) {
+[[gnu::noinline]] void tlb_instructions(Table& t) {
     using namespace insn;
     const auto select = [](u32 tlb, u32 entry, u32 tsize) {
         mtspr<624>(mas0::make(tlb, entry));
@@ -215,7 +217,7 @@ void tlb_instructions(Table& t) {
 }
 
 // Interrupts that the guest causes itself and gets. The handler returns with blr, not rfi.
-void reflected(Table& t) {
+[[gnu::noinline]] void reflected(Table& t) {
     using namespace insn;
     {
         const Handler<Vector::system_call> handler(bare_on_any);
@@ -244,7 +246,7 @@ void reflected(Table& t) {
     t.path("unavailable", "unavailable", {d(4, 6, 0, 0x200)});  // evaddw
 }
 
-void storage(Table& t) {
+[[gnu::noinline]] void storage(Table& t) {
     using namespace insn;
     const Page page = {.ea = page_ea, .pa = data_page};
     const Words load = {lwz(6, 5, 0)};
@@ -268,7 +270,7 @@ void storage(Table& t) {
     flush_all();
 }
 
-void misses(Table& t) {
+[[gnu::noinline]] void misses(Table& t) {
     using namespace insn;
     constexpr u32 bctr = 0x4e800420, mtctr_r5 = 0x7ca903a6;
     {
@@ -307,14 +309,14 @@ void misses(Table& t) {
     flush_all();
 }
 
-void devices(Table& t) {
+[[gnu::noinline]] void devices(Table& t) {
     using namespace insn;
     t.path("mmio_load_mpic", "mmio", {lwz(6, 5, 0)}, task_priority);
     t.path("mmio_store_mpic", "mmio", {stw(4, 5, 0)}, task_priority);
     t.path("mmio_load_uart", "mmio", {d(34, 6, 5, 0)}, ccsr + 0x4505);
 }
 
-void interrupts(Table& t) {
+[[gnu::noinline]] void inputs(Table& t) {
     using namespace insn;
     {
         constexpr u32 global_configuration = 0x4'1020, ipi_vector = 0x4'10a0;
@@ -348,6 +350,10 @@ void interrupts(Table& t) {
                loop({insn::mtmsr(5), addi(6, 0, 2), quiet, quiet, identify}), 2);
         io32(level) = 0;
     }
+}
+
+[[gnu::noinline]] void core_interrupts(Table& t) {
+    using namespace insn;
     {
         constexpr u32 spins = 300'000, period = 4000;
         const Handler<Vector::decrementer> handler(bare_on_decrementer);
@@ -383,7 +389,7 @@ void interrupts(Table& t) {
 }
 
 // The VMM's own tick, against the instructions of the loop that it interrupts.
-void heartbeat(Table& t) {
+[[gnu::noinline]] void heartbeat(Table& t) {
     if (!t.counters().present()) return;
     constexpr u32 spins = 100'000'000;  // 200 million instructions, 80 million ticks
     const Measured m = measure(t.counters(), workload, {}, spins, warm);
@@ -406,6 +412,7 @@ void isa_main() {
     storage(t);
     misses(t);
     devices(t);
-    interrupts(t);
+    inputs(t);
+    core_interrupts(t);
     heartbeat(t);
 }
