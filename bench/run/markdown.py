@@ -107,8 +107,8 @@ def machine(view):
              ("processor", f"{host.get('cpu')}, {host.get('cores')} cores"),
              ("system", host.get("kernel")), ("QEMU", host.get("qemu")),
              ("compilers", f"{host.get('gcc')}; {host.get('gcc_guest')}"),
-             ("measurement", f"{conditions.get('mode')}: "
-              + ", ".join(f"{number} × {clock}" for clock, number in conditions["runs"].items())
+             ("measurement", f"{conditions.get('mode')}: " + ", ".join(
+                 f"{number} × {clock}" for clock, number in conditions.get("runs", {}).items())
               + f"; {conditions.get('boots')} boots in {conditions.get('seconds', 0):.0f} s")]
     if "load_before" in conditions:
         facts.append(("load average", f"{conditions['load_before']:.2f} before, "
@@ -121,6 +121,15 @@ def machine(view):
     return facts + [(f"arm {name}", note) for name, note in conditions["arms"].items()]
 
 
+def busy(view):
+    """A line if others used the machine when the measurement began, else None."""
+    load, cores = view.conditions.get("load_before"), view.host.get("cores")
+    if "wall" not in view.clocks or not load or not cores or load < 0.5 * cores:
+        return None
+    return (f"The machine was busy with other things (load average {load:.1f} on {cores} cores "
+            "before the first boot): figures in wall time are noisier than they need to be.")
+
+
 def failures(view):
     """Lines about what failed."""
     return [f"{arm} {clock} {name}: {why}" for (arm, clock, name), why in view.errors.items()]
@@ -131,13 +140,16 @@ def render(view):
     lines = ["# Trapeze: benchmark report", "", *_table(["", ""], machine(view)), ""]
     if view.conditions.get("interrupted"):
         lines += ["The measurement was stopped before its end: some runs are missing.", ""]
+    if busy(view):
+        lines += [busy(view), ""]
     if view.errors:
         lines += ["## Failed", "", *("- " + line for line in failures(view)), ""]
     if view.others:
         lines += ["## Kernel-heavy work, geometric mean of the ratios", "", *_means(view), ""]
     for clock in view.clocks:
-        lines += [f"## {clock}", "", f"{view.conditions['clocks'][clock]}. Median (least .. greatest);"
-                  " ratios are medians over pairs of boots.", "", *_summary(view, clock), ""]
+        lines += [f"## {clock}", "", f"{view.conditions['clocks'][clock]}. Median (least .. "
+                  "greatest); ratios are medians over pairs of boots.", "",
+                  *_summary(view, clock), ""]
     if view.others:
         lines += ["## Exits per operation", "", *_exits(view), ""]
     times = _times(view)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Figures measured elsewhere (bench/reference) and path lengths (bench/paths.json), as files say."""
+"""Figures measured elsewhere (bench/reference) and path lengths (bench/paths.json)."""
 import glob
 import json
 import math

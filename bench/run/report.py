@@ -15,8 +15,8 @@ TELLS = {
         "How many instructions guest and VMM execute for an operation: the VMM's path lengths, and "
         "how often the guest exits. The same in every run, so that a change of 1 % is a change.",
         "What those instructions cost on a core. Caches, TLB misses in hardware, branch prediction "
-        "and the exception itself (pipeline drain and refill) are free here, so ratios are too kind "
-        "where exits are many, and say nothing where memory is the limit. Idle time passes without "
+        "and the exception itself (pipeline drain and refill) are free here, so ratios are too "
+        "kind where exits are many, and say nothing where memory is the limit. Idle time passes without "
         "instructions."),
     "wall": (
         "How long a user of QEMU waits. The order of what is dear and what is not, where the same "
@@ -100,8 +100,9 @@ def _ratios(view):
         _legend(view, {figure.workload for figure in view.timed()
                        if figure.group != LITERATURE}), _figure(
             picture, "Log scale, the same in both panels. A bar is the median over pairs of boots "
-            "that lay next to each other, its whisker the least and the greatest pair. Marks without "
-            "filling are figures that were measured elsewhere; they are not part of any ratio here."),
+            "that lay next to each other, its whisker the least and the greatest pair. Marks "
+            "without filling are figures that were measured elsewhere; they are not part of any "
+            "ratio here."),
         _clock_cards(view))
 
 
@@ -127,7 +128,8 @@ def _literature(view):
     if picture:
         kinds = ", ".join(f"{'filled' if not place else 'ring'}: {clock}"
                           for place, clock in enumerate(view.clocks))
-        legend = _legend(view, {figure.workload for figure in view.literature()}) + f'<p class="note">Dots are ours ({escape(kinds)}).</p>'
+        legend = (_legend(view, {figure.workload for figure in view.literature()})
+                  + f'<p class="note">Dots are ours ({escape(kinds)}).</p>')
     parts = [legend, _figure(picture, "Ratio to native, log scale.") if picture else "",
              tables.literature(view), tables.references(view)]
     return _section("Beside the literature and others", '<p class="note">Published and reference '
@@ -170,6 +172,8 @@ def page(view):
             f"{' and '.join(view.arms)} in turn, clocks {' and '.join(view.clocks)}")
     if conditions.get("interrupted"):
         lead += "; stopped before its end, so some runs are missing"
+    busy = markdown.busy(view)
+    note = f'<p class="lead">{escape(busy)}</p>' if busy else ""
     paths = tables.paths(view)
     about = escape(view.paths["conditions"]) if paths and "conditions" in view.paths else ""
     facts = "".join(f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>"
@@ -179,8 +183,8 @@ def page(view):
                      "greatest of all samples. Ratios: median over pairs of boots.</p>",
                      tables.summary(view)),
             _exits(view), _literature(view), _time(view),
-            _section("Path lengths", '<p class="note">Instructions of one operation under the VMM, as '
-                     "last measured by bare-metal guests, and the bound that a test keeps "
+            _section("Path lengths", '<p class="note">Instructions of one operation under the VMM, '
+                     "as last measured by bare-metal guests, and the bound that a test keeps "
                      f"(bench/paths.json). {about}.</p>", paths) if paths else "",
             _section("Machine, versions, conditions", f"<dl>{facts}</dl>"),
             f"<section><details><summary>Raw rows ({len(view.document['rows'])})</summary>"
@@ -189,14 +193,16 @@ def page(view):
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
             f"<title>Trapeze: benchmark report</title><style>{style}</style></head>\n"
             f'<body data-ready="true"><header><h1><b>Trapeze</b> benchmark report</h1>'
-            f'<p class="lead">{escape(lead)}</p></header>\n<main>\n' + "\n".join(filter(None, body))
-            + "\n</main><footer><p>results.json beside this page has every figure; docs/bench.md "
+            f'<p class="lead">{escape(lead)}</p>{note}</header>\n<main>\n'
+            + "\n".join(filter(None, body)) + "\n</main><footer><p>results.json beside this page has every figure; docs/bench.md "
             "tells how to read it.</p></footer></body></html>\n")
 
 
 def summary(document):
     """Lines for the terminal."""
-    return markdown.terminal(v.View(document))
+    view = v.View(document)
+    busy = markdown.busy(view)
+    return markdown.terminal(view) + ([busy] if busy else [])
 
 
 def render(document, references, paths):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures as inline SVG: a few shapes, escaped text, axes. Colours come from the page's classes."""
+"""Pictures as inline SVG: shapes, escaped text, axes. Colours come from the page's classes."""
 import math
 from html import escape
 

@@ -342,7 +342,8 @@ class Usage(Case):
         blocked = self.path("file", b"")
         for words, why in ((["--arm", "x"], "native"), (["--clock", "x"], "icount"),
                            (["--workload", "x"], "null_syscall"), (["--runs", "0"], "--runs"),
-                           (["--quick", "--full"], "not allowed"), (["--timeout", "-1"], "--timeout"),
+                           (["--quick", "--full"], "not allowed"),
+                           (["--timeout", "-1"], "--timeout"),
                            (["--out", blocked], "--out"), (["--", "x"], "--"),
                            (["compare", "/nonexistent", "x"], "/nonexistent"),
                            (["compare", blocked, blocked], "not JSON"), (["compare"], "OLD.json")):

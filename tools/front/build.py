@@ -142,14 +142,14 @@ def _bench_programs():
             [os.path.join(ROOT, "bench", "guest", "build.sh"), "--out", BENCH])
 
 
-def for_bench(need_vmm, need_bare, need_programs):
-    """Builds what `trapeze bench` boots: guests, their programs, and the VMM if asked for."""
+def for_bench(need_vmm, need_programs, bare):
+    """Builds what `trapeze bench` boots: the guest, its programs, bare-metal guests by name."""
     with lock():
         cmake("host", ["trapeze-pack"])
         if need_vmm:
             cmake("hv", ["hv/trapeze-hv.elf"])
-        if need_bare:
-            cmake("hv", ["bench-bare"])
+        if bare:
+            cmake("hv", [f"bench/bare/{name}.elf" for name in bare])
         guest()
         if need_programs:
             _bench_programs()
