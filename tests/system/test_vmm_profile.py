@@ -212,7 +212,8 @@ class Profile(Case):
             for key, site in dump.sites.items():
                 self.assertTrue(key not in sites or site.count > sites[key].count, site)
             for key, count in dump.pages.items():
-                self.assertNotEqual(count, pages.get(key), key)
+                # One that made way and came back may have the count it had.
+                self.assertTrue(count != pages.get(key) or dump.values["pages"][2], key)
             sites.update(dump.sites)
             pages.update(dump.pages)
             if dump.values["pages"][2]:
