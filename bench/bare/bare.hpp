@@ -16,8 +16,6 @@ class Line {
     Line& operator<<(const char* text);
     Line& operator<<(u32 value) { return *this << u64{value}; }
     Line& operator<<(u64 value);
-    // A fixed-point number with one decimal, from tenths.
-    Line& tenths(u64 value) { return *this << value / 10 << "." << value % 10; }
     void print() const { isa::print("{}", {text_}); }
 
   private:
@@ -102,7 +100,7 @@ struct Measured {
     u32 r25;  // what handlers counted
 };
 // Runs `warm` turns, then `turns` turns that are measured. Each call's code has a place of its
-// own, so that no trap site is another's, unless `again` says that it is the last call's code.
+// own, so that no trap site is another's; the room is enough for some 200 calls.
 Measured measure(ExitCounters& counters, const char* workload, const Loop& loop, u32 turns,
                  u32 warm);
 
