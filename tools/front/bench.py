@@ -24,6 +24,7 @@ from .common import (BUILD, GUEST, GUEST_FAILED, INTERRUPTED, OK, ROOT, VMM_ELF,
                      VMM_FAILED, Failure, complain, say, shown)
 
 FOLDER = os.path.join(ROOT, "bench")
+LOGS = os.path.join(BUILD, "bench", "last")
 BARE = os.path.join(BUILD, "hv", "bench", "bare")
 DISK_MIB = 32
 MEM = 256 << 20
@@ -65,9 +66,8 @@ not before, 2 usage or a file that cannot be read. Without --wall only icount co
 class _Boot(Boot):
     """A boot whose output is ours to read, with everything built before."""
 
-    folder = os.path.join(BUILD, "bench", "last")
-
-    def __init__(self, options, vmm, base, extra, patience, on_begin):
+    def __init__(self, options, folder, vmm, base, extra, patience, on_begin):
+        self.folder = folder
         super().__init__(options)
         self.vmm_elf = vmm
         self.base = base
@@ -123,6 +123,14 @@ class _Boot(Boot):
         with open(os.path.join(self.folder, "console.log"), encoding="utf-8",
                   errors="replace") as log:
             return log.read().replace("\r\n", "\n")
+
+    def keep_logs(self):
+        """For a user who wants to know more; a measurement beside this one does so too."""
+        os.makedirs(LOGS, exist_ok=True)
+        for name in os.listdir(self.folder):
+            beside = os.path.join(LOGS, f".{os.getpid()}.{name}")
+            shutil.copyfile(os.path.join(self.folder, name), beside)
+            os.replace(beside, os.path.join(LOGS, name))
 
 
 def _overlay(programs):
@@ -233,9 +241,10 @@ class Bench:
                 sys.stderr.flush()
 
         with tempfile.TemporaryDirectory(prefix="trapeze-bench-") as directory:
-            one = _Boot(self._options(job, workloads, directory), self.vmm, self.base,
-                        self.overlay, job.timeout, begin)
+            one = _Boot(self._options(job, workloads, directory), os.path.join(directory, "logs"),
+                        self.vmm, self.base, self.overlay, job.timeout, begin)
             one.run()
+            one.keep_logs()
             stopped = one.session.stopped
             if stopped == "SIGINT":
                 return runner.Outcome("", one.seconds, interrupted=True)

@@ -38,11 +38,11 @@ def _tail(path, count=25):
         return "".join(log.readlines()[-count:]).rstrip()
 
 
-def _logged(title, name, command, environment=None, progress=None):
+def _logged(title, name, command, environment=None, progress=None, quiet=False):
     """Runs `command` with all output in build/log/NAME.log; on failure shows the log's end."""
     os.makedirs(LOGS, exist_ok=True)
     path = os.path.join(LOGS, name + ".log")
-    with Step(title) as step:
+    with Step(title, quiet) as step:
         with open(path, "w", encoding="utf-8") as log:
             log.write(f"+ {' '.join(command)}\n")
             log.flush()
@@ -139,7 +139,7 @@ def for_boot(need_vmm, need_pack, need_guest, need_viewer):
 def _bench_programs():
     """Builds the programs that run in the guest; its script leaves alone what is up to date."""
     _logged("build the benchmarks of the guest", "build-bench",
-            [os.path.join(ROOT, "bench", "guest", "build.sh"), "--out", BENCH])
+            [os.path.join(ROOT, "bench", "guest", "build.sh"), "--out", BENCH], quiet=True)
 
 
 def for_bench(need_vmm, need_programs, bare):
