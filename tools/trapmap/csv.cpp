@@ -27,7 +27,7 @@ Fields heads(By by) {
     return {};
 }
 
-std::string hex(std::uint32_t value) { return fmt::format("0x{:08x}", value); }
+std::string hex(std::uint64_t value) { return fmt::format("0x{:08x}", value); }
 
 Fields site_fields(const Model& model, const NamedSite& named) {
     const Site& s = named.site;
@@ -35,7 +35,7 @@ Fields site_fields(const Model& model, const NamedSite& named) {
             hex(s.gpa),
             hex(s.word),
             std::to_string(s.pid),
-            "kernel",
+            s.user ? "user" : "kernel",
             s.space ? "1" : "0",
             std::to_string(s.count),
             std::to_string(s.ticks),

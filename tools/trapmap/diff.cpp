@@ -25,7 +25,7 @@ double per_second(std::uint64_t number, const Dump& dump) {
 std::string key_of(const Row& row, By by) {
     if (by != By::site) return row.name;
     const Site& s = row.site->site;
-    return fmt::format("{:08x} {:08x} {} {}", s.ea, s.word, s.pid, s.space);
+    return fmt::format("{:08x} {:08x} {} {} {}", s.ea, s.word, s.pid, s.user, s.space);
 }
 
 std::string name_for(const Row& row, By by) {

@@ -23,10 +23,11 @@ std::string_view name_of(Kind kind);
 /// One trap site: a guest instruction that raised privileged-instruction exits.
 struct Site {
     std::uint32_t ea = 0;
-    std::uint32_t gpa = 0;
+    std::uint64_t gpa = 0;  ///< 36 bits on this core
     std::uint32_t word = 0;
     std::uint32_t pid = 0;  ///< TID of the guest's TLB entry; 0 is every process
-    bool space = false;     ///< the guest kernel ran in address space 1
+    bool user = false;      ///< the guest was in user mode, else in its kernel,
+    bool space = false;     ///< in address space 1
     std::uint64_t count = 0;
     std::uint64_t ticks = 0;
     std::uint64_t max = 0;    ///< longest single exit, ticks

@@ -33,7 +33,8 @@ std::string to_folded(const Model& model) {
         const std::string_view function =
             named.function.empty() ? unknown_function : std::string_view(named.function);
         add(out,
-            fmt::format("guest kernel;{};{}@{}", frame(function), frame(named.instruction), where),
+            fmt::format("guest {};{};{}@{}", site.user ? "user" : "kernel", frame(function),
+                        frame(named.instruction), where),
             site.count);
         accounted["privileged"] += site.count;
     }

@@ -51,7 +51,7 @@ std::vector<Row> by_page(const Model& model) {
     std::map<std::tuple<std::uint32_t, bool>, Row> rows;
     std::map<std::tuple<std::uint32_t, bool>, std::map<std::string, std::uint64_t>> causes;
     for (const NamedSite& site : model.sites()) {
-        const auto key = std::tuple(page_of(site.site.ea), false);
+        const auto key = std::tuple(page_of(site.site.ea), site.site.user);
         add(rows[key], site);
         causes[key]["privileged"] += site.site.count;
     }

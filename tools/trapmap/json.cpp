@@ -55,7 +55,7 @@ Json site(const Model& model, const NamedSite& named) {
             {"gpa", s.gpa},
             {"word", s.word},
             {"pid", s.pid},
-            {"mode", mode(false)},
+            {"mode", mode(s.user)},
             {"space", s.space ? 1 : 0},
             {"count", s.count},
             {"ticks", s.ticks},

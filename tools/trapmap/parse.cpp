@@ -73,8 +73,9 @@ bool take_site(Fields& f, Dump& dump) {
         return false;
     }
     const std::string_view mode = f.next();
-    s.space = mode == "K";
-    return (s.space || mode == "k") &&
+    s.user = mode == "u" || mode == "U";
+    s.space = mode == "U" || mode == "K";
+    return (s.user || s.space || mode == "k") &&
            take(f, {&s.count, &s.ticks, &s.max, &s.first, &s.last, &s.rate, &s.id});
 }
 

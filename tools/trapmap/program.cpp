@@ -213,10 +213,11 @@ std::optional<std::uint32_t> Program::word(std::uint32_t ea) const {
     return value;
 }
 
-std::optional<std::uint32_t> Program::linked(std::uint32_t gpa) const {
+std::optional<std::uint32_t> Program::linked(std::uint64_t gpa) const {
     for (const Segment& segment : state_->segments) {
         if (gpa - segment.physical_start >= segment.size) continue;
-        const std::uint32_t ea = gpa - segment.physical_start + segment.virtual_start;
+        const auto ea =
+            static_cast<std::uint32_t>(gpa - segment.physical_start + segment.virtual_start);
         if (word(ea)) return ea;
     }
     return std::nullopt;

@@ -34,7 +34,7 @@ class Program {
     std::optional<std::uint32_t> word(std::uint32_t ea) const;
 
     /// The linked address of what is loaded at guest-physical `gpa`, if it is code of the file.
-    std::optional<std::uint32_t> linked(std::uint32_t gpa) const;
+    std::optional<std::uint32_t> linked(std::uint64_t gpa) const;
 
     /// The function around `ea`, null when none is known.
     const Function* function(std::uint32_t ea) const;

@@ -42,7 +42,8 @@ void overlay(std::vector<T>& into, std::vector<T> from, KeyOf key_of) {
 }
 
 bool same_site(const Site& a, const Site& b) {
-    return a.ea == b.ea && a.word == b.word && a.pid == b.pid && a.space == b.space;
+    return a.ea == b.ea && a.word == b.word && a.pid == b.pid && a.user == b.user &&
+           a.space == b.space;
 }
 
 }  // namespace

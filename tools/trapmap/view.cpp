@@ -67,7 +67,8 @@ std::string page_counts(const Row& row) {
 std::string mode_of(const NamedSite& named) {
     const Site& site = named.site;
     const std::string pid = site.pid == 0 ? "" : fmt::format(" pid {}", site.pid);
-    return fmt::format("{:08x}{}{}", site.ea, site.space ? " AS1" : "", pid);
+    return fmt::format("{:08x}{}{}{}", site.ea, site.user ? " user" : "", site.space ? " AS1" : "",
+                       pid);
 }
 
 std::string where(const NamedSite& site) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "samples.hpp"
@@ -59,6 +60,21 @@ TEST(Parse, TakesEveryFieldOfEveryLine) {
     EXPECT_THAT(d.spans.causes, ElementsAre("privileged", "syscall"));
     EXPECT_THAT(d.spans.counts, ElementsAre(ElementsAre(700, 2), ElementsAre(300, 3)));
     EXPECT_THAT(d.remarks, IsEmpty());
+}
+
+TEST(Parse, KnowsBothModesInBothSpacesAndPhysicalAddressesOf36Bits) {
+    const auto with = [](std::string_view site) {
+        return parse_dump(dump(replaced(body(), "site c0012344 12344 7d2000a6 0 k", site)), 0, "x")
+            .sites[0];
+    };
+    for (const auto& [letter, user, space] :
+         {std::tuple('k', false, false), std::tuple('K', false, true), std::tuple('u', true, false),
+          std::tuple('U', true, true)}) {
+        const Site site = with(std::string("site c0012344 F12344678 7d2000a6 0 ") + letter);
+        EXPECT_EQ(site.user, user) << letter;
+        EXPECT_EQ(site.space, space) << letter;
+        EXPECT_EQ(site.gpa, 0xf12344678U);
+    }
 }
 
 TEST(Parse, DropsCarriageReturnsFromLineAndChecksum) {
@@ -163,7 +179,7 @@ TEST(Parse, RefusesLinesWithAMissingOrWrongFieldAndNamesTheLine) {
              {"privileged 1000", "privileged 0x1000"},
              {"insn mfmsr 660", "insn mfmsr"},
              {"site c0012344", "site 1c0012344"},
-             {"7d2000a6 0 k", "7d2000a6 0 u"},
+             {"7d2000a6 0 k", "7d2000a6 0 s"},
              {"7d2000a6 0 k 600", "7d2000a6 0 k 18446744073709551616"},
              {"1000 2000 55 0\n", "1000 2000 55\n"},
              {"page c0012000 k", "page c0012000 x"},
