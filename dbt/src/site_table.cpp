@@ -135,7 +135,7 @@ void SiteTable::fold(Site& site, uint64_t now) {
     site.total_ticks += site.ticks;
     site.since = saturated(uint64_t{site.since} + site.count);
     site.newest = now;
-    site.changed = true;
+    site.news = saturated(uint64_t{site.news} + site.count);
     pending_.count += site.count;
     pending_.ticks += site.ticks;
     pending_.by_kind[site.kind % kinds] += site.count;

@@ -82,6 +82,7 @@ extern "C" [[noreturn]] void hv_main(trapeze::e500::u32 tree_hpa) {
     using namespace trapeze;
     arch::setup(&guest_vcpu);
     boot::map_linear();
+    console::start();
     console::put("\n");
     const boot::Host host = boot::read_host(tree_hpa);
     monitor::machine_info() = {host.timebase_frequency, host.ram};

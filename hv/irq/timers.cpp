@@ -138,6 +138,7 @@ void write_timebase(Vcpu& v, bool upper, u32 value) {
     v.start_time += shift;
     v.last_progress += shift;
     v.last_dump += shift;
+    v.next_live += shift;
     v.dec_deadline += shift;
     v.next_heartbeat += shift;
     v.fit_seen = v.watchdog_seen = arch::timebase();

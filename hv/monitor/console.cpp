@@ -9,8 +9,12 @@ namespace trapeze::console {
 namespace {
 
 // 16550 registers and bits.
-constexpr u32 data_register = 0, line_status = 5;
+constexpr u32 data_register = 0, fifo_control = 2, line_status = 5;
 constexpr u32 data_ready = 0x01, transmitter_empty = 0x20;
+constexpr u32 fifo_enable = 0x01;
+constexpr unsigned fifo_size = 16;
+
+unsigned fifo_room = 0;  // bytes that may go without another look at the line status
 
 u32 clock_frequency = 0;
 u64 clock_start = 0;
@@ -95,8 +99,12 @@ void put(char c) {
             crc_table.entry[(check.crc ^ static_cast<unsigned char>(c)) & 0xff] ^ check.crc >> 8;
         if (c == '\n') ++check.lines;
     }
-    while (!(arch::read_io(uart(line_status), 1) & transmitter_empty)) {
+    if (fifo_room == 0) {
+        while (!(arch::read_io(uart(line_status), 1) & transmitter_empty)) {
+        }
+        fifo_room = fifo_size;
     }
+    --fifo_room;
     arch::write_io(uart(data_register), 1, static_cast<u32>(static_cast<unsigned char>(c)));
 }
 
@@ -150,6 +158,8 @@ void begin_line() {
     }
     put("] ");
 }
+
+void start() { arch::write_io(uart(fifo_control), 1, fifo_enable); }
 
 void set_clock(u32 frequency, u64 start) {
     clock_frequency = frequency;

@@ -11,6 +11,8 @@ namespace trapeze::console {
 using e500::u32;
 using e500::u64;
 
+// Once, before anything else: the UART's FIFO holds what is put.
+void start();
 void put(char c);
 void put(const char* text);
 // A byte that arrived, or -1.

@@ -59,16 +59,60 @@ char mode_letter(const dbt::Site& site) {
     return other_space ? 'K' : 'k';
 }
 
-void dump_sites(SiteTable& sites, bool changed_only) {
+// A live dump stops a guest that goes on: it has the sites and pages with the most to say.
+constexpr unsigned live_sites = 64, live_pages = 64;
+
+// So many exits since the last dump that at most `most` sites have as many.
+u32 news_of_the_hottest(const SiteTable& sites, unsigned most) {
+    u32 low = 1, high = ~0u;
+    while (low < high) {
+        const u32 middle = low + (high - low) / 2;
+        unsigned count = 0;
+        for (unsigned i = 0; i < sites.used(); ++i) count += sites.site(i).news >= middle ? 1 : 0;
+        if (count > most) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+// Which sites of `site_order` a live dump has: the hottest, and others that have changed in turn.
+// The rest of `site_order` is overwritten; returns how many stay.
+unsigned choose_live(vcpu::Profile& profile) {
+    const SiteTable& sites = profile.sites;
+    const u32 enough = news_of_the_hottest(sites, live_sites / 2);
+    unsigned others = live_sites / 2, chosen = 0;
+    const u32 from = profile.next_live_site;
+    profile.next_live_site = 0;
+    for (unsigned i = 0; i < sites.used(); ++i) {
+        const dbt::Site& site = sites.site(site_order[i]);
+        if (site.news == 0) continue;
+        if (site.news < enough) {
+            if (site.ea < from) continue;
+            if (others == 0) {
+                if (profile.next_live_site == 0) profile.next_live_site = site.ea;
+                continue;
+            }
+            --others;
+        }
+        site_order[chosen++] = site_order[i];
+    }
+    return chosen;
+}
+
+void dump_sites(vcpu::Profile& profile, bool live) {
+    SiteTable& sites = profile.sites;
     // A beat's exits a second, from what SiteTable::beat makes of them.
     const u64 rate_unit = SiteTable::recent_scale * irq::heartbeat_period;
     const u64 frequency = machine_info().timebase_frequency;
     u32 function = ~0u;
     sites.sort(site_order);
-    for (unsigned i = 0; i < sites.used(); ++i) {
+    const unsigned count = live ? choose_live(profile) : sites.used();
+    for (unsigned i = 0; i < count; ++i) {
         dbt::Site& site = sites.site(site_order[i]);
-        if (changed_only && !site.changed) continue;
-        site.changed = false;
+        site.news = 0;
         u32 offset = 0;
         const char* const symbol_name = symbol(site.ea, offset);
         if (symbol_name != nullptr && site.ea - offset != function) {
@@ -81,14 +125,20 @@ void dump_sites(SiteTable& sites, bool changed_only) {
     }
 }
 
-void dump_pages(dbt::PageTable& pages, bool changed_only) {
-    for (unsigned i = 0; i < pages.capacity(); ++i) {
+void dump_pages(vcpu::Profile& profile, bool live) {
+    dbt::PageTable& pages = profile.pages;
+    unsigned left = live ? live_pages : pages.capacity();
+    const unsigned first = live ? profile.next_live_page : 0;
+    for (unsigned n = 0; n < pages.capacity() && left != 0; ++n) {
+        const unsigned i = (first + n) % pages.capacity();
         const auto& page = pages.slot(i);
-        if (page.key == dbt::PageCount::nobody || (changed_only && !page.changed())) continue;
+        if (page.key == dbt::PageCount::nobody || (live && !page.changed())) continue;
+        --left;
+        pages.clear_changed(i);
+        profile.next_live_page = i + 1;
         print("page {:x} {} {} {}\n", page.ea(), page.user() ? 'u' : 'k',
               vcpu::name(static_cast<Cause>(page.cause())), page.exits());
     }
-    pages.clear_changed();
 }
 
 void dump_spans(const dbt::Timeline& timeline) {
@@ -130,8 +180,8 @@ void dump(Vcpu& v, Dump kind, u64 now) {
     }
     dump_causes(v);
     if (v.profile != nullptr) {
-        dump_sites(v.profile->sites, live);
-        dump_pages(v.profile->pages, live);
+        dump_sites(*v.profile, live);
+        dump_pages(*v.profile, live);
         if (!live) dump_spans(v.profile->timeline);
     }
     const auto check = console::end_check();

@@ -16,6 +16,7 @@ void start_profile(Vcpu& v, Profile* profile) {
     profile->pages.reset();
     profile->timeline.reset(timeline_period);
     profile->drawn = 0;
+    profile->next_live_site = profile->next_live_page = 0;
     for (u64& total : profile->drawn_totals) total = 0;
     v.site_buckets = profile->sites.bucket_array();
     v.page_slots = profile->pages.slots();

@@ -17,6 +17,8 @@ struct Profile {
     dbt::Timeline timeline;
     u64 drawn;  // time up to which the time line goes, in ticks since the guest's start
     u64 drawn_totals[cause_count];
+    u32 next_live_site;  // EA, and
+    u32 next_live_page;  // slot, where the next live dump goes on
 };
 
 // The time line is brought up to date at heartbeats, and at the guest's own timer interrupts if

@@ -106,6 +106,8 @@ struct Vcpu {
     u64 dump_ticks;     // between dumps of the profile, 0 = none
     u64 last_dump;      // time base
     u32 dumps;          // how many so far
+    bool live_wanted;   // somebody asked for a live dump,
+    u64 next_live;      // and gets it not before this
     // The last interrupt given to the guest, how often its handler failed at once, and the first
     // of such a chain: what the guest did before its handlers failed.
     u32 storm_nip, storm_count, storm_vector;

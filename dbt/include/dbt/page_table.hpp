@@ -41,8 +41,9 @@ class PageTable {
     }
     /// To be called before any counter can have wrapped: at least once in 2^32 exits.
     void fold();
-    /// Forgets which slots have changed; after fold().
+    /// Forgets that slots, or slot i, have changed; after fold().
     void clear_changed();
+    void clear_changed(unsigned i) { slots_[i / ways][i % ways].total &= ~PageCount::changed_bit; }
 
     unsigned capacity() const { return sets * ways; }
     unsigned used() const { return used_; }

@@ -37,7 +37,8 @@ struct alignas(32) Site {
     std::uint16_t pid;
     std::uint8_t mode;
     std::uint8_t kind;  ///< The user's own mark, see SiteTable::enter.
-    bool used, small, changed;
+    bool used, small;
+    std::uint32_t news;  ///< Exits since the last dump, folded; whoever dumps sets it to 0.
     std::uint64_t total_count, total_ticks;
     std::uint64_t first;   ///< When it was entered, and
     std::uint64_t newest;  ///< the first fold() behind its newest exit.
