@@ -39,7 +39,7 @@ ARMS = {arm.name: arm for arm in (
 CLOCKS = {clock.name: clock for clock in (
     Clock("icount", True, "instructions",
           "every instruction of guest and VMM takes 1 ns, and nothing else takes time: "
-          "path lengths, the same in every run"),
+          "path lengths, the same when measured again"),
     Clock("wall", False, "ns",
           "QEMU as users run it: noisy, and what QEMU finds dear is not what a core finds dear"),
 )}

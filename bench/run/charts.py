@@ -101,7 +101,7 @@ def ratios(view):
     low, high = _reach(view, figures, view.clocks)
     for number, clock in enumerate(view.clocks):
         left = LABELS + number * panel
-        axis = LogAxis(low, high, left + 8, left + panel - 66)
+        axis = LogAxis(low, high, left + 8, left + panel - 78)
         picture.text(left + 8, 20, clock, "head")
         picture.text(left + 8, 34, "instructions, repeatable" if clock == "icount"
                      else "time in QEMU, noisy" if clock == "wall" else "", "tick")
@@ -165,6 +165,8 @@ def exits(view):
     y, last = 4, None
     for figure, arm, row in rows:
         total = sum(row["exits"].values())
+        # An arm with fewer exits than another has a shorter bar.
+        length = width * total / max(v.exits(other) for one, _, other in rows if one is figure)
         if figure is not last:
             picture.text(LABELS - 8, y + 12, figure.label, "label end")
         last = figure
@@ -173,7 +175,7 @@ def exits(view):
         x = left
         for cause, value in sorted(row["exits"].items(),
                                    key=lambda item: (cause_class(item[0]).rjust(3), item[0])):
-            size = width * value / total
+            size = length * value / total
             if cause == "privileged" and row["kinds"]:
                 _kinds(picture, figure.label, arm, (x, y, size), value, row["kinds"])
                 x += size
@@ -184,7 +186,7 @@ def exits(view):
             if size > 12 + 6.4 * len(cause):
                 picture.text(x + 5, y + 11.5, cause, "inside")
             x += size
-        picture.text(left + width + 8, y + 12, v.count(total), "value")
+        picture.text(left + length + 8, y + 12, v.count(total), "value")
         y += 21
     return str(picture)
 

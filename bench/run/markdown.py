@@ -124,7 +124,7 @@ def machine(view):
 def busy(view):
     """A line if others used the machine when the measurement began, else None."""
     load, cores = view.conditions.get("load_before"), view.host.get("cores")
-    if "wall" not in view.clocks or not load or not cores or load < 0.5 * cores:
+    if "wall" not in view.clocks or not load or not cores or load < 0.75 * cores:
         return None
     return (f"The machine was busy with other things (load average {load:.1f} on {cores} cores "
             "before the first boot): figures in wall time are noisier than they need to be.")
@@ -186,7 +186,7 @@ def terminal(view):
         for arm in view.others:
             known = [figure.rows.get((arm, clock)) for clock in view.clocks]
             known = [row for row in known if row]
-            cells.append(v.count(v.exits(known[0])) if known else "–")
+            cells.append(v.exits_shown(figure, known[0] if known else None))
         rows.append(cells)
     for arm in view.others:
         means = [view.mean(arm, clock) for clock in view.clocks]

@@ -13,7 +13,8 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 TELLS = {
     "icount": (
         "How many instructions guest and VMM execute for an operation: the VMM's path lengths, and "
-        "how often the guest exits. The same in every run, so that a change of 1 % is a change.",
+        "how often the guest exits. The same build gives the same figures again; what spread there "
+        "is comes from the guest's randomness, which is another in each run.",
         "What those instructions cost on a core. Caches, TLB misses in hardware, branch prediction "
         "and the exception itself (pipeline drain and refill) are free here, so ratios are too "
         "kind where exits are many, and say nothing where memory is the limit. Idle time passes without "
@@ -115,8 +116,8 @@ def _exits(view):
     return _section(
         "Exits per operation", f'<ul class="legend">{legend}</ul>',
         _figure(picture, "Shares by cause, those of privileged instructions by instruction; the "
-                "figure at the right is the number of all exits of one operation. The exits that "
-                "counting takes are not among them."),
+                "figure at the right is the number of all exits of one operation, the length "
+                "compares the arms. The exits that counting takes are not among them."),
         tables.exits(view))
 
 

@@ -14,6 +14,7 @@ class Job:
     arm: object
     clock: object
     workloads: tuple
+    run: int
     quick: bool
     timeout: float
 
@@ -59,7 +60,7 @@ class Plan:
         linux = tuple(work for work in self.workloads if not (work.bare or work.disk))
         groups = [linux] if linux else []
         groups += [(work,) for work in self.workloads if work not in linux]
-        return [Job(arm, clock, group, self.quick, self.timeout)
+        return [Job(arm, clock, group, run, self.quick, self.timeout)
                 for clock in self.clocks if run < self.runs[clock.name]
                 for group in groups for arm in self.arms]
 

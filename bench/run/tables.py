@@ -36,11 +36,17 @@ def _what(figure):
 
 
 def summary(view):
-    """Workloads by arms, both clocks."""
+    """Workloads by arms, both clocks beside each other while there is room."""
+    if len(view.arms) <= 2:
+        return _summary(view, view.clocks)
+    return "".join(f"<h3>{escape(clock)}</h3>{_summary(view, [clock])}" for clock in view.clocks)
+
+
+def _summary(view, clocks):
     highest = max([row["ratio_to_native"] or 1 for figure in view.timed()
                    for row in figure.rows.values()] + [2.0])
     head = [("left", "workload")]
-    for clock in view.clocks:
+    for clock in clocks:
         for number, arm in enumerate(view.arms):
             head.append(("edge" if not number else "", f"{escape(clock)}<br>{escape(arm)}"))
         head += [("", f"{escape(clock)}<br>{escape(arm)} / native") for arm in view.others]
@@ -51,25 +57,25 @@ def summary(view):
             group = figure.group
             rows.append(("group", [("left", escape(group))] + [("", "")] * (len(head) - 1)))
         cells = [("left", _what(figure))]
-        for clock in view.clocks:
+        for clock in clocks:
             found = [figure.rows.get((arm, clock)) for arm in view.arms]
             cells += [("edge" if not number else "", _figure(row))
                       for number, row in enumerate(found)]
             for arm in view.others:
                 row = figure.rows.get((arm, clock))
                 value = row and row["ratio_to_native"]
-                cells.append(("", charts.strip(value, highest, charts.arm_class(view, arm))
-                              + v.ratio(value) if value else "–"))
+                strip = charts.strip(value, highest, charts.arm_class(view, arm)) if (
+                    value and len(view.arms) <= 3) else ""
+                cells.append(("", f'{strip}<span class="ratio">{v.ratio(value)}</span>'))
         for arm in view.others:
-            row = figure.rows.get((arm, "icount")) or next(
-                (figure.rows[arm, clock] for clock in view.clocks if (arm, clock) in figure.rows),
-                None)
-            cells.append(("edge", v.count(v.exits(row)) if row else "–"))
+            row = next((figure.rows[arm, clock] for clock in clocks
+                        if (arm, clock) in figure.rows), None)
+            cells.append(("edge", v.exits_shown(figure, row)))
         rows.append(cells)
     if view.others and any(view.mean(arm, clock)[1] for arm in view.others
-                           for clock in view.clocks):
-        cells = [("left", "geometric mean of the kernel-heavy ones")]
-        for clock in view.clocks:
+                           for clock in clocks):
+        cells = [("what", "geometric mean of the kernel-heavy ones")]
+        for clock in clocks:
             cells += [("", "")] * len(view.arms)
             for arm in view.others:
                 mean, number = view.mean(arm, clock)
@@ -149,8 +155,7 @@ def times(view):
     rows = [[("left", _what(figure)),
              *(("edge" if arm == view.arms[0] else "", _figure(figure.rows.get((arm, clock))))
                for clock in view.clocks for arm in view.arms),
-             *(("edge", v.count(v.exits(figure.rows[arm, clock]))
-                if (arm, clock) in figure.rows else "–")
+             *(("edge", v.exits_shown(figure, figure.rows.get((arm, clock))))
                for arm in view.others for clock in view.clocks)] for figure in figures]
     return _table(head, rows)
 

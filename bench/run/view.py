@@ -182,6 +182,13 @@ def exits(row):
     return sum(row["exits"].values()) if row and row["arm"] != "native" else None
 
 
+def exits_shown(figure, row):
+    """The number of exits for people; of times as such they may not have been counted."""
+    if not row or (not figure.timed and not row["exits"]):
+        return "–"
+    return count(exits(row))
+
+
 def listed(counts, most=4):
     """'privileged 9, syscall 1, 2 others 0.3'."""
     items = list(counts.items())

@@ -221,7 +221,9 @@ class Bench:
             native=job.arm.native, mem=MEM, drive=[], net=False, timeout=None, watchdog=None,
             icount=job.clock.icount, gdb=False, profile=None, dump_every=None,
             vmm_append=None if job.arm.native else vmm, json=None, quiet=True, verbose=False,
-            qemu_arguments=[])
+            # The guest's randomness, such as where its stacks lie: other in each run, the same in
+            # all arms, and the same again when all is measured again.
+            qemu_arguments=["-seed", str(job.run + 1)])
         if job.bare:
             options.kernel = os.path.join(BARE, names + ".elf")
             options.append = f"bench={names} {size}" + ("" if job.arm.native else " exits")
