@@ -15,7 +15,7 @@ import shlex
 import subprocess
 import sys
 
-FOLDERS = ("dbt", "hv", "tools", "tests")
+FOLDERS = ("dbt", "tcache", "hv", "tools", "bench", "tests")
 # What GCC takes and clang does not, and what only matters for code.
 DROPPED = ("-fno-tree-loop-distribute-patterns", "-mno-sdata", "-msoft-float", "-mcpu=8548",
            "-Werror")

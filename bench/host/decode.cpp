@@ -31,7 +31,7 @@ const std::vector<uint32_t>& trapping() {
 
 void decode_trapping(benchmark::State& state) {
     std::size_t i = 0;
-    for (auto _ : state) {
+    for ([[maybe_unused]] auto _ : state) {
         benchmark::DoNotOptimize(trapeze::dbt::decode(trapping()[i]));
         i = i + 1 == trapping().size() ? 0 : i + 1;
     }
@@ -43,7 +43,7 @@ void decode_random(benchmark::State& state) {
     std::vector<uint32_t> words(4096);
     for (uint32_t& word : words) word = static_cast<uint32_t>(random());
     std::size_t i = 0;
-    for (auto _ : state) {
+    for ([[maybe_unused]] auto _ : state) {
         benchmark::DoNotOptimize(trapeze::dbt::decode(words[i]));
         i = (i + 1) % words.size();
     }
@@ -53,7 +53,7 @@ BENCHMARK(decode_random);
 void disassemble(benchmark::State& state) {
     char text[64];
     std::size_t i = 0;
-    for (auto _ : state) {
+    for ([[maybe_unused]] auto _ : state) {
         const uint32_t word = trapping()[i];
         trapeze::dbt::disassemble(trapeze::dbt::decode(word), 0xc0000000, text, sizeof text);
         benchmark::DoNotOptimize(text);

@@ -25,7 +25,7 @@ constexpr std::array<uint32_t, 6> words{0x7c000146, 0x7d400106, 0x7d2000a6,
 
 void plan(benchmark::State& state) {
     std::size_t i = 0;
-    for (auto _ : state) {
+    for ([[maybe_unused]] auto _ : state) {
         benchmark::DoNotOptimize(trapeze::dbt::plan(words[i], map));
         i = (i + 1) % words.size();
     }
@@ -35,7 +35,7 @@ BENCHMARK(plan);
 void emit(benchmark::State& state) {
     std::array<uint32_t, trapeze::dbt::max_stub_words> code{};
     const auto stub = static_cast<Stub>(state.range(0));
-    for (auto _ : state) {
+    for ([[maybe_unused]] auto _ : state) {
         benchmark::DoNotOptimize(
             trapeze::dbt::emit_stub(stub, 10, 0xc1000000, 0xc0001000, map, code.data()));
         benchmark::DoNotOptimize(code);
@@ -65,7 +65,7 @@ void cache_allocate(benchmark::State& state) {
     };
     for (std::int64_t i = 0; i < state.range(0); ++i) place();
     victims = 0;
-    for (auto _ : state) {
+    for ([[maybe_unused]] auto _ : state) {
         auto* const entry = place();
         benchmark::DoNotOptimize(entry);
         // Room that was not full before stays as full as it was.
@@ -85,7 +85,7 @@ void cache_find(benchmark::State& state) {
         eas.push_back(cache->allocate(site, 8)->ea + 8);
     }
     std::size_t i = 0;
-    for (auto _ : state) {
+    for ([[maybe_unused]] auto _ : state) {
         benchmark::DoNotOptimize(cache->find(eas[i]));
         i = (i + 1) % eas.size();
     }

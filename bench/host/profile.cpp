@@ -14,7 +14,6 @@ namespace {
 
 using std::uint32_t;
 using trapeze::dbt::PageTable;
-using trapeze::dbt::SiteKey;
 using trapeze::dbt::SiteTable;
 
 constexpr unsigned stream_length = 1U << 16U;
@@ -44,7 +43,7 @@ void profile_insert(benchmark::State& state) {
     table->reset();
     for (const uint32_t ea : eas) charge(*table, ea);
     std::size_t i = 0;
-    for (auto _ : state) {
+    for ([[maybe_unused]] auto _ : state) {
         charge(*table, eas[i]);
         i = i + 1 == eas.size() ? 0 : i + 1;
     }
@@ -58,7 +57,7 @@ void profile_fold_and_beat(benchmark::State& state) {
     const auto table = std::make_unique<SiteTable>();
     table->reset();
     for (const uint32_t ea : eas) charge(*table, ea);
-    for (auto _ : state) {
+    for ([[maybe_unused]] auto _ : state) {
         benchmark::DoNotOptimize(table->fold(0));
         table->beat();
     }
@@ -70,7 +69,7 @@ void page_charge(benchmark::State& state) {
     const auto table = std::make_unique<PageTable>();
     table->reset();
     std::size_t i = 0;
-    for (auto _ : state) {
+    for ([[maybe_unused]] auto _ : state) {
         table->charge(eas[i] << 7U, 2, false);
         i = i + 1 == eas.size() ? 0 : i + 1;
     }

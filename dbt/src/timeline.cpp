@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dbt/timeline.hpp"
 
+#include <cstddef>
+
 namespace trapeze::dbt {
 
 using std::uint32_t;
@@ -26,10 +28,10 @@ void Timeline::reset(uint64_t ticks) {
 
 void Timeline::join() {
     for (unsigned span = 0; span < spans; ++span) {
+        const std::size_t pair = std::size_t{2} * span;
         for (unsigned column = 0; column < columns; ++column) {
             counts_[span][column] =
-                2 * span < spans ? sum(counts_[2 * span][column], counts_[2 * span + 1][column])
-                                 : 0;
+                pair < spans ? sum(counts_[pair][column], counts_[pair + 1][column]) : 0;
         }
     }
     ticks_ *= 2;

@@ -87,7 +87,7 @@ void labelled() {
     heat_tlbsync_loop(19, 0, 0);
     heat_dcbi_loop(7, page_a, 0);
     mtspr<27>(mfmsr());
-    mtspr<26>(static_cast<u32>(heat_rfi - static_cast<char*>(nullptr)) + 4);
+    mtspr<26>(reinterpret_cast<u32>(heat_rfi) + 4);
     heat_rfi_loop(41, 0, 0);
 }
 

@@ -42,11 +42,13 @@ Result shell(const std::string& command) {
 
 /// A folder of the test's own with a good dump in it.
 class Command : public testing::Test {
+  public:
+    Command(const Command&) = delete;
+    Command& operator=(const Command&) = delete;
+
   protected:
     Command() { write("good.trap", samples::dump(samples::body())); }
     ~Command() override { std::filesystem::remove_all(folder_); }
-    Command(const Command&) = delete;
-    Command& operator=(const Command&) = delete;
 
     std::string path(const std::string& name) const { return folder_ / name; }
 
@@ -86,7 +88,8 @@ TEST_F(Command, OptionsThatDoNotGoTogetherGetOneLineAndStatusTwo) {
          {"", "--json --csv", "--annotate f --json", "--follow --json", "--top -1", "--by weather",
           "--which 0", "--nonsense", "--diff", "--elf /nowhere"}) {
         const std::string dump = options.empty() || options == "--diff" ? "" : good() + " ";
-        const Result r = shell("$T " + dump + options + " 2>&1 >/dev/null </dev/null");
+        const Result r = shell(
+            std::string("$T ").append(dump).append(options).append(" 2>&1 >/dev/null </dev/null"));
         EXPECT_EQ(r.status, 2) << options;
         EXPECT_EQ(std::ranges::count(r.output, '\n'), 1) << r.output;
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A guest of a few instructions for tests: code, names, source lines. The lines are tested. */
+/* clang-format off */
 static inline __attribute__((always_inline)) unsigned read_msr(void) {
     unsigned value;
     __asm__ volatile("mfmsr %0" : "=r"(value));
@@ -18,3 +18,4 @@ void _start(void) {
     hot_function(1);
     cold_function();
 }
+/* A guest of a few instructions for tests: code, names, source lines. The lines are tested. */
