@@ -17,8 +17,8 @@ TELLS = {
         "is comes from the guest's randomness, which is another in each run.",
         "What those instructions cost on a core. Caches, TLB misses in hardware, branch prediction "
         "and the exception itself (pipeline drain and refill) are free here, so ratios are too "
-        "kind where exits are many, and say nothing where memory is the limit. Idle time passes without "
-        "instructions."),
+        "kind where exits are many, and say nothing where memory is the limit. Idle time passes "
+        "without instructions."),
     "wall": (
         "How long a user of QEMU waits. The order of what is dear and what is not, where the same "
         "arm is compared with itself.",
@@ -195,7 +195,8 @@ def page(view):
             f"<title>Trapeze: benchmark report</title><style>{style}</style></head>\n"
             f'<body data-ready="true"><header><h1><b>Trapeze</b> benchmark report</h1>'
             f'<p class="lead">{escape(lead)}</p>{note}</header>\n<main>\n'
-            + "\n".join(filter(None, body)) + "\n</main><footer><p>results.json beside this page has every figure; docs/bench.md "
+            + "\n".join(filter(None, body))
+            + "\n</main><footer><p>results.json beside this page has every figure; docs/bench.md "
             "tells how to read it.</p></footer></body></html>\n")
 
 

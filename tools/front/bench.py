@@ -33,8 +33,8 @@ RUNS = {True: {"icount": 1, "wall": 2}, False: {"icount": 2, "wall": 5}}
 # Seconds that one workload, or the start of the guest, may take.
 TIMEOUT = {True: 60.0, False: 120.0}
 
-HELP = """Runs the same guest in every arm (natively, under the VMM) and clock, the arms in turn, and
-writes one report: times, ratios to native from boots that lie next to each other, exits by cause.
+HELP = """Runs the same guest in every arm (natively, under the VMM) and clock, the arms in turn,
+and writes one report: times, ratios to native from boots that lie next to each other, exits by cause.
 
 examples:
   ./trapeze bench                          the full measurement, under 20 minutes
@@ -46,8 +46,8 @@ examples:
 
 ./trapeze bench compare --help tells how two results are compared."""
 
-END = """exit status: 0 all was measured, 1 a workload failed, hung or printed nonsense (its row says
-why; the others are there), 2 usage, 3 the build failed, 130 Ctrl-C (what was measured is reported).
+END = """exit status: 0 all was measured, 1 a workload failed, hung or printed nonsense (its row
+says why; the others are there), 2 usage, 3 the build failed, 130 Ctrl-C (what was measured is reported).
 
 files written: report.html, report.md and results.json in bench/out/ or --out; build/bench/ has the
 programs, and last/ there the logs of the last boot. docs/bench.md tells how to read the report."""
@@ -60,7 +60,8 @@ examples:
   ./trapeze bench compare --tolerance 10 --wall old.json new.json
 
 exit status: 0 nothing got slower by more than the tolerance, 1 something did, or failed that did
-not before, 2 usage or a file that cannot be read. Without --wall only icount counts for the status."""
+not before, 2 usage or a file that cannot be read. Without --wall only icount counts for the
+status."""
 
 
 class _Boot(Boot):
