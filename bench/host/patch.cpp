@@ -32,9 +32,8 @@ void plan(benchmark::State& state) {
 }
 BENCHMARK(plan);
 
-void emit(benchmark::State& state) {
+void emit(benchmark::State& state, Stub stub) {
     std::array<uint32_t, trapeze::dbt::max_stub_words> code{};
-    const auto stub = static_cast<Stub>(state.range(0));
     for ([[maybe_unused]] auto _ : state) {
         benchmark::DoNotOptimize(
             trapeze::dbt::emit_stub(stub, 10, 0xc1000000, 0xc0001000, map, code.data()));
@@ -42,7 +41,10 @@ void emit(benchmark::State& state) {
     }
     state.counters["words"] = static_cast<double>(trapeze::dbt::stub_words(stub));
 }
-BENCHMARK(emit)->DenseRange(0, static_cast<int>(Stub::count) - 1);
+BENCHMARK_CAPTURE(emit, , Stub::clear_ee)->Name("emit_wrteei_0");
+BENCHMARK_CAPTURE(emit, , Stub::set_ee)->Name("emit_wrteei_1");
+BENCHMARK_CAPTURE(emit, , Stub::write_ee)->Name("emit_wrtee");
+BENCHMARK_CAPTURE(emit, , Stub::write_msr)->Name("emit_mtmsr");
 
 // Room for one stub more in a cache of 16 pages that has served `range` sites; when all are full
 // an old stub makes way.

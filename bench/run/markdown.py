@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The report's tables, as Markdown and for the terminal."""
+from . import host
 from . import view as v
 from .workloads import WORKLOADS
 
@@ -160,6 +161,10 @@ def render(view):
         lines += ["## Elsewhere", "", f"These were {ELSEWHERE}.", "", *beside, ""]
         lines += [f"- {one['name']}: {one['source']}. {one['conditions']}"
                   for one in view.references] + [""]
+    if view.document.get("host_benchmarks"):
+        lines += ["## The portable parts on the host", "", "ns of processor time for one operation "
+                  "on this machine, not on an e500.", "",
+                  *host.markdown(view.document["host_benchmarks"]), ""]
     paths = path_rows(view.paths) if view.paths else None
     if paths:
         lines += ["## Path lengths", "",

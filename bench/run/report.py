@@ -3,7 +3,7 @@
 import os
 from html import escape
 
-from . import charts, markdown, tables, timeplots
+from . import charts, host as parts, markdown, tables, timeplots
 from . import view as v
 from .workloads import LITERATURE
 
@@ -161,6 +161,20 @@ def _failed(view):
     return f'<section class="bad"><h2>Failed</h2><ul>{items}</ul></section>'
 
 
+def _parts(view):
+    rows = view.document.get("host_benchmarks")
+    if not rows:
+        return ""
+    picture = parts.chart(rows)
+    return _section(
+        "The portable parts on the host", '<p class="note">Decoding, profile, planning and '
+        "emitting patches, room in the translation cache: ns of processor time for one operation "
+        "on this machine, not on an e500. The table of sites holds 4,096 and the cache 2,048 "
+        "stubs; beyond, the coldest site or an old stub makes way each time.</p>",
+        _figure(picture, "Time of one operation by number of sites, log scales.") if picture
+        else "", parts.table(rows))
+
+
 def page(view):
     """report.html."""
     with open(os.path.join(HERE, "page.css"), encoding="utf-8") as file:
@@ -187,6 +201,7 @@ def page(view):
             _section("Path lengths", '<p class="note">Instructions of one operation under the VMM, '
                      "as last measured by bare-metal guests, and the bound that a test keeps "
                      f"(bench/paths.json). {about}.</p>", paths) if paths else "",
+            _parts(view),
             _section("Machine, versions, conditions", f"<dl>{facts}</dl>"),
             f"<section><details><summary>Raw rows ({len(view.document['rows'])})</summary>"
             f"{tables.raw(view)}</details></section>"]

@@ -14,7 +14,7 @@ from fakes import Fake, ending
 from support import ROOT, Case, finish, qemu_of, read_until, start, trapeze
 
 sys.path.append(ROOT)
-from bench.run import output, runner, stats, svg, view  # noqa: E402
+from bench.run import host, output, runner, stats, svg, view  # noqa: E402
 from bench.run.arms import ARMS, CLOCKS  # noqa: E402
 from bench.run.workloads import WORKLOADS  # noqa: E402
 
@@ -175,6 +175,54 @@ class Order(unittest.TestCase):
         self.assertEqual(len(order), 18)
         self.assertEqual({(run, clock) for run, clock, _, _ in order},
                          {(0, "icount"), (0, "wall"), (1, "wall")})
+
+
+class HostBenchmarks(Case):
+    """What Google Benchmark prints becomes rows, a picture, tables, or one clear line."""
+
+    @staticmethod
+    def printed(*runs):
+        return json.dumps({"context": {}, "benchmarks": [
+            {"run_name": name, "run_type": "iteration", "cpu_time": time_, "time_unit": "ns", **more}
+            for name, time_, more in runs]})
+
+    def test_repetitions_become_one_row(self):
+        rows = host.parse(self.printed(
+            ("insert/1", 3.0, {"used": 1.0}), ("insert/1", 5.0, {"used": 1.0}),
+            ("insert/1", 4.5, {"used": 1.0}), ("decode", 2.0, {}),
+            ("decode", 9.0, {"run_type": "aggregate"})))
+        self.assertEqual(rows, [
+            {"name": "insert", "size": 1, "n": 3, "min": 3, "median": 4.5, "max": 5,
+             "counters": {"used": 1}},
+            {"name": "decode", "size": None, "n": 1, "min": 2, "median": 2, "max": 2,
+             "counters": {}}])
+
+    def test_nonsense_is_refused(self):
+        for text in ("", "{}", "[]", '{"benchmarks": []}', self.printed(("a", 0, {})),
+                     self.printed(("a", "fast", {})), self.printed(("a", True, {})),
+                     self.printed(("a/b", 1.0, {})), self.printed(("a", 1.0, {"time_unit": "us"})),
+                     self.printed(("a", 1.0, {"error_occurred": True}))):
+            with self.subTest(text=text), self.assertRaises(host.Failed):
+                host.parse(text)
+
+    def test_a_program_that_fails_is_told(self):
+        for words, said in (("#!/bin/sh\nexit 3\n", "status 3"), ("#!/bin/sh\necho hi\n", "JSON")):
+            program = self.path("program", words.encode())
+            os.chmod(program, 0o755)
+            with self.assertRaisesRegex(host.Failed, said):
+                host.measure(program, True)
+        with self.assertRaisesRegex(host.Failed, "cannot start"):
+            host.measure(self.path("absent"), True)
+
+    def test_pictures_and_tables_hold_every_figure(self):
+        rows = host.parse(self.printed(("decode", 2.5, {}), *(
+            (f"insert/{size}", 3.0 + size / 1e5, {"lost": size}) for size in (1, 1000, 1000000))))
+        picture = host.chart(rows)
+        self.assertEqual(picture.count("<circle"), 3)
+        self.assertIn("1,000,000 sites: 13 ns", picture)
+        self.assertEqual(host.chart(rows[:1]), "")
+        self.assertEqual(host.table(rows).count("<tr>"), 5)
+        self.assertIn("| insert, 1,000,000 | 13 | 13 .. 13 | lost 1e+06 |", host.markdown(rows))
 
 
 class Bench(Fake):

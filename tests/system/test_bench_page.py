@@ -41,6 +41,9 @@ class Page(Case):
                            {"icount": 1, "wall": 2}, True, 1.0)
         measured = runner.run(plan, played, lambda *_: None)
         document = results.put_together(HOST, plan, measured, {"seconds": 1.0})
+        document["host_benchmarks"] = [
+            {"name": "profile_insert", "size": size, "n": 3, "min": 2.0, "median": 3.0, "max": 4.0,
+             "counters": {"used": 7}} for size in (1, 10, 1000, 100000)]
         path = self.path("results.json")
         results.write(path, document)
         self.document = results.load(path)
@@ -73,6 +76,8 @@ class Page(Case):
         self.assertEqual(rows[-1], len(self.document["rows"]))
         names = browser.each("section table", "e.tBodies[0].rows.length")
         self.assertIn(len(self.paths["paths"]), names)
+        self.assertEqual(len(browser.each("figure circle.point", "1")), 4)
+        self.assertIn("profile_insert, 100,000", browser.each("td.left", "e.textContent"))
         # Nothing is wider than the window, on the screen and in the dark.
         for dark in (False, True):
             browser.dark(dark)

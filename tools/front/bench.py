@@ -14,7 +14,7 @@ import time
 sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__)))))
 
 # pylint: disable=wrong-import-position
-from bench.run import compare, results, runner  # noqa: E402
+from bench.run import compare, host, results, runner  # noqa: E402
 from bench.run.arms import ARMS, CLOCKS  # noqa: E402
 from bench.run.workloads import WORKLOADS  # noqa: E402
 
@@ -26,6 +26,7 @@ from .common import (BUILD, GUEST, GUEST_FAILED, INTERRUPTED, OK, ROOT, VMM_ELF,
 FOLDER = os.path.join(ROOT, "bench")
 LOGS = os.path.join(BUILD, "bench", "last")
 BARE = os.path.join(BUILD, "hv", "bench", "bare")
+HOST = os.path.join(BUILD, "host", "bench", "host", "trapeze-bench-host")
 DISK_MIB = 32
 MEM = 256 << 20
 # Boots per arm and clock: {clock: runs} for --quick and --full.
@@ -35,6 +36,8 @@ TIMEOUT = {True: 60.0, False: 120.0}
 
 HELP = """Runs the same guest in every arm (natively, under the VMM) and clock, the arms in turn,
 and writes one report: times, ratios to native from boots that lie next to each other, exits by cause.
+
+Without --workload it also measures the VMM's portable parts on this machine (Google Benchmark).
 
 examples:
   ./trapeze bench                          the full measurement, under 20 minutes
@@ -184,6 +187,10 @@ class Bench:
             [WORKLOADS[name] for name in WORKLOADS
              if not options.workload or name in options.workload],
             runs, quick, options.timeout or TIMEOUT[quick])
+        # Who asks for workloads wants these and nothing else.
+        self.with_host = not options.workload
+        self.host_rows = None
+        self.host_failed = False
         self.out = options.out or os.path.join(FOLDER, "out")
         self.vmm = os.environ.get("TRAPEZE_VMM", VMM_ELF)
         self.base = None
@@ -206,7 +213,8 @@ class Bench:
         setup.ensure()
         bare = [work.name for work in self.plan.workloads if work.bare]
         programs = os.environ.get("TRAPEZE_BENCH_GUEST")
-        build.for_bench(need_vmm=self.vmm == VMM_ELF, need_programs=not programs, bare=bare)
+        build.for_bench(need_vmm=self.vmm == VMM_ELF, need_programs=not programs, bare=bare,
+                        need_host=self.with_host)
         self.overlay = _overlay(programs or build.BENCH)
 
     def _options(self, job, workloads, directory):
@@ -236,16 +244,19 @@ class Bench:
                 _make_disk(options.drive[0])
         return options
 
+    def show(self, name=""):
+        """On a terminal: one line with the boot and the workload that runs."""
+        if self.live:
+            width = os.get_terminal_size(sys.stderr.fileno()).columns
+            line = f"{self.head} {name[:24]}"
+            sys.stderr.write("\r\x1b[K" + line[:max(width - 1, 20)])
+            sys.stderr.flush()
+
     def boot(self, job, workloads):
         """One boot, as the runner wants it."""
-        def begin(name):
-            if self.live:
-                sys.stderr.write(f"\r\x1b[K{self.head} {name[:24]}")
-                sys.stderr.flush()
-
         with tempfile.TemporaryDirectory(prefix="trapeze-bench-") as directory:
             one = _Boot(self._options(job, workloads, directory), os.path.join(directory, "logs"),
-                        self.vmm, self.base, self.overlay, job.timeout, begin)
+                        self.vmm, self.base, self.overlay, job.timeout, self.show)
             one.run()
             one.keep_logs()
             stopped = one.session.stopped
@@ -274,10 +285,18 @@ class Bench:
                      f"run {run + 1}/{self.plan.runs[job.clock.name]}: {what}; {clock}"
                      + (f", about {_clock(left)} left" if left is not None else ""))
         if self.live:
-            sys.stderr.write(self.head)
-            sys.stderr.flush()
+            self.show()
         else:
             say(self.head)
+
+    def measure_host(self):
+        """The portable parts on this machine; a failure is told and does not hide the rest."""
+        say("==> the portable parts on the host")
+        try:
+            self.host_rows = host.measure(HOST, self.options.quick)
+        except host.Failed as failure:
+            self.host_failed = True
+            complain(f"{os.path.basename(HOST)}: {failure}")
 
     def run(self):
         """Measures, writes, and returns the exit status."""
@@ -296,14 +315,19 @@ class Bench:
                     shutil.copyfileobj(packed, plain)
             started = time.monotonic()
             measured = runner.run(self.plan, self.boot, self.tell)
+        if self.with_host and not measured.interrupted:
+            self.measure_host()
         conditions["seconds"] = round(time.monotonic() - started, 1)
         conditions["load_after"] = os.getloadavg()[0]
         document = results.put_together(results.host(ROOT, qemu.program()), self.plan, measured,
                                         conditions)
+        if self.host_rows:
+            document["host_benchmarks"] = self.host_rows
         self.write(document)
         if measured.interrupted:
             return INTERRUPTED
-        return GUEST_FAILED if any("error" in row for row in document["rows"]) else OK
+        failed = self.host_failed or any("error" in row for row in document["rows"])
+        return GUEST_FAILED if failed else OK
 
     def write(self, document):
         """results.json and both reports."""

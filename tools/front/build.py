@@ -142,10 +142,11 @@ def _bench_programs():
             [os.path.join(ROOT, "bench", "guest", "build.sh"), "--out", BENCH], quiet=True)
 
 
-def for_bench(need_vmm, need_programs, bare):
-    """Builds what `trapeze bench` boots: the guest, its programs, bare-metal guests by name."""
+def for_bench(need_vmm, need_programs, bare, need_host):
+    """Builds what `trapeze bench` boots and runs: the guest, its programs, bare-metal guests by
+    name, the host's microbenchmarks."""
     with lock():
-        cmake("host", ["trapeze-pack"])
+        cmake("host", ["trapeze-pack"] + ["trapeze-bench-host"] * need_host)
         if need_vmm:
             cmake("hv", ["hv/trapeze-hv.elf"])
         if bare:
