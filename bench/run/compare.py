@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two results.json: what got faster or slower by more than the spread."""
+"""Two results.json: what got faster or slower by more than the spread. Less is always better."""
 
 FASTER, SLOWER, SAME, ONLY_OLD, ONLY_NEW, FAILED = (
     "faster", "slower", "same", "gone", "new", "failed")
@@ -23,11 +23,6 @@ def _verdict(old, new):
     return FASTER if new["max"] < old["min"] else SAME
 
 
-def _share(old):
-    """Metrics where more is better would need another word; there are none so far."""
-    return old["median"] if old["median"] else None
-
-
 def compare(old, new):
     """A list of {"arm", "clock", "workload", "metric", "unit", "old", "new", "change",
     "verdict"}, the worst first. change is new/old - 1 of the medians, None if it has none."""
@@ -40,8 +35,7 @@ def compare(old, new):
         row.update(unit=(two or one)["unit"], old=one and one["median"], new=two and two["median"],
                    change=None)
         if one and two:
-            base = _share(one)
-            row["change"] = two["median"] / base - 1 if base else None
+            row["change"] = two["median"] / one["median"] - 1 if one["median"] else None
             row["verdict"] = _verdict(one, two)
         else:
             row["verdict"] = ONLY_NEW if two else ONLY_OLD
