@@ -29,6 +29,8 @@ u32 read_msr() {
 
 extern "C" int hv_probe_word(u32 ea, u32 msr, u32* value);
 extern "C" int hv_probe_flush(u32 ea, u32 msr);
+extern "C" void hv_read_upper_half(unsigned n, u32* value);
+extern "C" void hv_write_upper_half(unsigned n, u32 value);
 
 }  // namespace
 
@@ -107,6 +109,13 @@ void write_sprg(unsigned n, u32 value) {
             break;
     }
 }
+
+u32 read_upper_half(unsigned n) {
+    u32 value = 0;
+    hv_read_upper_half(n, &value);
+    return value;
+}
+void write_upper_half(unsigned n, u32 value) { hv_write_upper_half(n, value); }
 
 void write_pid(unsigned n, u32 value) {
     switch (n) {

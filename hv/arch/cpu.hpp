@@ -51,6 +51,11 @@ bool load_guest_word(u32 ea, bool as, u32& value);
 // dcbf at a guest effective address, for dcbi; false as above.
 bool flush_guest_block(u32 ea, bool as);
 
+// The upper halves of the guest's 64-bit GPRs, which stay in the core while the VMM runs: 32-bit
+// instructions leave them alone. n = 0..31.
+u32 read_upper_half(unsigned n);
+void write_upper_half(unsigned n, u32 value);
+
 // Physical (host) accesses to device registers; `size` is 1, 2 or 4 bytes.
 u32 read_io(u64 hpa, unsigned size);
 void write_io(u64 hpa, unsigned size, u32 value);

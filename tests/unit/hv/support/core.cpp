@@ -123,6 +123,8 @@ u32 read_srr0() { return core().srr0; }
 u32 read_srr1() { return core().srr1; }
 void write_sprg(unsigned n, u32 value) { core().sprg.at(n) = value; }
 void write_pid(unsigned n, u32 value) { core().pid.at(n) = value; }
+u32 read_upper_half(unsigned n) { return core().upper_half.at(n); }
+void write_upper_half(unsigned n, u32 value) { core().upper_half.at(n) = value; }
 u32 read_pvr() { return test::pvr; }
 u32 read_svr() { return test::svr; }
 u32 read_mmucfg() { return test::mmucfg; }

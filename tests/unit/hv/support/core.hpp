@@ -43,6 +43,7 @@ struct Core {
     u32 debug_control = 0;
     std::array<u32, 8> sprg{};
     std::array<u32, 3> pid{};
+    std::array<u32, 32> upper_half{};
     unsigned icache_invalidations = 0;
     std::vector<u32> flushed_blocks;
 
