@@ -3,7 +3,7 @@
 
 #include "dbt/decode.hpp"
 #include "hv/dev/device.hpp"
-#include "hv/vcpu/emulate.hpp"
+#include "hv/vcpu/access.hpp"
 #include "hv/vcpu/interrupt.hpp"
 #include "hv/vcpu/tlb_instructions.hpp"
 
@@ -115,31 +115,48 @@ bool translate(Vcpu& v, u32 ea, Access access, u64& gpa) {
 
 namespace {
 
-u32 swap_bytes(u32 value, unsigned size) {
-    return size == 2 ? __builtin_bswap16(static_cast<e500::u16>(value)) : __builtin_bswap32(value);
-}
-
-// One element of a device access; false if the guest was given an interrupt instead.
-bool access_element(Vcpu& v, u32 ea, unsigned size, Access access, u32& value) {
-    u64 gpa = 0;
+// A trapped device's region, or null if the guest was given an interrupt, or ended, instead.
+[[gnu::always_inline]] inline const mmu::Region* device_at(Vcpu& v, u32 ea, Access access,
+                                                           u64& gpa) {
     if (!translate(v, ea, access, gpa)) {
         make_accessible(v, ea, access);
-        return false;
+        return nullptr;
     }
     const mmu::Region* const region = v.memory.find(gpa);
     if (region == nullptr || region->kind != mmu::RegionKind::trapped) {
         end(v, End::guest_died, "one load or store spans a device and something else");
-        return false;
+        return nullptr;
     }
-    const u32 offset = static_cast<u32>(gpa - region->gpa);
-    if (access == Access::load) {
-        value = v.devices->read(v, region->device, offset, size);
-    } else {
-        const u32 mask = size == 4 ? ~0u : (1u << 8 * size) - 1;
-        v.devices->write(v, region->device, offset, size, value & mask);
-    }
-    return v.end == End::running;
+    return region;
 }
+
+AccessResult result_of(const Vcpu& v) {
+    return v.end == End::running ? AccessResult::done : AccessResult::interrupted;
+}
+
+AccessResult read_device(Vcpu& v, u32 ea, unsigned size, u32& value) {
+    u64 gpa = 0;
+    const mmu::Region* const region = device_at(v, ea, Access::load, gpa);
+    if (region == nullptr) return AccessResult::interrupted;
+    value = v.devices->read(v, region->device, static_cast<u32>(gpa - region->gpa), size);
+    return result_of(v);
+}
+
+AccessResult write_device(Vcpu& v, u32 ea, unsigned size, u32 value) {
+    u64 gpa = 0;
+    const mmu::Region* const region = device_at(v, ea, Access::store, gpa);
+    if (region == nullptr) return AccessResult::interrupted;
+    v.devices->write(v, region->device, static_cast<u32>(gpa - region->gpa), size, value);
+    return result_of(v);
+}
+
+AccessResult check_device(Vcpu& v, u32 ea, Access access) {
+    u64 gpa = 0;
+    return device_at(v, ea, access, gpa) != nullptr ? AccessResult::done
+                                                    : AccessResult::interrupted;
+}
+
+constexpr Port device_port{read_device, write_device, check_device, true};
 
 }  // namespace
 
@@ -157,24 +174,7 @@ void emulate_device_access(Vcpu& v, u32 word, u32 fault_ea) {
         inject(v, Vector::alignment);
         return;
     }
-    const u32 ea = effective_address(v, insn);
-    const unsigned size = about.element;
-    const unsigned last = about.has(flag::multiple) ? 31 : insn.rt();
-    u32 at = ea;
-    for (unsigned reg = insn.rt(); reg <= last; ++reg, at += size) {
-        u32 value = v.gpr[reg];
-        if (!load && about.has(flag::reversed)) value = swap_bytes(value, size);
-        if (!access_element(v, at, size, load ? Access::load : Access::store, value)) return;
-        if (!load) continue;
-        if (about.has(flag::reversed)) value = swap_bytes(value, size);
-        if (about.has(flag::algebraic)) {
-            value = static_cast<u32>(static_cast<std::int32_t>(static_cast<std::int16_t>(value)));
-        }
-        v.gpr[reg] = value;
-    }
-    if (about.has(flag::update)) v.gpr[insn.ra()] = ea;
-    v.nip += 4;
-    completed(v);
+    emulate_access(v, insn, device_port);
 }
 
 }  // namespace trapeze::vcpu
