@@ -4,6 +4,7 @@
 // instructions, in and out. Meant for --icount, where an instruction is a nanosecond and a tick of
 // the time base is 2.5 of them. docs/paths.md says what each path is; bench/paths.json bounds it.
 #include "bare.hpp"
+#include "dbt/plan.hpp"
 #include "insn.hpp"
 #include "tlb.hpp"
 
@@ -89,6 +90,19 @@ class Table {
         }
         const u64 ticks = with.exits.ticks[i] - without.exits.ticks[i];
         (line << tenths(ticks, exits) << " " << cause).print();
+    }
+
+    // Of an instruction that has been replaced: it takes no exit.
+    [[gnu::noinline]] void patched(const char* name, const Words& with, const Words& without) {
+        const auto [a, b] = both({.body = with}, {.body = without}, warm);
+        if (counters_.present()) {
+            for (unsigned i = 0; i < counters_.causes(); ++i) {
+                if (a.exits.count[i] != b.exits.count[i])
+                    failed(name, "what needs no exit has taken one");
+            }
+        }
+        (Line() << "@@path " << name << " " << tenths(a.ticks - b.ticks, turns) << " 0 none")
+            .print();
     }
 
     // Measures until no heartbeat of the VMM is in it.
@@ -388,6 +402,40 @@ class Table {
     }
 }
 
+// What a patched site takes, run by the guest itself, as a guest whose sites are patched would: the
+// register page is a page of its own memory here.
+[[gnu::noinline]] void patches(Table& t) {
+    using namespace trapeze::dbt;
+    static std::uint16_t registers[1024];
+    for (auto& offset : registers) offset = 8;
+    constexpr std::int32_t page = 0x7000;
+    const RegisterMap map{page, 0, 4, {0xf00, 0xf04}, registers, registers};
+    for (u32 offset = 0; offset < 0x1000; offset += 4) {
+        *reinterpret_cast<volatile u32*>(static_cast<u32>(page) + offset) = 0;
+    }
+    const auto replaced = [&](const char* name, u32 word) {
+        const Plan p = plan(word, map);
+        if (p.kind != PatchKind::stub) {
+            t.patched(name, {p.word}, {});
+            return;
+        }
+        // The site, the instruction behind it, which leaves, and the stub.
+        constexpr u32 site = 0, at = 8;
+        u32 stub[max_stub_words];
+        const auto length = static_cast<u32>(emit_stub(p.stub, p.source, at, site, map, stub));
+        Words body = {branch(site, at), branch(site + 4, at + 4 * length)};
+        for (u32 i = 0; i < length; ++i) body.word[body.count++] = stub[i];
+        t.patched(name, body, {branch(0, 4)});
+    };
+    replaced("patch_load", insn::mfmsr(6));
+    replaced("patch_store", insn::mtspr(5, spr::srr0));
+    replaced("patch_nop", insn::tlbsync);
+    replaced("patch_wrteei_0", insn::wrteei(0));
+    replaced("patch_wrteei_1", insn::wrteei(1));
+    replaced("patch_wrtee", insn::wrtee(4));
+    replaced("patch_mtmsr", insn::mtmsr(4));
+}
+
 // The VMM's own tick, against the instructions of the loop that it interrupts.
 [[gnu::noinline]] void heartbeat(Table& t) {
     if (!t.counters().present()) return;
@@ -415,4 +463,5 @@ void isa_main() {
     inputs(t);
     core_interrupts(t);
     heartbeat(t);
+    patches(t);
 }
