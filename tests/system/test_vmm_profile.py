@@ -193,7 +193,7 @@ class Profile(Case):
                     self.assertGreaterEqual(after.pages[key], count)
 
     def test_live(self):
-        """Live dumps hold what has changed and no more: what they held before makes them whole."""
+        """Live dumps are short: the hottest of what has changed, and others in turn."""
         process = start("boot", "--run", "i=0; while [ $i -lt 4 ]; do ls -lR /proc/1 /sys "
                                          "> /dev/null 2>&1; sleep 1; i=$((i + 1)); done")
         try:
@@ -206,26 +206,31 @@ class Profile(Case):
         self.assertEqual((first.kind, sums(first)), ("request", []))
         self.assertEqual((last.kind, sums(last)), ("end", []))
         self.assertGreaterEqual(len(rest), 3)
-        sites, pages = dict(first.sites), dict(first.pages)
+        sites, pages, before = dict(first.sites), dict(first.pages), first
+        shown = set()
         for dump in rest:
             self.assertEqual((dump.kind, dump.columns), ("live", None))
+            self.assertLessEqual(len(dump.sites), 64)
+            self.assertLessEqual(len(dump.pages), 64)
+            news = 0
             for key, site in dump.sites.items():
-                self.assertTrue(key not in sites or site.count > sites[key].count, site)
+                known = sites[key].count if key in sites else 0
+                self.assertGreater(site.count, known, site)
+                self.assertLessEqual(site.count, last.sites[key].count)
+                news += site.count - known
             for key, count in dump.pages.items():
                 # One that made way and came back may have the count it had.
                 self.assertTrue(count != pages.get(key) or dump.values["pages"][2], key)
+            grown = dump.causes["privileged"][0] - before.causes["privileged"][0]
+            # Half of Linux's exits come from some thirty sites; 64 others have less than that.
+            self.assertGreaterEqual(news, grown / 4)
+            self.assertLessEqual(news, dump.causes["privileged"][0])
             sites.update(dump.sites)
             pages.update(dump.pages)
-            if dump.values["pages"][2]:
-                # Who made way is not said; what is left is complete all the same.
-                self.assertGreaterEqual(len(pages), dump.values["pages"][1])
-                wrong = [text for text in sums(dump, sites, pages) if "pages" not in text]
-            else:
-                wrong = sums(dump, sites, pages)
-            self.assertEqual(wrong, [])
+            shown |= dump.sites.keys()
+            before = dump
         self.assertLessEqual(sites.keys(), last.sites.keys())
-        self.assertLess(min(len(dump.sites) for dump in rest), len(sites) / 2,
-                        "while the guest slept few sites were hot")
+        self.assertGreater(len(shown), 64, "not the same ones each time")
 
     def listen(self, pid):
         """The dumps that the front door `pid` sends to who listens, until it ends."""
