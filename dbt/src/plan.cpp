@@ -20,7 +20,7 @@ Plan access(uint32_t opcode, uint32_t word, const RegisterMap& map, std::uint16_
 }
 
 Plan move(uint32_t opcode, uint32_t word, const RegisterMap& map, std::uint16_t offset) {
-    return offset != 0 ? access(opcode, word, map, offset) : Plan{};
+    return offset != 0 && offset < map.bytes ? access(opcode, word, map, offset) : Plan{};
 }
 
 Plan branch_to(Stub stub, unsigned source) {
@@ -48,6 +48,20 @@ Plan plan(uint32_t word, const RegisterMap& map) {
             return branch_to(Stub::write_msr, insn.rs());
         default:
             return {};
+    }
+}
+
+uint32_t instruction(Stub stub, unsigned source) {
+    constexpr uint32_t x_form = 31U << 26U, e = 0x8000;
+    switch (stub) {
+        case Stub::clear_ee:
+            return x_form | 163U << 1U;
+        case Stub::set_ee:
+            return x_form | 163U << 1U | e;
+        case Stub::write_ee:
+            return x_form | source << 21U | 131U << 1U;
+        default:
+            return x_form | source << 21U | 146U << 1U;
     }
 }
 

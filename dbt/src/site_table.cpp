@@ -39,6 +39,13 @@ Site* SiteTable::known(uint32_t ea, uint32_t word) const {
     return nullptr;
 }
 
+Site* SiteTable::find(uint32_t ea, uint32_t word) {
+    for (Site* site = bucket(ea); site != &empty_; site = site->next) {
+        if (site->ea == ea && site->word == word && (site->mode & SiteKey::user) == 0) return site;
+    }
+    return nullptr;
+}
+
 Site& SiteTable::enter(const SiteKey& key, uint64_t now, uint8_t kind, bool small) {
     Site* site = bucket(key.ea);
     while (site != &empty_ && !(site->key() == key)) site = site->next;
@@ -60,6 +67,7 @@ Site& SiteTable::enter(const SiteKey& key, uint64_t now, uint8_t kind, bool smal
         site->kind = kind;
         site->small = small;
         site->used = true;
+        site->limit = first_limit_;
         site->first = site->newest = now;
         site->next = bucket(key.ea);
         bucket(key.ea) = site;
@@ -71,11 +79,13 @@ Site& SiteTable::enter(const SiteKey& key, uint64_t now, uint8_t kind, bool smal
 
 void SiteTable::trust(Site& site) {
     // The fast path knows the guest kernel only; what it may not take stays `nothing`.
-    if (site.match != Site::nothing || (site.mode & SiteKey::user) != 0) return;
+    if (site.match == site.ea || (site.mode & SiteKey::user) != 0) return;
     for (Site* other = bucket(site.ea); other != &empty_; other = other->next) {
-        if (other->match == site.ea) distrust(*other);
+        if (other != &site && other->ea == site.ea) distrust(*other);
     }
+    const bool was_trusted = site.match == Site::asks;
     site.match = site.ea;
+    if (was_trusted) return;
     trusted_small_ += site.small ? 1U : 0U;
     trusted_local_ += site.pid != 0 ? 1U : 0U;
     if (site.ea < trusted_low_) trusted_low_ = site.ea;
@@ -140,6 +150,7 @@ void SiteTable::fold(Site& site, uint64_t now) {
     pending_.ticks += site.ticks;
     pending_.by_kind[site.kind % kinds] += site.count;
     if (site.max > pending_.max) pending_.max = site.max;
+    if (site.limit != Site::never) site.limit = site.due() ? 0 : site.limit - site.count;
     site.count = site.ticks = 0;
 }
 
@@ -165,6 +176,7 @@ void SiteTable::beat() {
 }
 
 SiteTable::Cold SiteTable::coldness(Site& site) {
+    if ((site.state & stays) != 0) return {~uint64_t{0}, site.first, &site};
     const uint64_t lately = site.recent + (uint64_t{site.since} + site.count) * (recent_scale / 8);
     return {uint64_t{saturated(lately)} << 32U | saturated(site.total_count + site.count),
             site.first, &site};

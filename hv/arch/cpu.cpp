@@ -31,6 +31,22 @@ extern "C" int hv_probe_word(u32 ea, u32 msr, u32* value);
 extern "C" int hv_probe_flush(u32 ea, u32 msr);
 extern "C" void hv_read_upper_half(unsigned n, u32* value);
 extern "C" void hv_write_upper_half(unsigned n, u32 value);
+extern "C" void hv_copy_text(void* to, const void* from);
+
+// Two pages of the VMM's own addresses show any page of memory: entries of TLB0, which may be
+// replaced at any time and are written again for each use, always in the same way.
+enum Window : unsigned { first, second };
+
+u8* window(Window which, u64 hpa) {
+    using namespace e500;
+    const u32 ea = board::window_base + 0x1000 * which;
+    constexpr unsigned way = 3;
+    write_tlb(0, way,
+              {mas1::v | 1u << 8, ea | mas2::m,
+               (static_cast<u32>(hpa) & mas3::rpn_mask) | mas3::sr | mas3::sw,
+               static_cast<u32>(hpa >> 32)});
+    return reinterpret_cast<u8*>(ea + (static_cast<u32>(hpa) & 0xfff));
+}
 
 }  // namespace
 
@@ -153,6 +169,55 @@ bool load_guest_word(u32 ea, bool as, u32& value) {
 bool flush_guest_block(u32 ea, bool as) {
     return hv_probe_flush(ea, read_msr() | (as ? e500::msr::ds : 0)) == 0;
 }
+
+u32 read_ram(u64 hpa, unsigned size) {
+    const volatile u8* const at = window(first, hpa);
+    u32 value = 0;
+    if (size == 4 && (hpa & 3) == 0) return *reinterpret_cast<const volatile u32*>(at);
+    for (unsigned i = 0; i < size; ++i) value = value << 8 | at[i];
+    return value;
+}
+
+void write_ram(u64 hpa, unsigned size, u32 value) {
+    volatile u8* const at = window(first, hpa);
+    if (size == 4 && (hpa & 3) == 0) {
+        *reinterpret_cast<volatile u32*>(at) = value;
+        return;
+    }
+    for (unsigned i = size; i-- > 0; value >>= 8) at[i] = static_cast<u8>(value);
+}
+
+void copy_text(u64 to, u64 from) {
+    const u8* const source = window(first, from);
+    hv_copy_text(window(second, to), source);
+}
+
+bool is_zero_page(u64 hpa) {
+    const auto* const words = reinterpret_cast<const u32*>(window(first, hpa));
+    u32 any = 0;
+    for (unsigned i = 0; i < 1024 && any == 0; ++i) any = words[i];
+    return any == 0;
+}
+
+void sync_text(u64 hpa) {
+    u8* const at = window(first, hpa);
+    asm volatile("dcbst 0, %0\n\tmsync\n\ticbi 0, %0\n\tmsync\n\tisync" ::"r"(at) : "memory");
+}
+
+void sync_own_text(const u32* words, unsigned count) {
+    constexpr unsigned line = 8;  // words
+    const u32* const end = words + count;
+    for (const u32* at = words; at < end + line - 1; at += line) {
+        asm volatile("dcbst 0, %0" ::"r"(at) : "memory");
+    }
+    asm volatile("msync" ::: "memory");
+    for (const u32* at = words; at < end + line - 1; at += line) {
+        asm volatile("icbi 0, %0" ::"r"(at) : "memory");
+    }
+    asm volatile("msync\n\tisync" ::: "memory");
+}
+
+u64 own_hpa(const void* at) { return reinterpret_cast<u32>(at) - board::hv_base; }
 
 u32 read_io(u64 hpa, unsigned size) {
     const u32 ea = board::io_base + static_cast<u32>(hpa - board::ccsr_base);

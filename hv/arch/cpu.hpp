@@ -56,6 +56,21 @@ bool flush_guest_block(u32 ea, bool as);
 u32 read_upper_half(unsigned n);
 void write_upper_half(unsigned n, u32 value);
 
+// Physical (host) accesses to memory, one page at a time through a window of the VMM's own; `size`
+// is 1, 2 or 4 bytes, which lie in one page.
+u32 read_ram(u64 hpa, unsigned size);
+void write_ram(u64 hpa, unsigned size, u32 value);
+// Copies a page that holds instructions.
+void copy_text(u64 to, u64 from);
+// Whether the page holds nothing but zeroes.
+bool is_zero_page(u64 hpa);
+// Makes a word that was written an instruction.
+void sync_text(u64 hpa);
+
+// The same for words of the VMM's own memory, and where in the host's that is.
+void sync_own_text(const u32* words, unsigned count);
+u64 own_hpa(const void* at);
+
 // Physical (host) accesses to device registers; `size` is 1, 2 or 4 bytes.
 u32 read_io(u64 hpa, unsigned size);
 void write_io(u64 hpa, unsigned size, u32 value);

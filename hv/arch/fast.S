@@ -78,16 +78,19 @@
 
 // The same for a privileged instruction, at its site: one cache line.
     .macro  charge_site stats
-    lwz     12, VCPU_EXIT_TIME(13)
-    mfspr   11, SPR_TBL
     lwz     10, VCPU_SITE(13)
+    lwz     11, SITE_COUNT(10)
+    lwz     12, SITE_LIMIT(10)
+    addi    11, 11, 1
+    stw     11, SITE_COUNT(10)
+    cmplw   11, 12
+    beq-    11f                         // due: its next exit asks C++
+6:  lwz     12, VCPU_EXIT_TIME(13)
+    mfspr   11, SPR_TBL
     subf    12, 12, 11
     lwz     11, SITE_TICKS(10)
     add     11, 11, 12
     stw     11, SITE_TICKS(10)
-    lwz     11, SITE_COUNT(10)
-    addi    11, 11, 1
-    stw     11, SITE_COUNT(10)
     lwz     11, SITE_MAX(10)
     cmplw   12, 11
     bgt-    9f
@@ -99,6 +102,9 @@
     b       7b
 10: stw     12, \stats + STATS_MIN(13)
     b       8b
+11: li      12, SITE_ASKS
+    stw     12, SITE_MATCH(10)
+    b       6b
     .endm
 
 // Counts an exit at the page of the instruction in r10, in the mode that MSR[PR] in r12 says, or

@@ -27,7 +27,7 @@ static_assert(ExitRecord::user_mode == msr::pr >> 6 && msr::pr == 0x4000, "and m
 static_assert(SiteTable::bucket_mask == 0x1fffc, "fast.inc masks the EA into a bucket's offset");
 static_assert(sizeof(PageCount) * PageTable::ways == 64 && PageTable::sets == 1024,
               "fast.inc masks the page number into a set's offset");
-static_assert(offsetof(Site, ea) == 28, "the exits of a known site touch one cache line");
+static_assert(offsetof(Site, limit) == 28, "the exits of a known site touch one cache line");
 void offsets() {
     DEFINE(VCPU_REGS_MSR, offsetof(Vcpu, regs) + offsetof(RegisterPage, msr));
     DEFINE(VCPU_REGS_PENDING, offsetof(Vcpu, regs) + offsetof(RegisterPage, pending));
@@ -60,6 +60,8 @@ void offsets() {
     DEFINE(SITE_WORD, offsetof(Site, word));
     DEFINE(SITE_NEXT, offsetof(Site, next));
     DEFINE(SITE_COUNT, offsetof(Site, count));
+    DEFINE(SITE_LIMIT, offsetof(Site, limit));
+    DEFINE(SITE_ASKS, Site::asks);
     DEFINE(SITE_TICKS, offsetof(Site, ticks));
     DEFINE(SITE_MAX, offsetof(Site, max));
     DEFINE(PAGE_KEY, offsetof(PageCount, key));

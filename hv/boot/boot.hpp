@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "hv/patch/patcher.hpp"
 #include "hv/vcpu/run.hpp"
 
 // From the board's device tree and the guest image to a guest that can be entered. Runs once;
@@ -28,6 +29,9 @@ struct Options {
     bool profile = true;        // count exits by trap site and page
     bool exits_device = false;  // let the guest read the exit counters
     u32 dump_every = 0;         // seconds between dumps of the profile; 0: off
+    patch::Mode patch = patch::Mode::off;
+    u32 threshold = 0;          // exits of a site before it is patched; 0: as the costs say
+    u32 mirror_mib = 16;        // memory for patched text
     u32 tlb0_entries = 2048;    // of the virtual TLB0: 512 (the core's own), 1024 or 2048
 };
 Options parse_options(const char* p);
@@ -45,7 +49,8 @@ Host read_host(u64 tree_hpa);
 
 // Where guest RAM lies in the host's: as well aligned as there is room, so that large guest pages
 // become large shadow pages.
-u64 place_ram(const Host& host, u64& size);
+// `mirror_size` bytes for patched text go before it, at `mirror`; less where there is no room.
+u64 place_ram(const Host& host, u64& size, u64& mirror, u64& mirror_size);
 
 // Copies the guest image into guest RAM and makes its device tree.
 vcpu::Boot load_guest(const Host& host, u64 ram_hpa, u64 ram_size);

@@ -76,11 +76,32 @@ Host read_host(u64 tree_hpa) {
     return host;
 }
 
-u64 place_ram(const Host& host, u64& size) {
+u64 place_ram(const Host& host, u64& size, u64& mirror, u64& mirror_size) {
     u64 used = board::hv_size;
     if (host.tree_end > used) used = host.tree_end;
     if (host.image_end > used) used = host.image_end;
     constexpr u64 smallest = u64{4} << 20;
+    constexpr u64 frame = tcache::MirrorFrame::bytes;
+    mirror = (used + frame - 1) & ~(frame - 1);
+    // Rather less patched text than less memory, or memory that is worse aligned.
+    const u64 wish = mirror_size;
+    for (; mirror_size != 0; mirror_size -= frame) {
+        if (size == 0) break;
+        const u64 behind = mirror + mirror_size;
+        const auto best = [&](u64 from) {
+            u64 align = u64{256} << 20;
+            for (; align >= smallest; align /= 4) {
+                if (((from + align - 1) & ~(align - 1)) + size <= host.ram) break;
+            }
+            return align;
+        };
+        if (best(behind) >= smallest && best(behind) == best(used)) break;
+    }
+    if (mirror_size != wish) {
+        console::log("guest: memory for {} MiB of patched text instead of {}", mirror_size >> 20,
+                     wish >> 20);
+    }
+    if (mirror_size != 0) used = mirror + mirror_size;
     if (size == 0 && host.ram > used + smallest) {
         const u64 base = (used + (16u << 20) - 1) & ~u64{(16u << 20) - 1};
         size = host.ram > base ? host.ram - base : 0;

@@ -17,6 +17,7 @@ using e500::u64;
 
 vcpu::Vcpu guest_vcpu;
 vcpu::Profile guest_profile;
+patch::Patcher guest_patcher;
 dev::DeviceTable guest_devices;
 
 // What the guest sees: its RAM from 0, then the board's devices at the addresses they have. A
@@ -92,7 +93,9 @@ extern "C" [[noreturn]] void hv_main(trapeze::e500::u32 tree_hpa) {
     const boot::Options options = boot::parse_options(host.command_line);
 
     u64 ram_size = options.memory;
-    const u64 ram_hpa = boot::place_ram(host, ram_size);
+    const bool patches = options.profile && options.patch != patch::Mode::off;
+    u64 mirror = 0, mirror_size = patches ? u64{options.mirror_mib} << 20 : 0;
+    const u64 ram_hpa = boot::place_ram(host, ram_size, mirror, mirror_size);
     console::log("guest: {} MiB RAM at host-physical {:X}, TLB0 of {} entries, straight layout",
                  ram_size >> 20, ram_hpa, options.tlb0_entries);
     build_memory_map(guest_vcpu.memory, ram_hpa, ram_size, options.exits_device);
@@ -107,5 +110,8 @@ extern "C" [[noreturn]] void hv_main(trapeze::e500::u32 tree_hpa) {
     console::log("guest: entering");
     boot::unmap_linear();
     vcpu::reset(guest_vcpu, start, {board::hv_base, board::hole_size});
+    const auto frames = static_cast<unsigned>(mirror_size / tcache::MirrorFrame::bytes);
+    patch::start(guest_vcpu, patches && frames != 0 ? &guest_patcher : nullptr,
+                 {options.patch, options.threshold, mirror, frames});
     vcpu::run(guest_vcpu);
 }

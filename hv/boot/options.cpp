@@ -69,12 +69,26 @@ Options parse_options(const char* p) {
             options.exits_device = true;
         } else if (take_key(p, "exits-device=off") && at_end(p)) {
             options.exits_device = false;
+        } else if (take_key(p, "patch=off") && at_end(p)) {
+            options.patch = patch::Mode::off;
+        } else if (take_key(p, "patch=hot") && at_end(p)) {
+            options.patch = patch::Mode::hot;
+        } else if (take_key(p, "patch=eager") && at_end(p)) {
+            options.patch = patch::Mode::eager;
+        } else if (take_key(p, "threshold=") && take_number(p, value) && value <= 1000000) {
+            options.threshold = static_cast<u32>(value);
+        } else if (take_key(p, "mapping=straight") && at_end(p)) {
+            // the only one
+        } else if (take_key(p, "mirror-mb=") && take_number(p, value) && value >= 4 &&
+                   value <= 48 && value % 4 == 0) {
+            options.mirror_mib = static_cast<u32>(value);
         } else if (take_key(p, "dump-every=") && take_number(p, value) && value < 1000000) {
             options.dump_every = static_cast<u32>(value);
         } else {
             reject(
                 "bad VMM option (mem=SIZE watchdog=SECONDS tlb0=512|1024|2048 profile=on|off "
-                "dump-every=SECONDS exits-device=on|off), from: ",
+                "dump-every=SECONDS exits-device=on|off patch=off|hot|eager threshold=N "
+                "mapping=straight mirror-mb=4..48), from: ",
                 start);
         }
     }

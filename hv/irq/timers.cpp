@@ -2,6 +2,7 @@
 #include "hv/irq/timers.hpp"
 
 #include "hv/arch/cpu.hpp"
+#include "hv/patch/patcher.hpp"
 #include "hv/vcpu/interrupt.hpp"
 #include "hv/vcpu/profile.hpp"
 
@@ -51,7 +52,7 @@ void latch_events(Vcpu& v, u64 now) {
 // Sets the core's decrementer to what must be noticed next. What nobody waits for is latched
 // when it is asked for.
 void schedule(const Vcpu& v, u64 now) {
-    u64 next = v.next_heartbeat;
+    u64 next = v.next_heartbeat < v.next_sample ? v.next_heartbeat : v.next_sample;
     const auto consider = [&next](u64 deadline) {
         if (deadline < next) next = deadline;
     };
@@ -141,6 +142,7 @@ void write_timebase(Vcpu& v, bool upper, u32 value) {
     v.next_live += shift;
     v.dec_deadline += shift;
     v.next_heartbeat += shift;
+    if (v.patcher != nullptr) v.next_sample += shift;
     v.fit_seen = v.watchdog_seen = arch::timebase();
     vcpu::update_pending(v);
     schedule(v, v.fit_seen);
@@ -151,6 +153,7 @@ bool on_timer(Vcpu& v) {
     const u64 now = arch::timebase();
     const bool heartbeat = now >= v.next_heartbeat;
     if (heartbeat) v.next_heartbeat = now + heartbeat_period;
+    if (now >= v.next_sample) patch::sample(v, now);
     refresh(v, now);
     schedule(v, now);
     return heartbeat;

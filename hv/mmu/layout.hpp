@@ -9,6 +9,8 @@ using e500::u32;
 using e500::u64;
 using e500::u8;
 
+enum class Access : u8 { fetch, load, store };
+
 // How the guest's two modes are laid over the core's two address spaces (docs/mmu.md). Guest
 // kernel and guest user both run with PR=1; what tells them apart is the pair (IS, DS). The
 // permissions of a shadow entry follow: a space lets a user-mode access execute what the mode

@@ -83,8 +83,14 @@ Fill ShadowTlb::fill(const MemoryMap& memory, const VirtualEntry& entry, u32 ea,
     const bool space = fetch ? layout().fetch_space(user) : layout().data_space(user);
     if (!space && hole_.overlaps(ea & ~0xfffu, 0x1000)) return Fill::hole;
 
-    // The largest block around `ea` that the guest's page, the region and both alignments allow.
-    const u64 hpa = region->hpa + (gpa - region->gpa);
+    Overlay::View view = Overlay::View::plain;
+    if (overlay_ != nullptr) view = overlay_->look(entry, ea, gpa, access, user, layout());
+    if (view == Overlay::View::traced) return Fill::traced;
+    const bool text = view == Overlay::View::text;
+
+    // The largest block around `ea` that the guest's page, the region, both alignments and the
+    // pages that the VMM keeps allow.
+    const u64 hpa = text ? overlay_->text_hpa(gpa) : region->hpa + (gpa - region->gpa);
     u32 tsize = 1;
     for (u32 t = 2; t <= mas1::tsize(entry.mas1); ++t) {
         const u64 size = mas1::page_size(t);
@@ -95,10 +101,14 @@ Fill ShadowTlb::fill(const MemoryMap& memory, const VirtualEntry& entry, u32 ea,
         }
         const auto base = static_cast<u32>(ea - offset);
         if (!space && hole_.overlaps(base, size)) break;
+        if (overlay_ != nullptr &&
+            !overlay_->uniform(base, gpa - offset, size, gpa, space == layout().kernel_ds)) {
+            break;
+        }
         tsize = t;
     }
     const auto offset_mask = static_cast<u32>(mas1::page_size(tsize) - 1);
-    const u32 guest_permissions = entry.mas3 & mas3::permissions;
+    const u32 guest_permissions = Overlay::permitted(view, entry.mas3 & mas3::permissions);
 
     Slot slot{};
     slot.mas1 = mas1::v | (entry.mas1 & mas1::tid_mask) | (space ? mas1::ts : 0) | tsize << 8;
@@ -108,10 +118,11 @@ Fill ShadowTlb::fill(const MemoryMap& memory, const VirtualEntry& entry, u32 ea,
     slot.mas2 = (ea & ~offset_mask) | attributes;
     // The VMM itself may read and write through every entry (SR, SW): it fetches the trapped
     // instruction and emulates accesses at the guest's own address.
-    slot.mas3 = (static_cast<u32>(hpa) & mas3::rpn_mask & ~offset_mask) | mas3::sr | mas3::sw |
-                (entry.mas3 & mas3::user_bits) |
-                (split_ ? crossed.permissions(space, guest_permissions, fetch, !fetch)
-                        : permissions_[space][guest_permissions]);
+    slot.mas3 = (static_cast<u32>(hpa) & mas3::rpn_mask & ~offset_mask) | mas3::sr |
+                (text ? 0 : mas3::sw) | (entry.mas3 & mas3::user_bits) |
+                (text     ? mas3::ux
+                 : split_ ? crossed.permissions(space, guest_permissions, fetch, !fetch)
+                          : permissions_[space][guest_permissions]);
     slot.mas7 = static_cast<u32>(hpa >> 32);
 
     ++fills_;
@@ -183,6 +194,26 @@ void ShadowTlb::drop(const VirtualEntry& entry) {
         }
     }
     if (fragments_) flush_tlb0();
+}
+
+void ShadowTlb::drop_range(u32 ea, u64 bytes) {
+    for (unsigned i = 0; i < tlb1_slots; ++i) {
+        Slot& slot = tlb1_[i];
+        if (slot_overlaps(slot, ea, bytes)) {
+            slot.mas1 = 0;
+            arch::write_tlb(1, i, {0, slot.mas2, 0, 0});
+        }
+    }
+    flush_tlb0();
+}
+
+void ShadowTlb::fill_stub(u32 ea, u64 hpa) {
+    Slot slot{};
+    slot.mas1 = mas1::v | (layout().kernel_is ? mas1::ts : 0) | 1u << 8;
+    slot.mas2 = (ea & mas2::epn_mask) | mas2::m;
+    slot.mas3 = (static_cast<u32>(hpa) & mas3::rpn_mask) | mas3::sr | mas3::ux;
+    slot.mas7 = static_cast<u32>(hpa >> 32);
+    write_tlb0(slot);
 }
 
 void ShadowTlb::flush_tlb0() {

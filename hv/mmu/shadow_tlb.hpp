@@ -3,6 +3,7 @@
 
 #include "hv/mmu/layout.hpp"
 #include "hv/mmu/memory_map.hpp"
+#include "hv/mmu/overlay.hpp"
 #include "hv/mmu/virtual_tlb.hpp"
 
 namespace trapeze::mmu {
@@ -20,11 +21,10 @@ enum class Fill : u8 {
     done,        // a shadow entry stands
     protection,  // the guest's own entry forbids it: a storage interrupt for the guest
     device,      // a trapped device lies there: emulate the access
+    traced,      // the VMM keeps the page for patched text, stubs: emulate the access
     no_memory,   // the guest has nothing at that physical address
     hole,        // the VMM's own range
 };
-
-enum class Access : u8 { fetch, load, store };
 
 // The entries really in the core, made from the guest's on demand. TLB0 is kept as an image, so
 // that a guest invalidation finds what it made without reading the core's TLB back.
@@ -34,6 +34,8 @@ class ShadowTlb {
     static constexpr unsigned tlb1_slots = 12;       // TLB1 entries the VMM leaves to the guest
 
     void reset(const Layout& layout, Hole hole);
+    // From now on `overlay` has its say; null: no longer.
+    void attach(const Overlay* overlay) { overlay_ = overlay; }
     const Layout& layout() const { return split_ ? crossed : layout_; }
 
     // Says which guest address spaces the core's two now hold; drops what no longer fits.
@@ -47,6 +49,10 @@ class ShadowTlb {
     // Drops everything that was made from this guest entry (any PID, both spaces).
     void drop(const VirtualEntry& entry);
     void flush();
+    // Drops everything that maps an EA in [ea, ea + bytes), in both spaces.
+    void drop_range(u32 ea, u64 bytes);
+    // Enters a 4 KiB page of the VMM's for fetches of the guest kernel.
+    void fill_stub(u32 ea, u64 hpa);
     // Drops all 4 KiB entries, in constant time.
     void flush_tlb0();
 
@@ -70,6 +76,7 @@ class ShadowTlb {
     Layout layout_ = straight;
     u8 permissions_[2][64] = {};  // layout_.permissions() by space and guest permissions
     Hole hole_ = {};
+    const Overlay* overlay_ = nullptr;
     bool split_ = false;               // guest runs with IS != DS: run crossed, one side an entry
     bool spaces_[2] = {false, false};  // guest AS that the core's AS0, AS1 hold
     bool split_user_ = false, split_is_ = false;

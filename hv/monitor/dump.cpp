@@ -5,6 +5,7 @@
 #include "hv/monitor/console.hpp"
 #include "hv/monitor/machine.hpp"
 #include "hv/monitor/monitor.hpp"
+#include "hv/patch/patcher.hpp"
 #include "hv/vcpu/profile.hpp"
 #include "hv/vcpu/run.hpp"
 
@@ -38,6 +39,36 @@ u64 lost_exits(const Vcpu& v, unsigned cause) {
     if (v.profile == nullptr) return 0;
     return static_cast<Cause>(cause) == Cause::privileged ? v.profile->sites.lost().count
                                                           : v.profile->pages.lost(cause);
+}
+
+// What patching has come to, its costs, and the pages it keeps.
+void dump_patches(Vcpu& v, u64 now) {
+    patch::Patcher& p = *v.patcher;
+    auto& cache = p.overlay.cache;
+    auto& mirror = p.overlay.mirror;
+    const std::int64_t net = patch::net_ticks(v, now);
+    print("patch {} {} {} {} {} {}{}", patch::name(p.mode), p.threshold, mirror.patches(),
+          patch::saved(v, now), p.faults, net < 0 ? "-" : "",
+          static_cast<u64>(net < 0 ? -net : net));
+    print(" {} {} {} {} {} {}\n", p.made, p.dropped, p.back, cache.pages(), mirror.mirrored(),
+          p.window_ticks);
+    const patch::Costs& c = p.costs;
+    print("cost exit {}\ncost load {}\ncost stub {}\ncost fault {}\ncost patch {}\n", c.exit,
+          c.load, c.stub, c.fault, c.patch);
+    for (unsigned i = 0; i < tcache::Cache::max_pages; ++i) {
+        if (cache.page(i) == tcache::Cache::no_page) continue;
+        print("stolen {:x} {} {} {}\n", cache.page(i), cache.live(i), cache.free_bytes(i),
+              p.stolen[i].faults);
+    }
+    for (unsigned f = 0; f < mirror.capacity(); ++f) {
+        const tcache::MirrorFrame& frame = mirror.frame(f);
+        for (unsigned i = 0; frame.used && i < tcache::MirrorFrame::pages; ++i) {
+            const tcache::MirrorPage& page = frame.page[i];
+            if (page.faults == 0 && (!frame.is_mirrored(i) || page.patches == 0)) continue;
+            print("traced {:x} {:X} {} {}\n", page.ea, frame.gpa + 4096 * i,
+                  frame.is_mirrored(i) ? page.patches : 0, page.faults);
+        }
+    }
 }
 
 void dump_causes(const Vcpu& v) {
@@ -102,7 +133,8 @@ unsigned choose_live(vcpu::Profile& profile) {
     return chosen;
 }
 
-void dump_sites(vcpu::Profile& profile, bool live) {
+void dump_sites(const Vcpu& v, bool live, u64 now) {
+    vcpu::Profile& profile = *v.profile;
     SiteTable& sites = profile.sites;
     // A beat's exits a second, from what SiteTable::beat makes of them.
     const u64 rate_unit = SiteTable::recent_scale * irq::heartbeat_period;
@@ -119,9 +151,12 @@ void dump_sites(vcpu::Profile& profile, bool live) {
             function = site.ea - offset;
             print("symbol {:x} {}\n", function, symbol_name);
         }
-        print("site {:x} {:X} {:x} {} {} {} {} {} {} {} {} {}\n", site.ea, site.gpa, site.word,
+        print("site {:x} {:X} {:x} {} {} {} {} {} {} {} {} {}", site.ea, site.gpa, site.word,
               site.pid, mode_letter(site), site.total_count, site.total_ticks, site.max, site.first,
               site.newest, site.recent * frequency / rate_unit, site_order[i]);
+        print(" {} {} {}\n", patch::name(static_cast<patch::State>(site.state)),
+              patch::name(static_cast<patch::Reason>(site.reason)),
+              v.patcher != nullptr ? patch::saved(*v.patcher, site, now) : 0);
     }
 }
 
@@ -178,9 +213,10 @@ void dump(Vcpu& v, Dump kind, u64 now) {
     } else {
         put("sites 0 0 0 0 0\npages 0 0 0\n");
     }
+    if (v.patcher != nullptr) dump_patches(v, total);
     dump_causes(v);
     if (v.profile != nullptr) {
-        dump_sites(*v.profile, live);
+        dump_sites(v, live, total);
         dump_pages(*v.profile, live);
         if (!live) dump_spans(v.profile->timeline);
     }

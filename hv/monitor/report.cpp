@@ -4,6 +4,7 @@
 #include "hv/arch/cpu.hpp"
 #include "hv/monitor/console.hpp"
 #include "hv/monitor/monitor.hpp"
+#include "hv/patch/patcher.hpp"
 #include "hv/vcpu/fault.hpp"
 #include "hv/vcpu/profile.hpp"
 
@@ -209,7 +210,7 @@ void report(Vcpu& v, const char* headline) {
     if (arch::load_guest_word(v.nip, v.shadow.layout().fetch_space(v.user()), word)) {
         begin_line();
         print("instruction: ");
-        print_instruction(v.nip, word);
+        print_instruction(v.nip, patch::own_word(v, v.nip, word));
         print("\n");
     }
     report_interrupts(v);

@@ -4,6 +4,7 @@
 #include "hv/monitor/console.hpp"
 #include "hv/monitor/machine.hpp"
 #include "hv/monitor/monitor.hpp"
+#include "hv/patch/patcher.hpp"
 #include "hv/vcpu/interrupt.hpp"
 #include "hv/vcpu/run.hpp"
 
@@ -33,6 +34,30 @@ const char* end_name(End end) {
 
 void field(const char* name, u64 value, const char* after = ",") {
     print("\"{}\":{}{}", name, value, after);
+}
+
+void patches(Vcpu& v, u64 now) {
+    put("\"patch\":{");
+    if (v.patcher == nullptr) {
+        put("\"mode\":\"off\",\"threshold\":0,\"patched\":0,\"saved\":0,\"faults\":0,"
+            "\"net_ticks\":0,\"made\":0,\"dropped\":0,\"back\":0,\"stolen_pages\":0,"
+            "\"mirrored_pages\":0,\"window_ticks\":0}");
+        return;
+    }
+    const patch::Patcher& p = *v.patcher;
+    print("\"mode\":\"{}\",", patch::name(p.mode));
+    field("threshold", p.threshold);
+    field("patched", p.overlay.mirror.patches());
+    field("saved", patch::saved(v, now));
+    field("faults", p.faults);
+    const std::int64_t net = patch::net_ticks(v, now);
+    print("\"net_ticks\":{}{},", net < 0 ? "-" : "", static_cast<u64>(net < 0 ? -net : net));
+    field("made", p.made);
+    field("dropped", p.dropped);
+    field("back", p.back);
+    field("stolen_pages", p.overlay.cache.pages());
+    field("mirrored_pages", p.overlay.mirror.mirrored());
+    field("window_ticks", p.window_ticks, "}");
 }
 
 }  // namespace
@@ -79,7 +104,8 @@ void summary(Vcpu& v, u64 now) {
     put("],\"tlb\":{");
     field("shadow_fills", v.shadow.fills());
     field("shadow_flushes", v.shadow.flushes());
-    field("virtual_tlb0_entries", u64{v.tlb.sets()} * mmu::VirtualTlb::ways, "}");
+    field("virtual_tlb0_entries", u64{v.tlb.sets()} * mmu::VirtualTlb::ways, "},");
+    patches(v, total);
     put("}\n");
 }
 

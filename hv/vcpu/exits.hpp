@@ -21,6 +21,7 @@ enum class Cause : u8 {
     dsi,          // data storage interrupt
     isi,          // instruction storage interrupt
     mmio,         // access to a trapped device, emulated
+    tracing,      // access to a page of patched text or of stubs, emulated (docs/patching.md)
     program,      // illegal, trap or user-mode privileged instruction, reflected
     alignment,
     unavailable,  // FP, SPE, AP unavailable, SPE data and round

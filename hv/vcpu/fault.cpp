@@ -3,6 +3,7 @@
 
 #include "dbt/decode.hpp"
 #include "hv/dev/device.hpp"
+#include "hv/patch/patcher.hpp"
 #include "hv/vcpu/access.hpp"
 #include "hv/vcpu/interrupt.hpp"
 #include "hv/vcpu/tlb_instructions.hpp"
@@ -65,11 +66,14 @@ void reflect_protection(Vcpu& v, u32 ea, Access access) {
 FaultResult resolve(Vcpu& v, u32 ea, Access access) {
     const bool user = v.user();
     const bool space = access == Access::fetch ? v.virtual_is() : v.virtual_ds();
+    const bool text = v.patcher != nullptr && access == Access::fetch && !user;
+    if (text && patch::fetch_stub(v, ea)) return FaultResult::resume;
     const auto hit = v.tlb.find(ea, space, v.regs.pid);
     if (hit.entry == nullptr) {
         reflect_miss(v, ea, access, space);
         return FaultResult::reflected;
     }
+    if (text) patch::executes(v, *hit.entry, ea);
     switch (v.shadow.fill(v.memory, *hit.entry, ea, access, user)) {
         case Fill::done:
             return FaultResult::resume;
@@ -81,6 +85,8 @@ FaultResult resolve(Vcpu& v, u32 ea, Access access) {
             inject_machine_check(v, e500::mcsr::bus_ibe, hit.entry->gpa(ea),
                                  "the guest executes from a device's registers");
             return FaultResult::reflected;
+        case Fill::traced:
+            return FaultResult::traced;
         case Fill::no_memory:
             blame(v, ea, access);
             inject_machine_check(v,

@@ -10,6 +10,7 @@ enum class FaultResult : u8 {
     resume,     // a shadow entry stands, or the guest's handler was entered: go on
     reflected,  // as resume, by way of the guest's handler (for the counters)
     device,     // a trapped device: emulate the instruction
+    traced,     // a page of patched text or of stubs: emulate it too
     ended,
 };
 

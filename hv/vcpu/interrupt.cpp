@@ -4,6 +4,7 @@
 #include "hv/arch/cpu.hpp"
 #include "hv/irq/mpic.hpp"
 #include "hv/irq/timers.hpp"
+#include "hv/patch/patcher.hpp"
 #include "hv/vcpu/profile.hpp"
 
 namespace trapeze::vcpu {
@@ -50,6 +51,7 @@ void set_msr(Vcpu& v, u32 value) {
     v.fetch_msr = v.hv_msr | (layout.fetch_space(false) ? msr::ds : 0);
     v.fetch_msr_user = v.hv_msr | (layout.fetch_space(true) ? msr::ds : 0);
     v.slow_rfi = !v.shadow.simple() || debugging(v);
+    if (v.patcher != nullptr) patch::mode_changes(v);
 }
 
 void update_debug(Vcpu& v) {
@@ -57,6 +59,7 @@ void update_debug(Vcpu& v) {
     constexpr u32 passed_on = e500::dbcr0::idm | e500::dbcr0::icmp | e500::dbcr0::brt;
     arch::write_debug_control(debugging(v) ? v.regs.dbcr0 & passed_on : 0);
     v.slow_rfi = !v.shadow.simple() || debugging(v);
+    if (v.patcher != nullptr) patch::mode_changes(v);
 }
 
 void inject(Vcpu& v, Vector vector) {

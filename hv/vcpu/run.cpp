@@ -6,6 +6,7 @@
 #include "hv/irq/mpic.hpp"
 #include "hv/irq/timers.hpp"
 #include "hv/monitor/monitor.hpp"
+#include "hv/patch/patcher.hpp"
 #include "hv/vcpu/emulate.hpp"
 #include "hv/vcpu/fault.hpp"
 #include "hv/vcpu/interrupt.hpp"
@@ -39,7 +40,8 @@ namespace {
         charge_page(v, cause, v.nip, v.user(), ticks);
     } else {
         const ExitRecord& e = v.traced[v.trace_head / sizeof(ExitRecord)];
-        const bool data = cause == Cause::dsi || cause == Cause::mmio;
+        const bool data =
+            cause == Cause::dsi || cause == Cause::mmio || cause == Cause::tracing;
         charge_page(v, cause, data ? e.dear : e.nip, (e.info & ExitRecord::user_mode) != 0, ticks);
     }
 }
@@ -104,6 +106,23 @@ bool privileged_though_illegal(const Vcpu& v, u32 word) {
     return insn.op == dbt::Op::rfmci || insn.op == dbt::Op::mfpmr || insn.op == dbt::Op::mtpmr;
 }
 
+// The trap in a stub: what the stub could not do is done here.
+Cause stub_exit(Vcpu& v, const patch::Left& left) {
+    v.nip = left.site;
+    record(v, Cause::privileged, left.word);
+    find_site(v, left.word);
+    if (left.how == patch::Left::done) {
+        if (const Counter kind = counter_of(dbt::decode(left.word).op); kind != Counter::count) {
+            ++v.counters[static_cast<unsigned>(kind)];
+        }
+        v.nip += 4;
+        deliver_pending(v);
+    } else {
+        emulate_privileged(v, left.word);
+    }
+    return Cause::privileged;
+}
+
 template <bool profiled>
 Cause program_exit(Vcpu& v) {
     const u32 syndrome = arch::read_esr();
@@ -118,6 +137,7 @@ Cause program_exit(Vcpu& v) {
     }
     if (emulated) {
         emulate_privileged(v, word);
+        if (profiled && v.patcher != nullptr && v.site->due()) patch::consider(v);
         return Cause::privileged;
     }
     inject_program(v, privileged_though_illegal(v, word) ? esr::ppr : syndrome);
@@ -130,6 +150,14 @@ Cause device_exit(Vcpu& v, u32 ea) {
     record(v, Cause::mmio, word, ea);
     emulate_device_access(v, word, ea);
     return Cause::mmio;
+}
+
+Cause tracing_exit(Vcpu& v, u32 ea) {
+    u32 word = 0;
+    if (!fetch(v, word)) return Cause::itlb_shadow;
+    record(v, Cause::tracing, word, ea);
+    patch::trace(v, word, ea);
+    return Cause::tracing;
 }
 
 template <bool profiled>
@@ -152,8 +180,14 @@ Cause storage_exit(Vcpu& v) {
         return Cause::dsi;
     }
     const auto access = (syndrome & esr::st) ? mmu::Access::store : mmu::Access::load;
-    if (resolve(v, ea, access) == FaultResult::device) return device_exit(v, ea);
-    return Cause::dsi;
+    switch (resolve(v, ea, access)) {
+        case FaultResult::device:
+            return device_exit(v, ea);
+        case FaultResult::traced:
+            return tracing_exit(v, ea);
+        default:
+            return Cause::dsi;
+    }
 }
 
 Cause pass_on(Vcpu& v, Vector vector, Cause cause, bool with_dear) {
@@ -187,6 +221,7 @@ Cause timer_exit(Vcpu& v) {
     fold_counters(v);
     if (v.profile != nullptr) {
         beat_profile(v);
+        if (v.patcher != nullptr) patch::beat(v);
         draw_timeline(v);
     }
     monitor::heartbeat(v);
@@ -197,11 +232,23 @@ Cause miss_exit(Vcpu& v, mmu::Access access) {
     // The light path was here before: what is left is a device, or the guest's end.
     if (v.end != End::running) return Cause::dtlb_guest;
     if (access == mmu::Access::fetch) return Cause::itlb_shadow;
-    return device_exit(v, arch::read_dear());
+    const u32 ea = arch::read_dear();
+    return v.traced_fault ? tracing_exit(v, ea) : device_exit(v, ea);
 }
 
 template <bool profiled>
 Cause dispatch(Vcpu& v, Vector vector) {
+    if (profiled && patch::in_stub(v) && vector != Vector::instruction_tlb) {
+        const patch::Left left = patch::leave_stub(v);
+        if (vector == Vector::program) {
+            // Where there is no stub the guest went by itself, and goes on in what is its own now.
+            if (left.how == patch::Left::nothing) {
+                record(v, Cause::isi, 0);
+                return Cause::isi;
+            }
+            return stub_exit(v, left);
+        }
+    }
     switch (vector) {
         case Vector::program:
             return program_exit<profiled>(v);
@@ -280,13 +327,17 @@ int light_exit(Vcpu& v, Vector vector) {
                                                          : Access::load;
     Cause cause = fetch ? Cause::itlb_shadow : Cause::dtlb_shadow;
     [[maybe_unused]] const bool user = v.user();
-    switch (resolve(v, ea, access)) {
+    if (patch::in_stub(v) && !fetch) patch::leave_stub(v);
+    const FaultResult result = resolve(v, ea, access);
+    v.traced_fault = result == FaultResult::traced;
+    switch (result) {
         case FaultResult::resume:
             break;
         case FaultResult::reflected:
             cause = fetch ? Cause::itlb_guest : Cause::dtlb_guest;
             break;
         case FaultResult::device:
+        case FaultResult::traced:
         case FaultResult::ended:
             return static_cast<int>(vector);
     }
@@ -334,6 +385,7 @@ void reset(Vcpu& v, const Boot& boot, mmu::Hole hole) {
     update_vectors(v);
     set_msr(v, 0);
     v.start_time = v.last_progress = v.last_dump = arch::timebase();
+    v.next_sample = ~u64{0};
     irq::reset_timers(v);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hv/vcpu/tlb_instructions.hpp"
 
+#include "hv/patch/patcher.hpp"
 #include "hv/vcpu/profile.hpp"
 
 namespace trapeze::vcpu {
@@ -46,6 +47,7 @@ bool write_entry(Vcpu& v) {
     }
     v.tlb.write(*entry, tlb, r.mas1 & mas1::implemented, r.mas2 & mas2::implemented,
                 r.mas3 & mas3::implemented, r.mas7 & e500::mas7_implemented);
+    if (v.patcher != nullptr && v.tlb.valid(*entry, tlb)) patch::entry_made(v, *entry);
     if (tlb == 0 && (r.mas1 & mas1::v) && entry->serves(r.pid) && v.shadow.simple() &&
         !entry->space()) {
         prefill(v, *entry);

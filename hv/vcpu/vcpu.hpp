@@ -12,6 +12,10 @@ namespace trapeze::dbt {
 struct Site;
 }
 
+namespace trapeze::patch {
+struct Patcher;
+}
+
 namespace trapeze::dev {
 class DeviceTable;
 }
@@ -74,6 +78,10 @@ struct Vcpu {
     dbt::Site* const* site_buckets;  // of `profile`,
     const void* page_slots;          // for the fast paths
     Profile* profile;                // null: off
+    patch::Patcher* patcher;         // null: off; it needs the profile
+    u32 stub_low, stub_bytes;        // effective addresses between which all stubs are
+    u64 next_sample;                 // time base; when patch::sample is due
+    bool traced_fault;               // what is left of a light exit is a tracing fault
     bool last_miss_user;             // mode and kind of the last TLB miss that was reflected
     mmu::Access last_miss;
 

@@ -61,6 +61,12 @@ bool Cache::remove_page(uint32_t ea) {
     return false;
 }
 
+unsigned Cache::free_bytes(unsigned i) const {
+    unsigned bytes = 0;
+    for (const uint16_t owner : page_[i].owner) bytes += owner == nobody ? unit : 0;
+    return bytes;
+}
+
 // A branch reaches 32 MiB either way; any word of the page, from the site and back behind it.
 bool Cache::reaches(uint32_t site, uint32_t page) {
     constexpr uint32_t reach = 0x0200'0000 - 0x1000;

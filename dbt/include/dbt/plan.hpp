@@ -27,4 +27,7 @@ struct Plan {
 /// How `word` can be patched, if at all; a matter of the instruction alone.
 Plan plan(std::uint32_t word, const RegisterMap& map);
 
+/// An instruction that `stub` with this source register stands for.
+std::uint32_t instruction(Stub stub, unsigned source);
+
 }  // namespace trapeze::dbt

@@ -19,7 +19,7 @@ struct SiteKey {
     bool operator==(const SiteKey&) const = default;
 };
 
-/// A trap site and what its exits cost. Times are time-base ticks. The members up to `ea` fill one
+/// A trap site and what its exits cost. Times are time-base ticks. The members up to `limit` fill one
 /// 32-byte cache line, the only one that an exit at a known site touches (hv/arch/fast.inc).
 struct alignas(32) Site {
     /// The EA whose exits are charged here without asking further; `nothing` when the guest's
@@ -31,13 +31,24 @@ struct alignas(32) Site {
     std::uint32_t ticks;  ///< their time, since the last fold().
     std::uint32_t max;    ///< The longest ever.
     std::uint32_t since;  ///< Exits since the last beat(), folded.
-    std::uint32_t ea;
+    /// When `count` gets there the site is due: its next exit must ask enter() (hv/arch/fast.S).
+    /// `never`: it asks no more.
+    std::uint32_t limit;
 
+    std::uint32_t ea;
     std::uint64_t gpa;
     std::uint16_t pid;
     std::uint8_t mode;
     std::uint8_t kind;  ///< The user's own mark, see SiteTable::enter.
     bool used, small;
+    std::uint8_t state;   ///< What became of it: marks of the user's own, 0 when it is entered.
+    std::uint8_t reason;
+    std::uint32_t windows;       ///< While patched: exits in sampling windows since `patched_at`,
+    std::uint32_t window_rate;   ///< the same as a decaying rate,
+    std::uint64_t window_start;  ///< what the ticks of all windows were at `patched_at`,
+    std::uint64_t patched_at;    ///< time,
+    std::uint64_t marked;        ///< exits when the newest window began.
+    std::uint64_t saved;         ///< Exits saved in earlier lives as a patched site.
     std::uint32_t news;  ///< Exits since the last dump, folded; whoever dumps sets it to 0.
     std::uint64_t total_count, total_ticks;
     std::uint64_t first;   ///< When it was entered, and
@@ -45,6 +56,15 @@ struct alignas(32) Site {
     std::uint32_t recent;  ///< Decaying rate, see SiteTable::beat.
 
     static constexpr std::uint32_t nothing = 1;  ///< No instruction has an odd address.
+    static constexpr std::uint32_t asks = 2;     ///< Trusted, but due.
+    static constexpr std::uint32_t never = ~0U;
+    /// All exits so far.
+    std::uint64_t exits() const { return total_count + count; }
+    /// Makes it due after `exits` more.
+    void arm(std::uint32_t exits) {
+        limit = exits >= never - count ? never : count + exits;
+    }
+    bool due() const { return count >= limit; }
     SiteKey key() const { return {ea, word, gpa, pid, mode}; }
 };
 
@@ -80,11 +100,17 @@ class SiteTable {
 
     /// Finds or makes the site. `kind` (below `kinds`) goes with a new one, for Sums::by_kind.
     /// `small`: a page that the guest can replace cheaply (see distrust_small).
+    /// A new one is armed with `first_limit`.
     Site& enter(const SiteKey& key, std::uint64_t now, std::uint8_t kind, bool small);
+    void set_first_limit(std::uint32_t limit) { first_limit_ = limit; }
+    /// A site in this state does not make way.
+    static constexpr std::uint8_t stays = 0x80;
+    /// Any site at this EA in guest kernel mode, or null.
+    Site* find(std::uint32_t ea, std::uint32_t word);
 
     /// One exit of `ticks`.
     static void charge(Site& site, std::uint32_t ticks) {
-        ++site.count;
+        if (++site.count == site.limit && site.match == site.ea) site.match = Site::asks;
         site.ticks += ticks;
         if (ticks > site.max) site.max = ticks;
     }
@@ -148,6 +174,7 @@ class SiteTable {
     Site pool_[max_sites];
     Site empty_;
     unsigned capacity_, used_;
+    std::uint32_t first_limit_ = Site::never;
     Sums pending_;
     Lost lost_;
     Cold cold_[batch];  // candidates to make way, a heap with the warmest first, then sorted

@@ -17,8 +17,11 @@ struct RegisterMap {
     std::int32_t page;           ///< EA of the page as a displacement from 0: -32768 to 28672.
     std::uint16_t msr, pending;  ///< Byte offsets into the page.
     std::uint16_t scratch[2];
-    const std::uint16_t* loads;   ///< By SPR field as it stands (halves swapped), 1024 each: byte
-    const std::uint16_t* stores;  ///< offset of the word that a move loads or stores; 0: none.
+    /// By SPR field as it stands (halves swapped), 1024 each: byte offset of the word that a move
+    /// loads or stores; 0, or one beyond the page: none.
+    const std::uint16_t* loads;
+    const std::uint16_t* stores;
+    static constexpr std::uint16_t bytes = 4096;
 };
 
 /// One stub for each. The order is that of `stub_templates`.
@@ -212,6 +215,13 @@ constexpr std::uint32_t branch(std::uint32_t from, std::uint32_t to) {
     const std::uint32_t offset = to - from;
     const bool near = offset + 0x0200'0000U < 0x0400'0000U;
     return near && offset % 4 == 0 ? 0x4800'0000U | (offset & 0x03ff'fffcU) : 0;
+}
+
+/// Whether `word` is such a branch, and where one at `from` goes.
+constexpr bool is_branch(std::uint32_t word) { return (word & 0xfc00'0003U) == 0x4800'0000U; }
+constexpr std::uint32_t branch_target(std::uint32_t from, std::uint32_t word) {
+    const std::uint32_t field = word & 0x03ff'fffcU;
+    return from + ((field ^ 0x0200'0000U) - 0x0200'0000U);
 }
 
 /// Writes the stub at EA `at` for the site at EA `site`, whose source register is `source`, to

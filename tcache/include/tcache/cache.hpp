@@ -21,7 +21,7 @@ struct Entry {
 
 class Cache {
   public:
-    static constexpr unsigned max_pages = 16;
+    static constexpr unsigned max_pages = 32;
     static constexpr unsigned unit = 16;  ///< Stubs begin and end at multiples of this, in bytes.
     static constexpr unsigned units = 4096 / unit;
     static constexpr unsigned max_entries = max_pages * units / 2;
@@ -35,10 +35,19 @@ class Cache {
     /// use.
     bool remove_page(std::uint32_t ea);
     unsigned pages() const { return pages_; }
+    /// Slot of the page at `ea` (4 KiB aligned), or max_pages.
+    unsigned slot(std::uint32_t ea) const {
+        for (unsigned i = 0; i < max_pages && pages_ != 0; ++i) {
+            if (page_[i].ea == ea) return i;
+        }
+        return max_pages;
+    }
     /// EA of page `i` of max_pages; `no_page` if the slot is free.
     std::uint32_t page(unsigned i) const { return page_[i].ea; }
     /// Stubs in page `i`.
     unsigned live(unsigned i) const { return page_[i].live; }
+    /// Bytes without a stub in page `i`.
+    unsigned free_bytes(unsigned i) const;
 
     /// Room for `words` words within reach of `site`; null if there is none, and the user may add a
     /// page or release the victim().

@@ -157,6 +157,30 @@ bool flush_guest_block(u32 ea, bool as) {
     core().flushed_blocks.push_back(ea);
     return !core().matches(ea, as).empty();
 }
+u32 read_ram(u64 hpa, unsigned size) {
+    const auto& page = core().ram[hpa & ~u64{4095}];
+    u32 value = 0;
+    for (unsigned i = 0; i < size; ++i) value = value << 8U | page.at((hpa & 4095U) + i);
+    return value;
+}
+void write_ram(u64 hpa, unsigned size, u32 value) {
+    auto& page = core().ram[hpa & ~u64{4095}];
+    for (unsigned i = 0; i < size; ++i) {
+        page.at((hpa & 4095U) + i) = static_cast<unsigned char>(value >> 8U * (size - 1 - i));
+    }
+}
+void copy_text(u64 to, u64 from) {
+    const auto page = core().ram[from];
+    core().ram[to] = page;
+    core().synced.push_back(to);
+}
+bool is_zero_page(u64 hpa) {
+    return core().ram[hpa] == std::array<unsigned char, 4096>{};
+}
+void sync_text(u64 hpa) { core().synced.push_back(hpa); }
+void sync_own_text(const u32* /*words*/, unsigned /*count*/) {}
+u64 own_hpa(const void* /*at*/) { return test::own_memory; }
+
 u32 read_io(u64 hpa, unsigned /*size*/) { return core().io[hpa]; }
 void write_io(u64 hpa, unsigned size, u32 value) {
     core().io_writes.push_back({hpa, size, value});

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "hv/mmu/layout.hpp"
+#include "hv/mmu/virtual_tlb.hpp"
+#include "tcache/cache.hpp"
+#include "tcache/mirror.hpp"
+
+namespace trapeze::mmu {
+
+// What lies over the guest's own memory where patches are: pages of text that the guest kernel
+// executes from a patched copy, and pages whose effective address stubs have taken. The shadow TLB
+// asks here how much of a page each access may see (docs/patching.md).
+struct Overlay {
+    tcache::Mirror mirror;
+    tcache::Cache cache;
+    u64 mirror_hpa;  // memory of the mirror's frame 0, the others follow
+    u64 stub_hpa;    // memory of the cache's page 0, the others follow
+    bool on;         // patched text is executed, and
+    bool present;    // stolen pages are the stubs'
+    bool track;      // what the guest kernel executes is to be known page by page
+
+    enum class View : u8 {
+        plain,      // as the guest says,
+        read_only,  // but for stores,
+        tracked,    // but for fetches of its kernel
+        text,       // the patched copy, for fetches only
+        traced,     // not at all: the VMM emulates the access
+    };
+    View look(const VirtualEntry& entry, u32 ea, u64 gpa, Access access, bool user,
+              const Layout& layout) const;
+
+    // Whether one shadow entry may map the block of `bytes` at `base`, which holds the page of
+    // `inside`. `data` says whether it lies in the space of the guest kernel's data.
+    bool uniform(u32 base, u64 gpa, u64 bytes, u64 inside, bool data) const;
+
+    static constexpr u32 permitted(View view, u32 permissions) {
+        using namespace e500::mas3;
+        if (view == View::read_only) return permissions & ~(sw | uw);
+        if (view == View::tracked) return permissions & ~sx;
+        return permissions;
+    }
+
+    u64 text_hpa(u64 gpa) const {
+        const auto* const frame = mirror.find(gpa);
+        return mirror_hpa + mirror.number(*frame) * tcache::MirrorFrame::bytes +
+               gpa % tcache::MirrorFrame::bytes;
+    }
+    bool stolen(u32 ea) const {
+        return present && cache.slot(ea & ~0xfffu) != tcache::Cache::max_pages;
+    }
+    // A mapping that patches can rely on: the same in every process.
+    static bool steady(const VirtualEntry& entry) { return entry.tid() == 0 && !entry.space(); }
+};
+
+}  // namespace trapeze::mmu

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+// What patching pays: exits saved, measured in windows of time in which all text runs unpatched,
+// against tracing faults, measured one by one.
+#include "hv/arch/cpu.hpp"
+#include "hv/irq/timers.hpp"
+#include "hv/patch/parts.hpp"
+#include "hv/vcpu/profile.hpp"
+
+namespace trapeze::patch {
+
+using dbt::Site;
+
+namespace {
+
+// One part in so many of the time is spent in windows.
+constexpr u64 window_share = 128;
+constexpr u64 shortest_gap = 400'000, shortest_window = 1000;
+
+// A page may cost this much before it has shown what it saves, in faults.
+constexpr u32 grace = 16;
+// A page without patches: one access may be a correction of text that is made once.
+constexpr u32 few_faults = 4;
+// Pages given back between two beats after which their frame is.
+constexpr u32 most_carved = 24;
+
+bool is_patched(const Site& site) { return site.state == static_cast<u8>(State::patched); }
+
+u32 next_random(Patcher& p) {
+    p.random ^= p.random << 13;
+    p.random ^= p.random >> 17;
+    p.random ^= p.random << 5;
+    return p.random;
+}
+
+// What a tracing fault has cost so far, and will until the guest goes on.
+u32 fault_ticks(const Vcpu& v) {
+    const Costs& costs = v.patcher->costs;
+    const u32 so_far = arch::timebase_low() - v.exit_time;
+    const u32 known = costs.fault / 1000;
+    return so_far > known ? so_far : known;
+}
+
+void begin_window(Vcpu& v, u64 now) {
+    Patcher& p = *v.patcher;
+    auto& sites = v.profile->sites;
+    for (unsigned i = 0; i < sites.used(); ++i) {
+        Site& site = sites.site(i);
+        if (is_patched(site)) site.marked = site.exits();
+    }
+    p.in_window = true;
+    p.window_began = now;
+    p.overlay.on = false;
+    drop_text(v);
+}
+
+void end_window(Vcpu& v, u64 now) {
+    Patcher& p = *v.patcher;
+    auto& sites = v.profile->sites;
+    p.window_ticks += now - p.window_began;
+    for (unsigned i = 0; i < sites.used(); ++i) {
+        Site& site = sites.site(i);
+        if (!is_patched(site)) continue;
+        const auto exits = static_cast<u32>(site.exits() - site.marked);
+        site.windows += exits;
+        site.window_rate = site.window_rate - site.window_rate / 8 + exits * (window_share / 8);
+    }
+    p.in_window = false;
+    p.window_began = now;
+    p.overlay.on = p.overlay.present;
+    drop_text(v);
+}
+
+// Exits that the patches of a page save in a beat.
+u64 exits_saved_by(Vcpu& v, u64 gpa, u32 bytes) {
+    auto& sites = v.profile->sites;
+    u64 sum = 0;
+    for (unsigned i = 0; i < sites.used(); ++i) {
+        const Site& site = sites.site(i);
+        if (is_patched(site) && site.gpa - gpa < bytes) sum += site.window_rate;
+    }
+    return sum;
+}
+
+u64 exits_saved_by_stubs(Vcpu& v, unsigned slot) {
+    auto& sites = v.profile->sites;
+    tcache::Cache& cache = v.patcher->overlay.cache;
+    u64 sum = 0;
+    for (unsigned i = 0; i < tcache::Cache::max_entries; ++i) {
+        const tcache::Entry& entry = cache.entry(i);
+        if (entry.words == 0 || entry.page != slot) continue;
+        const u32 word = dbt::instruction(static_cast<dbt::Stub>(entry.kind), entry.source);
+        const Site* const site = sites.find(entry.site, word);
+        if (site != nullptr && is_patched(*site)) sum += site->window_rate;
+    }
+    return sum;
+}
+
+// Whether what is owed for faults lately is more than the patches save in the same time.
+bool loses(const Patcher& p, u32 debt, u64 exits_saved) {
+    const u64 allowed = exits_saved * p.costs.exit / 1000 + u64{grace} * p.costs.fault / 1000;
+    return debt > allowed;
+}
+
+}  // namespace
+
+void schedule_window(Vcpu& v, u64 now) {
+    Patcher& p = *v.patcher;
+    u64 gap = now / 8;
+    if (gap < shortest_gap) gap = shortest_gap;
+    if (gap > irq::heartbeat_period) gap = irq::heartbeat_period;
+    u64 length = gap / window_share;
+    if (length < shortest_window) length = shortest_window;
+    // Not in step with what the guest does at regular times.
+    gap = gap / 2 + gap * (next_random(p) % 1024) / 1024;
+    v.next_sample = v.start_time + now + (p.in_window ? length : gap);
+}
+
+void sample(Vcpu& v, u64 now) {
+    Patcher& p = *v.patcher;
+    now -= v.start_time;
+    if (p.in_window) {
+        end_window(v, now);
+    } else if (p.overlay.on && p.overlay.mirror.patches() != 0) {
+        begin_window(v, now);
+    }
+    schedule_window(v, now);
+}
+
+void beat(Vcpu& v) {
+    Patcher& p = *v.patcher;
+    auto& mirror = p.overlay.mirror;
+    for (unsigned f = 0; f < mirror.capacity(); ++f) {
+        MirrorFrame& frame = mirror.frame(f);
+        if (!frame.used) continue;
+        frame.carved = 0;
+        for (unsigned i = 0; i < MirrorFrame::pages; ++i) frame.page[i].debt /= 2;
+    }
+    for (auto& stolen : p.stolen) stolen.debt /= 2;
+}
+
+void charge_text(Vcpu& v, MirrorFrame& frame, unsigned i) {
+    Patcher& p = *v.patcher;
+    const u32 ticks = fault_ticks(v);
+    MirrorPage& page = frame.page[i];
+    p.fault_ticks += ticks;
+    ++page.faults;
+    page.debt += ticks;
+    if (page.patches == 0) {
+        if (page.debt > few_faults * p.costs.fault / 1000) carve(v, frame, i);
+    } else if (page.faults % 16 == 0) {
+        const u64 gpa = frame.gpa + u64{i} * page_bytes;
+        if (loses(p, page.debt, exits_saved_by(v, gpa, page_bytes))) {
+            unmirror(v, frame, i, 1, true, Reason::faults);
+            ++frame.carved;
+        }
+    }
+    if (frame.carved < most_carved) return;
+    // Something goes through all of it.
+    constexpr u8 most_strikes = 14;
+    unmirror(v, frame, 0, MirrorFrame::pages, true, Reason::faults);
+    frame.not_before = epoch(v) + (2u << frame.strikes);
+    if (frame.strikes < most_strikes) ++frame.strikes;
+    frame.carved = 0;
+}
+
+void charge_stolen(Vcpu& v, u32 ea) {
+    Patcher& p = *v.patcher;
+    const unsigned slot = p.overlay.cache.slot(ea);
+    if (slot == tcache::Cache::max_pages) return;
+    auto& stolen = p.stolen[slot];
+    const u32 ticks = fault_ticks(v);
+    p.fault_ticks += ticks;
+    ++stolen.faults;
+    stolen.debt += ticks;
+    if (p.overlay.cache.live(slot) == 0) {
+        give_back(v, ea, true);
+    } else if (stolen.faults % 16 == 0 && loses(p, stolen.debt, exits_saved_by_stubs(v, slot))) {
+        give_back(v, ea, true);
+    }
+}
+
+u64 saved(const Patcher& p, const Site& site, u64 now) {
+    if (!is_patched(site)) return site.saved;
+    const u64 seen = p.window_ticks - site.window_start;
+    if (seen == 0 || now < site.patched_at + seen) return site.saved;
+    return site.saved + site.windows * (now - site.patched_at - seen) / seen;
+}
+
+u64 saved(const Vcpu& v, u64 now) {
+    const auto& sites = v.profile->sites;
+    u64 sum = 0;
+    for (unsigned i = 0; i < sites.used(); ++i) sum += saved(*v.patcher, sites.site(i), now);
+    return sum;
+}
+
+std::int64_t net_ticks(const Vcpu& v, u64 now) {
+    const Patcher& p = *v.patcher;
+    const auto& sites = v.profile->sites;
+    u64 gain = 0;
+    for (unsigned i = 0; i < sites.used(); ++i) {
+        const Site& site = sites.site(i);
+        const u64 exits = saved(p, site, now);
+        if (exits == 0) continue;
+        const bool stub = dbt::plan(site.word, p.map).kind == dbt::PatchKind::stub;
+        gain += exits * (p.costs.exit - (stub ? p.costs.stub : p.costs.load)) / 1000;
+    }
+    return static_cast<std::int64_t>(gain) -
+           static_cast<std::int64_t>(p.fault_ticks + p.patch_ticks);
+}
+
+}  // namespace trapeze::patch

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+// The text mirror: which pages of the guest kernel's text are executed from a copy.
+#include "hv/arch/cpu.hpp"
+#include "hv/patch/parts.hpp"
+
+namespace trapeze::patch {
+
+namespace {
+
+// What is mirrored at once around a page, if the guest maps it so: the page's neighbours are likely
+// text as well, and one entry of the core then maps them all.
+constexpr u32 first_block = 64u << 10;
+constexpr u32 largest_block = MirrorFrame::bytes;
+
+// Where a page of the guest's can be mirrored, and how far around.
+struct Around {
+    MirrorFrame* frame;
+    u32 ea;
+    u64 gpa;
+    const mmu::VirtualEntry* entry;
+};
+
+// The block of `bytes` around it lies in the guest's entry and in RAM, and EA and GPA are aligned
+// alike.
+bool fits(const Vcpu& v, const Around& a, u32 bytes) {
+    const u32 mask = bytes - 1;
+    u64 hpa = 0;
+    return bytes <= a.entry->size() && ((a.ea ^ static_cast<u32>(a.gpa)) & mask) == 0 &&
+           v.memory.ram_range(a.gpa & ~u64{mask}, bytes, hpa);
+}
+
+bool willing(const MirrorPage& page, u32 now) {
+    return page.strikes == 0 || page.not_before <= now;
+}
+
+// Eager: all that can be patched in a page that has just been copied.
+void patch_all(Vcpu& v, MirrorFrame& frame, unsigned page) {
+    for (unsigned word = 0; word < page_bytes / 4; ++word) {
+        const Text text = text_at(v, frame, page, word);
+        const u32 own = arch::read_ram(text.own, 4);
+        if (own >> 26 == 31) patch_word(v, frame, text);
+    }
+}
+
+// The guest has moved its text: what was mirrored at its old place is of no use.
+bool still_mapped(Vcpu& v, u32 ea, u64 gpa) {
+    const auto hit = v.tlb.find(ea, false, v.regs.pid);
+    return hit.entry != nullptr && mmu::Overlay::steady(*hit.entry) &&
+           hit.entry->gpa(ea) == (gpa & ~u64{page_bytes - 1});
+}
+
+void copy_page(Vcpu& v, MirrorFrame& frame, unsigned i, u32 ea) {
+    Patcher& p = *v.patcher;
+    const u64 gpa = frame.gpa + u64{i} * page_bytes;
+    if (frame.is_mirrored(i)) {
+        if (frame.page[i].ea == ea || still_mapped(v, frame.page[i].ea, gpa)) return;
+        unmirror(v, frame, i, 1, false, Reason::no_mapping);
+    }
+    u64 own = 0;
+    v.memory.ram_range(gpa, page_bytes, own);
+    arch::copy_text(p.overlay.text_hpa(gpa), own);
+    p.overlay.mirror.add(frame, i, ea);
+    if (p.overlay.track) patch_all(v, frame, i);
+}
+
+// Mirrors what is not yet of the block around; pages that have been given back only if `all`.
+void copy_block(Vcpu& v, const Around& a, u32 bytes) {
+    const unsigned count = bytes / page_bytes;
+    const unsigned first = MirrorFrame::index(a.gpa) & ~(count - 1);
+    const u32 ea = a.ea & ~(bytes - 1);
+    for (unsigned i = 0; i < count; ++i) {
+        if (willing(a.frame->page[first + i], epoch(v))) {
+            copy_page(v, *a.frame, first + i, ea + i * page_bytes);
+        }
+    }
+}
+
+// Shadow entries through which the guest could still write to the block, or execute it unpatched.
+void drop_views(Vcpu& v, const Around& a, u32 bytes) {
+    const u64 gpa = a.gpa & ~u64{bytes - 1};
+    v.shadow.drop_range(a.ea & ~(bytes - 1), bytes);
+    for (unsigned i = 0; i < mmu::VirtualTlb::tlb1_entries; ++i) {
+        const mmu::VirtualEntry& entry = v.tlb.tlb1(i);
+        if (!v.tlb.valid(entry, 1) || &entry == a.entry) continue;
+        const u64 start = entry.gpa(entry.epn());
+        if (start < gpa + bytes && gpa < start + entry.size()) v.shadow.drop(entry);
+    }
+    v.shadow.flush_tlb0();  // 4 KiB mappings elsewhere: any of them
+}
+
+// Three of four blocks of text make a larger one.
+void grow(Vcpu& v, const Around& a) {
+    for (u32 bytes = 4 * first_block; bytes <= largest_block && fits(v, a, bytes); bytes *= 4) {
+        const unsigned count = bytes / page_bytes;
+        const unsigned first = MirrorFrame::index(a.gpa) & ~(count - 1);
+        unsigned whole = 0;
+        bool clean = true;
+        for (unsigned part = 0; part < 4; ++part) {
+            bool mirrored = true;
+            for (unsigned i = 0; i < count / 4; ++i) {
+                const unsigned page = first + part * (count / 4) + i;
+                mirrored = mirrored && a.frame->is_mirrored(page);
+                clean = clean && willing(a.frame->page[page], epoch(v));
+            }
+            whole += mirrored ? 1 : 0;
+        }
+        if (whole < 3 || !clean) return;
+        if (whole == 4) continue;
+        copy_block(v, a, bytes);
+        drop_views(v, a, bytes);
+    }
+}
+
+// The frame with the fewest patches makes way, if they are few.
+MirrorFrame* make_room(Vcpu& v, u64 gpa) {
+    auto& mirror = v.patcher->overlay.mirror;
+    MirrorFrame* least = nullptr;
+    for (unsigned i = 0; i < mirror.capacity(); ++i) {
+        MirrorFrame& frame = mirror.frame(i);
+        if (least == nullptr || frame.patches < least->patches) least = &frame;
+    }
+    constexpr u32 few = 4;
+    if (least == nullptr || least->patches > few) return nullptr;
+    unmirror(v, *least, 0, MirrorFrame::pages, false, Reason::no_mirror);
+    mirror.close(*least);
+    return mirror.open(gpa, now_of(v));
+}
+
+}  // namespace
+
+Reason mirror_page(Vcpu& v, const mmu::VirtualEntry& entry, u32 ea) {
+    Patcher& p = *v.patcher;
+    const u64 gpa = entry.gpa(ea);
+    u64 hpa = 0;
+    if (!v.memory.ram_range(gpa & ~u64{page_bytes - 1}, page_bytes, hpa)) {
+        return Reason::no_mapping;
+    }
+    MirrorFrame* frame = p.overlay.mirror.open(gpa, now_of(v));
+    if (frame == nullptr) frame = make_room(v, gpa);
+    if (frame == nullptr) return Reason::no_mirror;
+    const unsigned i = MirrorFrame::index(gpa);
+    MirrorPage& page = frame->page[i];
+    if (frame->is_mirrored(i)) {
+        if (page.ea == page_of(ea)) return Reason::none;
+        if (still_mapped(v, page.ea, gpa)) return Reason::no_mapping;
+        unmirror(v, *frame, i, 1, false, Reason::no_mapping);
+    }
+    if (frame->not_before > epoch(v) || !willing(page, epoch(v))) return Reason::waiting;
+    const Around around{frame, ea, gpa, &entry};
+    const u32 bytes = fits(v, around, first_block) ? first_block : page_bytes;
+    copy_block(v, around, bytes);
+    drop_views(v, around, bytes);
+    grow(v, around);
+    return Reason::none;
+}
+
+void unmirror(Vcpu& v, MirrorFrame& frame, unsigned first, unsigned count, bool struck,
+              Reason reason) {
+    Patcher& p = *v.patcher;
+    constexpr u8 most_strikes = 14;
+    u32 low = ~0u, high = 0;
+    for (unsigned i = first; i < first + count; ++i) {
+        if (!frame.is_mirrored(i)) continue;
+        MirrorPage& page = frame.page[i];
+        for (unsigned word = 0; page.patches != 0 && word < page_bytes / 4; ++word) {
+            unpatch(v, frame, text_at(v, frame, i, word), State::back, reason);
+        }
+        p.overlay.mirror.remove(frame, i);
+        if (p.overlay.track) p.overlay.mirror.set_plain(frame, i, true);
+        if (struck) {
+            page.not_before = epoch(v) + (1u << page.strikes);
+            if (page.strikes < most_strikes) ++page.strikes;
+        }
+        if (page.ea < low) low = page.ea;
+        if (page.ea > high) high = page.ea;
+    }
+    if (low <= high) v.shadow.drop_range(low, u64{high - low} + page_bytes);
+}
+
+void carve(Vcpu& v, MirrorFrame& frame, unsigned page) {
+    // As much as lies in one aligned block without a patch, but not more than the first block.
+    unsigned first = page, count = 1;
+    for (unsigned larger = 4; larger <= first_block / page_bytes; larger *= 4) {
+        const unsigned from = page & ~(larger - 1);
+        bool bare = true;
+        for (unsigned i = from; i < from + larger; ++i) {
+            bare = bare && (!frame.is_mirrored(i) || frame.page[i].patches == 0);
+        }
+        if (!bare) break;
+        first = from;
+        count = larger;
+    }
+    unmirror(v, frame, first, count, true, Reason::faults);
+    ++frame.carved;
+}
+
+void unmirror_all(Vcpu& v, Reason reason) {
+    auto& mirror = v.patcher->overlay.mirror;
+    for (unsigned i = 0; i < mirror.capacity(); ++i) {
+        MirrorFrame& frame = mirror.frame(i);
+        if (!frame.used) continue;
+        unmirror(v, frame, 0, MirrorFrame::pages, false, reason);
+        mirror.close(frame);
+    }
+}
+
+// The shadow entries of all text that is, or has been, mirrored: what it is executed from changes.
+void drop_text(Vcpu& v) {
+    auto& mirror = v.patcher->overlay.mirror;
+    for (unsigned f = 0; f < mirror.capacity(); ++f) {
+        MirrorFrame& frame = mirror.frame(f);
+        if (!frame.used || frame.mirrored == 0) continue;
+        u32 low = ~0u, high = 0;
+        for (unsigned i = 0; i < MirrorFrame::pages; ++i) {
+            if (!frame.is_mirrored(i)) continue;
+            if (frame.page[i].ea < low) low = frame.page[i].ea;
+            if (frame.page[i].ea > high) high = frame.page[i].ea;
+        }
+        v.shadow.drop_range(low, u64{high - low} + page_bytes);
+    }
+}
+
+void executes(Vcpu& v, const mmu::VirtualEntry& entry, u32 ea) {
+    Patcher& p = *v.patcher;
+    if (!p.overlay.on || !mmu::Overlay::steady(entry)) return;
+    const u64 gpa = entry.gpa(ea);
+    MirrorFrame* frame = p.overlay.mirror.find(gpa);
+    // What is executed beside patched text goes with it: fewer and larger entries of the core.
+    if (!p.overlay.track && (frame == nullptr || frame->patches == 0)) return;
+    if (frame != nullptr && frame->is_mirrored(MirrorFrame::index(gpa))) return;
+    if (mirror_page(v, entry, ea) == Reason::none || !p.overlay.track) return;
+    frame = p.overlay.mirror.find(gpa);
+    if (frame == nullptr) return;
+    p.overlay.mirror.set_plain(*frame, MirrorFrame::index(gpa), true);
+    v.shadow.drop_range(page_of(ea), page_bytes);
+}
+
+}  // namespace trapeze::patch

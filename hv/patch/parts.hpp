@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "hv/patch/patcher.hpp"
+
+// What the files of this room tell each other.
+namespace trapeze::patch {
+
+using tcache::MirrorFrame;
+using tcache::MirrorPage;
+
+inline constexpr u32 page_bytes = 4096;
+constexpr u32 page_of(u32 ea) { return ea & ~(page_bytes - 1); }
+
+// Ticks since the guest's start.
+u64 now_of(const Vcpu& v);
+// Coarser, for how long something is left alone: 2.6 ms at 400 MHz.
+inline u32 epoch(const Vcpu& v) { return static_cast<u32>(now_of(v) >> 20); }
+
+// A word that the guest kernel can execute: where it is for whom.
+struct Text {
+    u32 ea;
+    u64 gpa;
+    u64 own;   // memory of the guest's word,
+    u64 copy;  // and of the one in the mirror
+};
+Text text_at(const Vcpu& v, const MirrorFrame& frame, unsigned page, unsigned word);
+
+// patcher.cpp: patches one word of a mirrored page as it is now; `none` if it is done.
+Reason patch_word(Vcpu& v, MirrorFrame& frame, const Text& text);
+// Takes the patch at a word away, if there is one, and says so at its site. The copy's word is
+// the guest's afterwards.
+void unpatch(Vcpu& v, MirrorFrame& frame, const Text& text, State state, Reason reason);
+void note(Vcpu& v, u32 ea, u32 word, State state, Reason reason);
+// What the plans need to know of the register page's place.
+void set_register_map(Patcher& p);
+// Every patch follows the register page, which has moved.
+void follow_register_page(Vcpu& v);
+
+// pages.cpp: makes the page that holds `ea` one that is executed from its copy.
+Reason mirror_page(Vcpu& v, const mmu::VirtualEntry& entry, u32 ea);
+// Gives `count` pages from `first` on back to the guest. `struck`: for a time that doubles.
+void unmirror(Vcpu& v, MirrorFrame& frame, unsigned first, unsigned count, bool struck,
+              Reason reason);
+// The guest touches a page of text: gives back those around it that have no patches.
+void carve(Vcpu& v, MirrorFrame& frame, unsigned page);
+// Everything, with no strikes.
+void unmirror_all(Vcpu& v, Reason reason);
+void drop_text(Vcpu& v);
+
+// stolen.cpp: room for a stub; steals a page if it must. Null: there is none in reach.
+tcache::Entry* place_stub(Vcpu& v, u32 site, unsigned words);
+u32* memory_of(Patcher& p, const tcache::Entry& entry);
+void release_stub(Vcpu& v, tcache::Entry& entry);
+// The page at `ea` is the guest's again, its stubs are gone.
+void give_back(Vcpu& v, u32 ea, bool struck);
+// Makes the core's entries for stubs and register page what they should be.
+void pin(Vcpu& v);
+void unpin(Vcpu& v);
+bool place_register_page(Vcpu& v);
+
+// account.cpp: when the next window is, the time since the guest's start being `now`.
+void schedule_window(Vcpu& v, u64 now);
+// A tracing fault that began at v.exit_time, at a mirrored page or a stolen one.
+void charge_text(Vcpu& v, MirrorFrame& frame, unsigned page);
+void charge_stolen(Vcpu& v, u32 ea);
+
+}  // namespace trapeze::patch

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hv/patch/patcher.hpp"
+
+#include "hv/arch/cpu.hpp"
+#include "hv/irq/timers.hpp"
+#include "hv/patch/parts.hpp"
+#include "hv/vcpu/profile.hpp"
+
+namespace trapeze::vcpu {
+extern "C" {
+struct OffsetTable {
+    e500::u16 offset[1024];
+};
+extern const OffsetTable spr_read_offset, spr_write_offset;
+}
+}  // namespace trapeze::vcpu
+
+namespace trapeze::patch {
+
+using dbt::PatchKind;
+using dbt::Site;
+
+namespace {
+
+constexpr const char* mode_names[] = {"off", "hot", "eager"};
+constexpr const char* state_names[] = {"cold", "hot", "patched", "dropped", "back"};
+constexpr const char* reason_names[] = {"-",         "pays",    "eager",   "no-template",
+                                        "no-mapping", "no-mirror", "no-page", "written",
+                                        "faults",    "waiting", "off"};
+static_assert(sizeof reason_names / sizeof *reason_names == static_cast<unsigned>(Reason::count));
+
+constexpr u16 in_page(std::size_t offset) { return static_cast<u16>(offset); }
+
+dbt::RegisterMap map_at(u32 register_ea) {
+    using vcpu::RegisterPage;
+    return {static_cast<std::int32_t>(register_ea),
+            in_page(offsetof(RegisterPage, msr)),
+            in_page(offsetof(RegisterPage, pending)),
+            {in_page(offsetof(RegisterPage, scratch)), in_page(offsetof(RegisterPage, scratch) + 4)},
+            vcpu::spr_read_offset.offset,
+            vcpu::spr_write_offset.offset};
+}
+
+// How long a site that could not be patched is not asked about again, in its own exits.
+constexpr u32 patience = 64;
+
+void set(Site& site, State state, Reason reason) {
+    site.state = static_cast<u8>(state);
+    site.reason = static_cast<u8>(reason);
+}
+
+bool is_patched(const Site& site) { return site.state == static_cast<u8>(State::patched); }
+
+// The site is patched from now on: its exits are those in sampling windows.
+void adopt(Vcpu& v, Site& site, Reason reason, u64 since) {
+    const Patcher& p = *v.patcher;
+    set(site, State::patched, reason);
+    site.limit = Site::never;
+    site.windows = site.window_rate = 0;
+    site.window_start = p.window_ticks;
+    site.patched_at = since;
+    site.marked = site.exits();
+}
+
+bool final(Reason reason) {
+    return reason == Reason::no_template;
+}
+
+// Where the site's word is, once its page is mirrored; else why it is not.
+Reason reach(Vcpu& v, const Site& site, MirrorFrame*& frame) {
+    Patcher& p = *v.patcher;
+    if (p.register_ea == 0) return Reason::off;
+    if (dbt::plan(site.word, p.map).kind == PatchKind::none) return Reason::no_template;
+    if (site.pid != 0 || site.mode != 0) return Reason::no_mapping;
+    const auto hit = v.tlb.find(site.ea, false, v.regs.pid);
+    if (hit.entry == nullptr || !mmu::Overlay::steady(*hit.entry) ||
+        hit.entry->gpa(site.ea) != site.gpa) {
+        return Reason::no_mapping;
+    }
+    const Reason reason = mirror_page(v, *hit.entry, site.ea);
+    if (reason != Reason::none) return reason;
+    frame = p.overlay.mirror.find(site.gpa);
+    return Reason::none;
+}
+
+// The word that stands for a guest's word at `text`, its stub placed if it needs one; 0: `why` not.
+u32 replacement(Vcpu& v, const Text& text, u32 own, Reason& why) {
+    Patcher& p = *v.patcher;
+    const dbt::Plan plan = dbt::plan(own, p.map);
+    why = Reason::no_template;
+    if (plan.kind == PatchKind::none) return 0;
+    if (plan.kind != PatchKind::stub) return plan.word;
+    const auto words = static_cast<unsigned>(dbt::stub_words(plan.stub));
+    why = Reason::no_page;
+    tcache::Entry* const entry = place_stub(v, text.ea, words);
+    if (entry == nullptr) return 0;
+    entry->kind = static_cast<u8>(plan.stub);
+    entry->source = plan.source;
+    u32 code[dbt::max_stub_words];
+    if (dbt::emit_stub(plan.stub, plan.source, entry->ea, text.ea, p.map, code) == 0) {
+        p.overlay.cache.release(*entry);
+        return 0;
+    }
+    u32* const to = memory_of(p, *entry);
+    for (unsigned i = 0; i < words; ++i) to[i] = code[i];
+    arch::sync_own_text(to, words);
+    return dbt::branch(text.ea, entry->ea);
+}
+
+void commit(u64 copy, u32 word) {
+    arch::write_ram(copy, 4, word);
+    arch::sync_text(copy);
+}
+
+}  // namespace
+
+const char* name(Mode mode) { return mode_names[static_cast<unsigned>(mode)]; }
+const char* name(State state) {
+    return state_names[state == State::patched ? 2 : static_cast<unsigned>(state)];
+}
+const char* name(Reason reason) { return reason_names[static_cast<unsigned>(reason)]; }
+
+u64 now_of(const Vcpu& v) { return arch::timebase() - v.start_time; }
+
+void start(Vcpu& v, Patcher* patcher, const Config& config) {
+    v.patcher = patcher;
+    v.stub_low = v.stub_bytes = 0;
+    v.next_sample = ~u64{0};
+    v.shadow.attach(nullptr);
+    if (patcher == nullptr || v.profile == nullptr || config.mode == Mode::off) {
+        v.patcher = nullptr;
+        return;
+    }
+    Patcher& p = *patcher;
+    p.mode = config.mode;
+    p.costs = {34'000, 400, 5'000, 600'000, 1'200'000};
+    p.threshold = config.threshold != 0 ? config.threshold : 16;
+    p.overlay.mirror.reset(config.frames);
+    p.overlay.cache.reset();
+    p.overlay.mirror_hpa = config.mirror_hpa;
+    p.overlay.stub_hpa = arch::own_hpa(p.stubs);
+    p.overlay.on = p.overlay.present = false;
+    p.overlay.track = config.mode == Mode::eager;
+    p.in_window = false;
+    p.window_began = p.window_ticks = 0;
+    p.random = 0x2545f491;
+    p.made = p.dropped = p.back = p.faults = p.fault_ticks = p.patch_ticks = 0;
+    for (auto& stolen : p.stolen) stolen = {};
+    for (auto& avoided : p.avoided) avoided = {};
+    p.next_avoided = 0;
+    v.profile->sites.set_first_limit(p.threshold > 1 ? p.threshold - 1 : 0);
+    v.shadow.attach(&p.overlay);
+    place_register_page(v);
+    mode_changes(v);
+    schedule_window(v, 0);
+}
+
+void consider(Vcpu& v) {
+    Patcher& p = *v.patcher;
+    Site& site = *v.site;
+    if (p.in_window || v.end != vcpu::End::running) {
+        site.arm(1);
+        return;
+    }
+    const u64 began = arch::timebase();
+    MirrorFrame* frame = nullptr;
+    Reason reason = is_patched(site) ? Reason::none : reach(v, site, frame);
+    if (frame != nullptr) {
+        const unsigned i = MirrorFrame::index(site.gpa);
+        const Text text = text_at(v, *frame, i, static_cast<unsigned>(site.gpa % page_bytes / 4));
+        if (arch::read_ram(text.own, 4) == site.word) {
+            const u64 since = arch::timebase() - v.start_time;
+            if (arch::read_ram(text.copy, 4) != site.word) {
+                adopt(v, site, p.mode == Mode::eager ? Reason::eager : Reason::pays, frame->since);
+                return;
+            }
+            reason = patch_word(v, *frame, text);
+            if (reason == Reason::none) adopt(v, site, Reason::pays, since);
+        }
+    }
+    if (!is_patched(site)) {
+        if (site.state != static_cast<u8>(State::dropped) &&
+            site.state != static_cast<u8>(State::back)) {
+            set(site, State::hot, reason);
+        } else {
+            site.reason = static_cast<u8>(reason);
+        }
+        if (final(reason)) {
+            site.limit = Site::never;
+        } else {
+            site.arm(p.threshold * patience);
+        }
+    }
+    p.patch_ticks += arch::timebase() - began;
+}
+
+Text text_at(const Vcpu& v, const MirrorFrame& frame, unsigned page, unsigned word) {
+    const mmu::Overlay& o = v.patcher->overlay;
+    Text text{};
+    text.ea = frame.page[page].ea + 4 * word;
+    text.gpa = frame.gpa + u64{page} * page_bytes + 4 * word;
+    v.memory.ram_range(text.gpa, 4, text.own);
+    text.copy = o.text_hpa(text.gpa);
+    return text;
+}
+
+Reason patch_word(Vcpu& v, MirrorFrame& frame, const Text& text) {
+    Patcher& p = *v.patcher;
+    const u32 own = arch::read_ram(text.own, 4);
+    Reason why = Reason::none;
+    const u32 word = replacement(v, text, own, why);
+    if (word == 0) return why;
+    commit(text.copy, word);
+    ++p.made;
+    ++frame.patches;
+    ++frame.page[MirrorFrame::index(text.gpa)].patches;
+    return Reason::none;
+}
+
+void set_register_map(Patcher& p) { p.map = map_at(p.register_ea); }
+
+void note(Vcpu& v, u32 ea, u32 word, State state, Reason reason) {
+    Patcher& p = *v.patcher;
+    Site* const site = v.profile->sites.find(ea, word);
+    if (site == nullptr || !is_patched(*site)) return;
+    site->saved = saved(p, *site, now_of(v));
+    site->patched_at = 0;
+    set(*site, state, reason);
+    site->arm(p.threshold);
+}
+
+void unpatch(Vcpu& v, MirrorFrame& frame, const Text& text, State state, Reason reason) {
+    Patcher& p = *v.patcher;
+    const u32 own = arch::read_ram(text.own, 4);
+    const u32 word = arch::read_ram(text.copy, 4);
+    if (own == word) return;
+    if (dbt::is_branch(word)) {
+        tcache::Entry* const entry = p.overlay.cache.find(dbt::branch_target(text.ea, word));
+        if (entry != nullptr && entry->site == text.ea) release_stub(v, *entry);
+    }
+    commit(text.copy, own);
+    --frame.patches;
+    --frame.page[MirrorFrame::index(text.gpa)].patches;
+    ++(state == State::dropped ? p.dropped : p.back);
+    note(v, text.ea, own, state, reason);
+}
+
+void follow_register_page(Vcpu& v) {
+    Patcher& p = *v.patcher;
+    auto& mirror = p.overlay.mirror;
+    for (unsigned f = 0; f < mirror.capacity(); ++f) {
+        MirrorFrame& frame = mirror.frame(f);
+        if (!frame.used || frame.patches == 0) continue;
+        for (unsigned page = 0; page < MirrorFrame::pages; ++page) {
+            if (!frame.is_mirrored(page) || frame.page[page].patches == 0) continue;
+            for (unsigned word = 0; word < page_bytes / 4; ++word) {
+                const Text text = text_at(v, frame, page, word);
+                const u32 own = arch::read_ram(text.own, 4);
+                if (own == arch::read_ram(text.copy, 4)) continue;
+                Site* const site = v.profile->sites.find(text.ea, own);
+                const u64 since = site != nullptr ? site->patched_at : 0;
+                unpatch(v, frame, text, State::back, Reason::waiting);
+                --p.back;
+                if (patch_word(v, frame, text) != Reason::none) continue;
+                --p.made;
+                if (site != nullptr) adopt(v, *site, Reason::pays, since);
+            }
+        }
+    }
+}
+
+void mode_changes(Vcpu& v) {
+    Patcher& p = *v.patcher;
+    const bool wanted = !v.slow_rfi && p.register_ea != 0;
+    if (wanted == p.overlay.present) return;
+    if (p.in_window) sample(v, arch::timebase());
+    drop_text(v);
+    p.overlay.on = p.overlay.present = wanted;
+    if (wanted) {
+        pin(v);
+        drop_text(v);
+    } else {
+        unpin(v);
+    }
+}
+
+u32 own_word(Vcpu& v, u32 ea, u32 word) {
+    const auto hit = v.tlb.find(ea, v.virtual_is(), v.regs.pid);
+    if (v.patcher == nullptr || hit.entry == nullptr || v.user()) return word;
+    const u64 gpa = hit.entry->gpa(ea);
+    u64 hpa = 0;
+    if (v.patcher->overlay.mirror.page(gpa) == nullptr || !v.memory.ram_range(gpa, 4, hpa)) {
+        return word;
+    }
+    return arch::read_ram(hpa, 4);
+}
+
+}  // namespace trapeze::patch

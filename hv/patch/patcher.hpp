@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "dbt/plan.hpp"
+#include "dbt/site_table.hpp"
+#include "hv/mmu/overlay.hpp"
+#include "hv/vcpu/vcpu.hpp"
+
+// Rewrites a guest's hot trap sites while it runs (docs/patching.md). The way of a site:
+//
+//   exits (profile) -> consider -> plan -> mirror its page -> place its stub -> commit
+//
+// and back again when the guest writes there, maps something else, or when tracing faults cost more
+// than the patch saves (account.cpp). Files: patcher.cpp sites; pages.cpp the text mirror;
+// stolen.cpp the pages of stubs; tracing.cpp accesses to both; account.cpp what it all pays.
+namespace trapeze::patch {
+
+using e500::u16;
+using e500::u32;
+using e500::u64;
+using e500::u8;
+using vcpu::Vcpu;
+
+enum class Mode : u8 { off, hot, eager };
+
+// What became of a site: dbt::Site::state.
+enum class State : u8 {
+    cold,     // not due yet
+    hot,      // due, but it cannot be patched
+    patched = dbt::SiteTable::stays,
+    dropped = 3,  // was patched; the guest wrote to it or its page went
+    back,         // was patched; did not pay
+};
+
+// Why: dbt::Site::reason.
+enum class Reason : u8 {
+    none,
+    pays,         // patched: the cost model says so,
+    eager,        // or the policy
+    no_template,  // nothing replaces this instruction
+    no_mapping,   // not in RAM, or mapped by TID or address space 1, or by another address already
+    no_mirror,    // no room in the mirror
+    no_page,      // no page for its stub in reach
+    written,      // the guest wrote to it
+    faults,       // its page was given back
+    waiting,      // given back, not for ever
+    off,          // nowhere to put the register page
+    count
+};
+const char* name(Mode mode);
+const char* name(State state);
+const char* name(Reason reason);
+
+// Measured when the VMM starts (calibrate.cpp), in ticks / 1000.
+struct Costs {
+    u32 exit, load, stub, fault, patch;
+};
+
+struct Config {
+    Mode mode;
+    u32 threshold;    // exits of a site before it is patched; 0: what the costs say
+    u64 mirror_hpa;   // memory of the mirror, a multiple of its frames
+    unsigned frames;  // and how many
+};
+
+struct Patcher {
+    Mode mode;
+    u32 threshold;
+    Costs costs;
+    mmu::Overlay overlay;
+    dbt::RegisterMap map;
+    u32 register_ea;  // of the register page in guest kernel data; 0: it has no place
+
+    // The account (account.cpp). Times are since the guest's start.
+    bool in_window;     // all text is run unpatched, to count
+    u64 window_began;   // or when the last one ended,
+    u64 window_ticks;   // and how long all were
+    u32 random;
+    u64 made, dropped, back;  // patches
+    u64 faults, fault_ticks;
+    u64 patch_ticks;
+    u64 patch_ticks_max;
+
+    // Stolen pages, by slot of the cache.
+    struct Stolen {
+        u32 faults, debt;
+    };
+    Stolen stolen[tcache::Cache::max_pages];
+    // Pages that were given back, and until when (epoch, parts.hpp) they are left alone.
+    struct Avoided {
+        u32 ea, until;
+        u8 strikes;
+    };
+    static constexpr unsigned most_avoided = 32;
+    Avoided avoided[most_avoided];
+    unsigned next_avoided;
+
+    alignas(65536) u32 stubs[tcache::Cache::max_pages][1024];
+};
+
+// Begins with nothing patched. `patcher` null: never patches.
+void start(Vcpu& v, Patcher* patcher, const Config& config);
+
+// All that follows is for a Vcpu that has a patcher.
+
+// The privileged instruction at v.site has just been emulated, and is due.
+void consider(Vcpu& v);
+
+// The guest's mode of translation or of debugging has changed: patches are used while it is in
+// address space 0 and not debugged by the instruction.
+void mode_changes(Vcpu& v);
+
+// The guest has written this valid entry.
+void entry_made(Vcpu& v, const mmu::VirtualEntry& entry);
+
+// The guest kernel fetches from `ea`, for which there is no shadow entry. True: it is a stub, and
+// there is one now.
+bool fetch_stub(Vcpu& v, u32 ea);
+// The guest kernel executes a page that no shadow entry maps.
+void executes(Vcpu& v, const mmu::VirtualEntry& entry, u32 ea);
+
+// The guest was interrupted in a stub: v.nip and its registers become those of before the patched
+// instruction, or behind it.
+struct Left {
+    enum : u8 { nothing, before, done } how;  // nothing: there is no stub, the guest went there
+    u32 site;                                 // EA of the instruction,
+    u32 word;                                 // and itself
+};
+inline bool in_stub(const Vcpu& v) {
+    return v.nip - v.stub_low < v.stub_bytes && !v.user();
+}
+Left leave_stub(Vcpu& v);
+
+// A load or store that the VMM must make for the guest. v.nip moves on if it was made.
+void trace(Vcpu& v, u32 word, u32 ea);
+
+// The word that the guest itself has at `ea`, where it executes `word`.
+u32 own_word(Vcpu& v, u32 ea, u32 word);
+
+// Account.
+void beat(Vcpu& v);
+void sample(Vcpu& v, u64 now);
+u64 saved(const Patcher& p, const dbt::Site& site, u64 now);
+u64 saved(const Vcpu& v, u64 now);
+std::int64_t net_ticks(const Vcpu& v, u64 now);
+
+}  // namespace trapeze::patch

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tracing faults: the guest's loads and stores to pages that are executed from a copy, or whose
+// address stubs have taken, made for it against what it has there itself.
+#include "dbt/decode.hpp"
+#include "hv/arch/cpu.hpp"
+#include "hv/patch/parts.hpp"
+#include "hv/vcpu/access.hpp"
+#include "hv/vcpu/emulate.hpp"
+#include "hv/vcpu/fault.hpp"
+#include "hv/vcpu/interrupt.hpp"
+
+namespace trapeze::patch {
+
+using mmu::Access;
+using vcpu::AccessResult;
+
+namespace {
+
+// The page behind `ea`, or null after the guest was given what it deserves.
+const mmu::Region* region_at(Vcpu& v, u32 ea, Access access, u64& gpa) {
+    if (!vcpu::translate(v, ea, access, gpa)) {
+        vcpu::make_accessible(v, ea, access);
+        return nullptr;
+    }
+    const mmu::Region* const region = v.memory.find(gpa);
+    if (region == nullptr || region->kind != mmu::RegionKind::ram) {
+        vcpu::end(v, vcpu::End::guest_died, "one load or store spans memory and something else");
+        return nullptr;
+    }
+    return region;
+}
+
+// A store has changed the guest's words that hold [gpa, gpa + size): so does the copy, and what
+// was patched there is no more. `before` says whether the store is still to come.
+void follow_store(Vcpu& v, u64 gpa, unsigned size, bool before) {
+    MirrorFrame* const frame = v.patcher->overlay.mirror.find(gpa);
+    const unsigned i = MirrorFrame::index(gpa);
+    if (frame == nullptr || !frame->is_mirrored(i)) return;
+    const auto first = static_cast<unsigned>(gpa % page_bytes) / 4;
+    const auto last = static_cast<unsigned>(gpa % page_bytes + size - 1) / 4;
+    for (unsigned word = first; word <= last; ++word) {
+        const Text text = text_at(v, *frame, i, word);
+        if (before) {
+            if (frame->page[i].patches != 0) {
+                unpatch(v, *frame, text, State::dropped, Reason::written);
+            }
+        } else {
+            arch::write_ram(text.copy, 4, arch::read_ram(text.own, 4));
+            arch::sync_text(text.copy);
+        }
+    }
+}
+
+AccessResult read(Vcpu& v, u32 ea, unsigned size, u32& value) {
+    u64 gpa = 0;
+    const mmu::Region* const region = region_at(v, ea, Access::load, gpa);
+    if (region == nullptr) return AccessResult::interrupted;
+    value = arch::read_ram(region->hpa + (gpa - region->gpa), size);
+    return AccessResult::done;
+}
+
+AccessResult write(Vcpu& v, u32 ea, unsigned size, u32 value) {
+    u64 gpa = 0;
+    const mmu::Region* const region = region_at(v, ea, Access::store, gpa);
+    if (region == nullptr) return AccessResult::interrupted;
+    follow_store(v, gpa, size, true);
+    arch::write_ram(region->hpa + (gpa - region->gpa), size, value);
+    follow_store(v, gpa, size, false);
+    return AccessResult::done;
+}
+
+AccessResult check(Vcpu& v, u32 ea, Access access) {
+    u64 gpa = 0;
+    return region_at(v, ea, access, gpa) != nullptr ? AccessResult::done
+                                                    : AccessResult::interrupted;
+}
+
+constexpr vcpu::Port guest_port{read, write, check, false};
+
+// Whether `copy` is what the guest's word `own` has been patched with.
+bool is_patch(Vcpu& v, const Text& text, u32 own, u32 copy) {
+    Patcher& p = *v.patcher;
+    const dbt::Plan plan = dbt::plan(own, p.map);
+    if (plan.kind == dbt::PatchKind::none) return false;
+    if (plan.kind != dbt::PatchKind::stub) return plan.word == copy;
+    if (!dbt::is_branch(copy)) return false;
+    const auto* const entry = p.overlay.cache.find(dbt::branch_target(text.ea, copy));
+    return entry != nullptr && entry->site == text.ea &&
+           entry->kind == static_cast<u8>(plan.stub) && entry->source == plan.source;
+}
+
+// An instruction cache block that the guest invalidates may have been written by a device: its
+// words are fetched again.
+void fetch_again(Vcpu& v, u32 ea) {
+    constexpr unsigned block = 32;
+    u64 gpa = 0;
+    if (!vcpu::translate(v, ea, Access::load, gpa)) return;
+    gpa &= ~u64{block - 1};
+    MirrorFrame* const frame = v.patcher->overlay.mirror.find(gpa);
+    const unsigned i = MirrorFrame::index(gpa);
+    if (frame == nullptr || !frame->is_mirrored(i)) return;
+    for (unsigned n = 0; n < block / 4; ++n) {
+        const Text text = text_at(v, *frame, i, static_cast<unsigned>(gpa % page_bytes) / 4 + n);
+        const u32 own = arch::read_ram(text.own, 4);
+        const u32 copy = arch::read_ram(text.copy, 4);
+        if (own == copy || is_patch(v, text, own, copy)) continue;
+        unpatch(v, *frame, text, State::dropped, Reason::written);
+        arch::write_ram(text.copy, 4, own);
+        arch::sync_text(text.copy);
+    }
+}
+
+// The page that a fault is about: mirrored, or stolen.
+void charge(Vcpu& v, u32 ea) {
+    Patcher& p = *v.patcher;
+    ++p.faults;
+    if (!v.user() && p.overlay.stolen(ea)) {
+        charge_stolen(v, page_of(ea));
+        return;
+    }
+    const auto hit = v.tlb.find(ea, v.virtual_ds(), v.regs.pid);
+    if (hit.entry == nullptr) return;
+    const u64 gpa = hit.entry->gpa(ea);
+    MirrorFrame* const frame = p.overlay.mirror.find(gpa);
+    if (frame != nullptr && frame->is_mirrored(MirrorFrame::index(gpa))) {
+        charge_text(v, *frame, MirrorFrame::index(gpa));
+    }
+}
+
+// The page must be the guest's at once: the access can only be made by the core.
+void hand_back(Vcpu& v, u32 ea) {
+    Patcher& p = *v.patcher;
+    if (!v.user() && p.overlay.stolen(ea)) {
+        give_back(v, ea, true);
+        return;
+    }
+    const auto hit = v.tlb.find(ea, v.virtual_ds(), v.regs.pid);
+    if (hit.entry == nullptr) return;
+    const u64 gpa = hit.entry->gpa(ea);
+    MirrorFrame* const frame = p.overlay.mirror.find(gpa);
+    if (frame != nullptr) unmirror(v, *frame, MirrorFrame::index(gpa), 1, true, Reason::faults);
+}
+
+}  // namespace
+
+void trace(Vcpu& v, u32 word, u32 ea) {
+    const dbt::Insn insn = dbt::decode(word);
+    const u32 at = v.nip;
+    const AccessResult result = vcpu::emulate_access(v, insn, guest_port);
+    if (result == AccessResult::refused) {
+        hand_back(v, ea);
+        return;
+    }
+    if (result != AccessResult::done) return;
+    if (insn.op == dbt::Op::icbi) fetch_again(v, ea);
+    if (v.nip == at + 4) charge(v, ea);
+}
+
+}  // namespace trapeze::patch
