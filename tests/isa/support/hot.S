@@ -12,12 +12,12 @@ hot_mix:
 1:  mfmsr   5
     mtspr   272, 4                      // SPRG0
     mfspr   6, 272
-    mtspr   26, 6                       // SRR0
+    mtspr   26, 6                       // SRR0, which an interrupt would change
+    mfspr   8, 26
     addi    4, 4, 1
     wrteei  1
     mfmsr   7
     wrteei  0
-    mfspr   8, 26
     mtspr   627, 4                      // MAS3
     mfmsr   9
     wrtee   7
@@ -39,8 +39,8 @@ hot_mix:
     blr
 hot_mix_end:
 
-// A page of its own: u32 own_page_store(u32 at, u32 word) stores and makes it executable, from a
-// page that can be the one that it stores to, when it is copied there.
+// void hot_store(u32 at, u32 word): stores and makes it executable; copied, it can store to its
+// own page.
     .globl  hot_store, hot_store_end
     .balign 32
 hot_store:
