@@ -200,7 +200,8 @@ Cause pass_on(Vcpu& v, Vector vector, Cause cause, bool with_dear) {
 
 Cause debug_exit(Vcpu& v) {
     record(v, Cause::debug, 0);
-    v.regs.dbsr |= arch::take_debug_status();
+    // QEMU's core marks a completion too that ended in an exception, and that no interrupt tells.
+    v.regs.dbsr |= arch::take_debug_status() & v.regs.dbcr0;
     inject(v, Vector::debug);
     return Cause::debug;
 }
