@@ -22,7 +22,6 @@ void return_from(Vcpu& v, u32 nip, u32 value) {
     v.nip = nip & ~3u;
     // No form of rfi enters the wait state.
     set_msr(v, value & ~msr::we);
-    deliver_pending(v);
 }
 
 void change_msr(Vcpu& v, u32 value) {
@@ -30,13 +29,11 @@ void change_msr(Vcpu& v, u32 value) {
     // MSR[WE] waits only in a power-saving mode that HID0 chooses (DOZE, NAP, SLEEP).
     if ((value & msr::we) && !(v.regs.hid0 & 0x00e00000u)) value &= ~msr::we;
     set_msr(v, value);
-    deliver_pending(v);
 }
 
 void set_ee(Vcpu& v, bool ee) {
     v.regs.msr = (v.regs.msr & ~msr::ee) | (ee ? msr::ee : 0);
     next(v);
-    deliver_pending(v);
 }
 
 // mfspr and mtspr: true if the register exists; else the guest gets its illegal instruction.
@@ -47,9 +44,6 @@ bool move_spr(Vcpu& v, Insn insn) {
         v.gpr[insn.rt()] = value;
     } else {
         if (write_spr(v, insn.spr(), v.gpr[insn.rs()]) != SprResult::done) return false;
-        next(v);
-        deliver_pending(v);  // TCR may enable what waits
-        return true;
     }
     next(v);
     return true;
@@ -179,7 +173,10 @@ void emulate_privileged(Vcpu& v, u32 word) {
         inject_program(v, e500::esr::pil);
         return;
     }
+    // A step goes before what the instruction let in, by MSR or by TCR (manual 5.10): that follows
+    // when the debug handler returns.
     if (stepped) completed(v);
+    deliver_pending(v);
 }
 
 }  // namespace trapeze::vcpu

@@ -251,6 +251,41 @@ void stepped(u32 events, const char* what) {
     }
 }
 
+// A step whose instruction lets in what waits: the step comes first, then the interrupt.
+void stepped_and_due() {
+    constexpr u32 tsr_spr = 336, tcr_spr = 340, dec_spr = 22, limit = 400'000'000;
+    static u32 due_at, due_from;
+    set_hook(Vector::decrementer, [](Frame& f) {
+        due_at = f.nip;
+        due_from = f.msr & msr_mask;
+        mtspr<tsr_spr>(tsr::dis);
+        f.msr &= ~msr::de;
+    });
+    for (const u32 opener : {insn::wrteei(1), insn::wrtee(4), insn::mtmsr(4)}) {
+        const u32 at = place({opener, insn::nop, insn::sc});
+        for (u32 round = 0; round < 4; ++round) {
+            mtspr<tcr_spr>(tcr::die);
+            mtspr<dec_spr>(100);
+            const u32 start = timebase();
+            while (!(mfspr<tsr_spr>() & tsr::dis) && timebase() - start < limit) {
+            }
+            count = due_at = due_from = 0;
+            stop = at + 4;
+            Frame f = patterned(round, at, msr::de);
+            f.gpr[4] = msr::ee | msr::de;
+            mtspr<dbsr_spr>(~0u);
+            mtspr<dbcr0_spr>(dbcr0::idm | dbcr0::icmp);
+            run(f);
+            mtspr<dbcr0_spr>(0);
+            mtspr<tcr_spr>(0);
+            print("{x}: {} step at +{} msr {x}, interrupt at +{} msr {x}, {} at +{}",
+                  {opener, count, steps[0].nip - at, steps[0].saved, due_at - at, due_from,
+                   name(f.vector), f.nip - at});
+        }
+    }
+    set_hook(Vector::decrementer, nullptr);
+}
+
 }  // namespace
 
 void isa_main() {
@@ -262,6 +297,7 @@ void isa_main() {
     set_hook(Vector::debug, on_debug);
     stepped(dbcr0::icmp, "single step");
     stepped(dbcr0::brt, "branch taken");
+    stepped_and_due();
     set_hook(Vector::debug, nullptr);
     mix("at the end", reinterpret_cast<u32>(hot_mix), 300);
     verdict("at the end", 1);
