@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs a bare-metal program natively and under the VMM; what it prints must be the same.
 
-usage: compare.py PROGRAM.elf
+usage: compare.py PROGRAM.elf [OPTION...]
 
+OPTIONs are for ./trapeze boot when it runs the program under the VMM.
 What QEMU's own core does otherwise than the manual says has no native reference: if there is a
 tests/isa/expected/PROGRAM.txt, the program runs under the VMM alone and must print what that says.
 A first line `# options: ...` there has options for ./trapeze boot.
@@ -48,9 +49,9 @@ def reference(program):
 
 def main():
     """Compares the run under the VMM of the program named on the command line."""
-    program = sys.argv[1]
+    program, *how = sys.argv[1:]
     name, wanted, options = reference(program)
-    hosted = printed(program, *options)
+    hosted = printed(program, *options, *how)
     if wanted is None or hosted is None:
         return 1
     if wanted == hosted:
