@@ -124,6 +124,15 @@ class Kept(Fake):
         self.assertRegex(line, r"-append '[^']*\bprofile=off dump-every=7'")
         self.assertIn(" profile=on'", self.boot(play, "-v", "--profile", "on").err)
 
+    def test_options_of_patching_reach_the_vmm(self):
+        play = [BEGIN, DONE, ending()]
+        self.assertNotRegex(self.boot(play, "-v").err, "patch=|threshold=|mapping=|mirror-mb=")
+        line = self.boot(play, "-v", "--patch=eager", "--threshold=0", "--mapping=straight",
+                         "--mirror-mb=48", "--vmm-append=tlb0=512").err
+        self.assertIn(" patch=eager threshold=0 mapping=straight mirror-mb=48 tlb0=512'", line)
+        line = self.boot(play, "-v", "--patch", "off", "--profile", "off").err
+        self.assertIn(" profile=off patch=off'", line)
+
     def test_options_are_checked(self):
         for wrong in (["--profile", "maybe"], ["--dump-every", "x"], ["--dump-every", "-1"],
                       ["--native", "--profile", "on"], ["--native", "--dump-every", "3"]):

@@ -5,7 +5,7 @@ import signal
 import time
 import unittest
 
-from fakes import BEGIN, DONE, SUMMARY, Fake, ending
+from fakes import BEGIN, DONE, PATCH, SUMMARY, Fake, ending
 from support import alive, children, finish, read_until, start
 
 
@@ -50,6 +50,15 @@ class Status(Fake):
         self.expect(3, BEGIN, DONE, ["vmm", "@@trapeze-summary {bad\r\n"], words=["no summary"])
         self.expect(3, BEGIN, DONE, ending(ticks=None), words=["broken"])
         self.expect(3, BEGIN, DONE, ending(end="whatever"), words=["whatever"])
+
+    def test_summary_that_is_wrong_about_patching(self):
+        self.expect(0, BEGIN, DONE, ending(patch=PATCH))
+        for wrong, word in ((None, "mode"), ([], "mode"), ({**PATCH, "mode": "cold"}, "mode"),
+                            ({**PATCH, "net_ticks": 1.5}, "net_ticks"),
+                            ({**PATCH, "saved": -1}, "saved"), ({**PATCH, "back": True}, "back"),
+                            ({"mode": "off", "net_ticks": 0}, "threshold")):
+            with self.subTest(wrong=wrong):
+                self.expect(3, BEGIN, DONE, ending(patch=wrong), words=["broken", "patch", word])
 
     def test_qemu_failed(self):
         self.expect(3, ["exit", 7], words=["status 7"])
@@ -99,6 +108,28 @@ class Output(Fake):
                     r"all +2,000", r"mfmsr +1,000 +66\.7 %", r"guest 1\.00 s \(50\.0 %\)"):
             self.assertRegex(result.out, row)
 
+    def patched(self, **changes):
+        """The line about patching, of the tables' lines that are not empty the last, or None."""
+        result = self.boot([BEGIN, DONE, ending(patch={**PATCH, **changes})])
+        self.ends(result, 0)
+        if "patched" not in result.out:
+            return None
+        self.assertRegex(result.out, r"where the time went.*\n  patched .*\n\n")
+        return next(line for line in result.out.split("\n") if "patched" in line).strip()
+
+    def test_what_patching_saved(self):
+        # 4,500 saved and 1,500 privileged exits taken.
+        self.assertEqual(self.patched(), "patched 312 sites, saved 4,500 exits (75.0 %), "
+                                         "3 tracing faults, net 42.1 ms")
+        self.assertTrue(self.patched(net_ticks=-500000000).endswith(", net -1,250.0 ms"))
+        self.assertTrue(self.patched(net_ticks=-1).endswith(", net 0.0 ms"))
+        zeros = {name: 0 for name in PATCH if name != "mode"}
+        self.assertIn("saved 0 exits (0.0 %), 0 tracing", self.patched(**zeros))
+        self.assertIsNone(self.patched(**zeros, mode="off"))
+        none = self.boot([BEGIN, DONE, ending(exits=[], patch={**PATCH, "saved": 0})])
+        self.assertIn("saved 0 exits (0.0 %)", none.out)
+        self.assertNotIn("patched", self.boot([BEGIN, DONE, ending()]).out)
+
     def test_quiet(self):
         result = self.boot([["vmm", "[vmm    0.000001] starts\r\n"], BEGIN,
                             ["guest", "hello\r\n"], DONE, ending()], "--quiet")
@@ -111,6 +142,11 @@ class Output(Fake):
             found = json.load(handle)
         for name, value in SUMMARY.items():
             self.assertEqual(found[name], value)
+        self.assertNotIn("patch", found)
+        self.ends(self.boot([BEGIN, DONE, ending(patch=PATCH)], "--json", path), 0)
+        with open(path, encoding="utf-8") as handle:
+            found = json.load(handle)
+        self.assertEqual(found["patch"], PATCH)
         self.assertEqual((found["mode"], found["status"], found["guest_status"]), ("vmm", 0, 0))
         self.assertGreater(found["wall_seconds"], 0)
 

@@ -73,6 +73,18 @@ class Usage(Case):
         self.wrong("--watchdog", "x", words=["--watchdog"])
         self.wrong("--native", "--watchdog", "5", words=["--watchdog"])
 
+    def test_patching(self):
+        self.wrong("--patch", "cold", words=["--patch", "'off', 'hot', 'eager'"])
+        self.wrong("--mapping", "crossed", words=["--mapping", "'straight'"])
+        for value in ("-1", "1000001", "1e3", "many"):
+            self.wrong("--threshold", value, words=["--threshold", "0 to 1000000", value])
+        for value in ("0", "2", "6", "52", "-4", "4.0", "all"):
+            self.wrong("--mirror-mb", value, words=["--mirror-mb", "multiple of 4 from 4 to 48"])
+        for option in ("--patch=off", "--threshold=5", "--mapping=straight", "--mirror-mb=8"):
+            self.wrong("--native", option, words=[option.split("=", maxsplit=1)[0], "--native"])
+        for mode in ("hot", "eager"):
+            self.wrong("--profile=off", "--patch", mode, words=["--patch=" + mode, "--profile=off"])
+
     def test_memory(self):
         for size in ("0", "8M", "lots", "-1", "1T", "100000G", "256m5", "1234567"):
             self.wrong("--mem", size, words=["--mem"])

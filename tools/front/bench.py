@@ -18,7 +18,7 @@ from bench.run import compare, host, results, runner  # noqa: E402
 from bench.run.arms import ARMS, CLOCKS  # noqa: E402
 from bench.run.workloads import WORKLOADS  # noqa: E402
 
-from . import build, guest, qemu, setup  # noqa: E402
+from . import build, guest, patching, qemu, setup  # noqa: E402
 from .boot import Boot  # noqa: E402
 from .common import (BUILD, GUEST, GUEST_FAILED, INTERRUPTED, OK, ROOT, VMM_ELF,  # noqa: E402
                      VMM_FAILED, Failure, complain, say, shown)
@@ -229,7 +229,8 @@ class Bench:
             shell=False, run=None, kernel=None, initrd=None, append=None, dtb=None, raw=False,
             native=job.arm.native, mem=MEM, drive=[], net=False, timeout=None, watchdog=None,
             icount=job.clock.icount, gdb=False, profile=None, dump_every=None,
-            vmm_append=None if job.arm.native else vmm, json=None, quiet=True, verbose=False,
+            **patching.UNSET, vmm_append=None if job.arm.native else vmm, json=None, quiet=True,
+            verbose=False,
             # The guest's randomness, such as where its stacks lie: other in each run, the same in
             # all arms, and the same again when all is measured again.
             qemu_arguments=["-seed", str(job.run + 1)])

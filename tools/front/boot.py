@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 
-from . import build, dump, guest, live, qemu, setup, summary, viewer
+from . import build, dump, guest, live, patching, qemu, setup, summary, viewer
 from .common import (GUEST, GUEST_FAILED, INTERRUPTED, LAST, OK, RUN_OFFSET, TIMEOUT, USAGE,
                      VMM_ELF, VMM_FAILED, Failure, complain, paint, say, shown)
 from .console import GuestConsole, VmmLog
@@ -69,9 +69,11 @@ class Boot:
         if options.run is not None and options.initrd:
             raise Failure("--run needs the default initramfs: leave --initrd out")
         for name, value in (("--watchdog", options.watchdog), ("--profile", options.profile),
-                            ("--dump-every", options.dump_every)):
+                            ("--dump-every", options.dump_every),
+                            *(one[:2] for one in patching.given(options))):
             if options.native and value is not None:
                 raise Failure(f"{name} is the VMM's: it does not go with --native")
+        patching.check(options)
         if options.json:
             folder = os.path.dirname(os.path.abspath(options.json))
             if not os.path.isdir(folder) or os.path.isdir(options.json):
@@ -113,6 +115,7 @@ class Boot:
                 vmm_options += f" profile={options.profile}"
             if options.dump_every is not None:
                 vmm_options += f" dump-every={options.dump_every}"
+            vmm_options += patching.words(options)
             if options.vmm_append:
                 vmm_options += " " + options.vmm_append
             memory = guest.host_memory(options.mem, os.path.getsize(image))

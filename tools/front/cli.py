@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 
-from . import bench, boot, setup, testing, viewer
+from . import bench, boot, patching, setup, testing, viewer
 from .common import INTERRUPTED, ROOT, RUN_OFFSET, USAGE, VMM_FAILED, Failure, complain
 from .guest import parse_size
 
@@ -48,6 +48,8 @@ examples:
   ./trapeze boot --kernel uImage --initrd root.cpio.gz --append 'console=ttyS0'
   ./trapeze boot --kernel program.elf        a bare-metal program
   ./trapeze boot --dump-every 5              the trap sites of every five seconds
+  ./trapeze boot --patch=off                 trap and emulate only, to see what patching saves
+  ./trapeze boot --patch=eager --run true    every site that can be patched, at its first exit
   ./trapeze boot --icount --json exits.json -- -d int -D qemu.txt"""
 
 BOOT_END = """exit status:
@@ -58,6 +60,14 @@ BOOT_END = """exit status:
     4  the guest did not end within --timeout
   130  Ctrl-C (the VMM is asked for its summary first)
 With --run the status is that of the command in the guest, and 1 to 4 become 121 to 124.
+
+
+patching: a boot's tables end with a line such as
+  patched 312 sites, saved 1,234,567 exits (71.3 %), 3 tracing faults, net 42.1 ms
+Sites are those patched now. Exits saved are an estimate, the share is of those that there would
+have been. A tracing fault is a load or store of the guest where the copy stands, which the VMM
+carries out. Net is the time saved, all costs of patching taken off, and may be negative. Patching
+needs the profile of trap sites: with --profile=off there is none.
 
 images (--kernel): an uImage (plain or gzip), a 32-bit big-endian PowerPC ELF that is not
 relocatable, or a raw binary, which is loaded and entered at 0. --raw takes a file as raw that
@@ -133,10 +143,12 @@ def _add_boot(commands):
                      help="count instructions as time: 1 instruction is 1 ns, repeatable")
     how.add_argument("--gdb", action="store_true", help="wait for a debugger on port 1234")
     how.add_argument("--profile", choices=("on", "off"),
-                     help="count the exits of each trap site (default on; off costs nothing)")
+                     help="count the exits of each trap site (default on; off costs nothing, and "
+                          "nothing is patched)")
     how.add_argument("--dump-every", metavar="S", type=_whole,
                      help="save a dump of the trap sites every S seconds; 0: never (default)")
     how.add_argument("--vmm-append", metavar="STR", help="more options for the VMM itself")
+    patching.add(parser)
     say = parser.add_argument_group("what to say")
     say.add_argument("--json", metavar="FILE", help="write the summary there as JSON")
     say.add_argument("--quiet", "-q", action="store_true", help="no VMM log, no tables, no heat map")

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The summary of a run: checked JSON from the VMM, and the same as tables for people."""
+from . import patching
 from .common import paint
 
 # The `end` values of schema 1 (docs name them); anything else is a defect of the VMM.
@@ -35,7 +36,7 @@ def problem(summary):
         if (not isinstance(row, dict) or not isinstance(row.get("name"), str)
                 or not count(row.get("count"))):
             return "a row of instructions is incomplete"
-    return None
+    return patching.problem(summary["patch"]) if "patch" in summary else None
 
 
 def _seconds(value):
@@ -105,5 +106,7 @@ def render(summary, stream, hottest=12):
     parts = [f"{name} {_seconds(ticks[key] / rate)} ({_share(ticks[key], ticks['total'])})"
              for name, key in (("guest", "guest"), ("VMM", "vmm"), ("idle", "idle"))]
     lines += ["", paint("  where the time went", "bold", stream) + "  " + ", ".join(parts)
-              + f"; {_seconds(ticks['total'] / rate)} in all", ""]
+              + f"; {_seconds(ticks['total'] / rate)} in all"]
+    patched = patching.line(summary)
+    lines += (["  " + patched] if patched else []) + [""]
     return "\n".join(lines)
