@@ -7,13 +7,15 @@ from dataclasses import dataclass
 class Arm:
     """A way to run the guest.
 
-    vmm   options for the VMM's own command line, or None to boot without the VMM
-    note  what it is, for the report
+    vmm      options for the VMM's own command line, or None to boot without the VMM
+    note     what it is, for the report
+    against  the arm that it improves on, which the report compares it with, or None
     """
 
     name: str
     vmm: str
     note: str
+    against: str = None
 
     @property
     def native(self):
@@ -33,7 +35,10 @@ class Clock:
 
 ARMS = {arm.name: arm for arm in (
     Arm("native", None, "bare ppce500, no VMM"),
-    Arm("trap", "", "trap and emulate: no trap site is patched"),
+    Arm("trap", "patch=off", "trap and emulate: no trap site is patched"),
+    Arm("straight", "patch=hot",
+        "hot trap sites are patched, as users run it; address spaces in the layout straight",
+        against="trap"),
 )}
 
 CLOCKS = {clock.name: clock for clock in (

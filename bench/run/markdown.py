@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The report's tables, as Markdown and for the terminal."""
-from . import host
+from . import gains, host
 from . import view as v
 from .workloads import WORKLOADS
 
@@ -53,6 +53,49 @@ def _means(view):
             mean, number = view.mean(arm, clock)
             rows.append([arm, clock, v.ratio(mean), f"{number} of {view.means_wanted()}"])
     return _table(["arm", "clock", "geometric mean", "workloads"], rows)
+
+
+def _fewer(before, after):
+    if not before and not after:
+        return ["–", ""]
+    return [f"{v.count(before)} → {v.count(after)}", gains.change(before, after)]
+
+
+def _gained(view, one):
+    """An arm beside the one it is compared with, row by row."""
+    parts = (("exits", gains.exits), ("privileged", gains.privileged), ("MSR", gains.of_msr))
+    head = ["workload", one.base, one.arm, f"{one.base} / {one.arm}", f"{one.arm} / native"]
+    for name, _ in parts:
+        head += [name, "change"]
+
+    def there(pairs):
+        return "; ".join(f"{name}: {value}" for name, value in pairs) or "–"
+
+    rows = []
+    for line in one.lines:
+        cells = [line.figure.label, middle(line.before), middle(line.after), v.ratio(line.gain),
+                 v.ratio(line.after["ratio_to_native"])]
+        for _, which in parts:
+            cells += _fewer(which(line.before), which(line.after))
+        rows.append(cells + [there(gains.elsewhere(view, line, one.clock))])
+    cells = [f"geometric mean, {one.number} workloads", "", "", v.ratio(one.mean),
+             v.ratio(view.mean(one.arm, one.clock)[0])]
+    for _, which in parts:
+        cells += _fewer(*one.total(which))
+    rows.append(cells + [there(gains.means_elsewhere(view, one))])
+    return _table(head + ["measured elsewhere"], rows)
+
+
+def _gains(view):
+    lines = []
+    for one in gains.every(view):
+        lines += [f"## {one.arm} over {one.base}, {one.clock}", "", gains.sentence(one) + ".", "",
+                  *_gained(view, one), ""]
+        if one.kinds():
+            rows = [[name, *_fewer(*counts)] for name, *counts in one.kinds()]
+            lines += [*_table(["privileged exits, one operation of each kernel-heavy workload",
+                               "exits", "change"], rows), ""]
+    return lines
 
 
 def _exits(view):
@@ -147,6 +190,7 @@ def render(view):
         lines += ["## Failed", "", *("- " + line for line in failures(view)), ""]
     if view.others:
         lines += ["## Kernel-heavy work, geometric mean of the ratios", "", *_means(view), ""]
+    lines += _gains(view)
     for clock in view.clocks:
         lines += [f"## {clock}", "", f"{view.conditions['clocks'][clock]}. Median (least .. "
                   "greatest); ratios are medians over pairs of boots.", "",
@@ -178,6 +222,7 @@ def terminal(view):
     for clock in view.clocks:
         head += [f"{clock}:", *view.arms]
         head += [f"{arm}/native" for arm in view.others]
+        head += [f"{view.against[arm]}/{arm}" for arm in view.arms if arm in view.against]
     head += [f"{arm} exits" for arm in view.others]
     rows = []
     for figure in view.figures:
@@ -188,6 +233,8 @@ def terminal(view):
             cells += [middle(row) for row in found]
             cells += [v.ratio(row and row["ratio_to_native"] if figure.timed else None)
                       for arm, row in zip(view.arms, found) if arm != "native"]
+            cells += [v.ratio(row and row.get("gain") if figure.timed else None)
+                      for arm, row in zip(view.arms, found) if arm in view.against]
         for arm in view.others:
             known = [figure.rows.get((arm, clock)) for clock in view.clocks]
             known = [row for row in known if row]
@@ -200,8 +247,10 @@ def terminal(view):
             for clock, (mean, _) in zip(view.clocks, means):
                 cells += [""] * (1 + len(view.arms))
                 cells += [v.ratio(mean) if one == arm else "" for one in view.others]
+                cells += [v.ratio(view.mean(arm, clock, "gain")[0]) if one == arm else ""
+                          for one in view.arms if one in view.against]
             rows.append(cells + [""] * len(view.others))
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
     return ["  ".join(cell.ljust(width) if not i else cell.rjust(width)
                       for i, (cell, width) in enumerate(zip(row, widths))).rstrip()
-            for row in [head, *rows]]
+            for row in [head, *rows]] + [gains.sentence(one) for one in gains.every(view)]

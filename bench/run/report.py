@@ -3,7 +3,7 @@
 import os
 from html import escape
 
-from . import charts, host as parts, markdown, tables, timeplots
+from . import charts, gains, host as parts, markdown, tables, timeplots
 from . import view as v
 from .workloads import LITERATURE
 
@@ -57,6 +57,46 @@ def _tiles(view):
             found.append(_tile(f"{arm}: {title}", v.ratio(row["ratio_to_native"]),
                                f"native, {first}", "; ".join(rest)))
     return f'<div class="tiles">{"".join(found)}</div>' if found else ""
+
+
+def _gain_tiles(view):
+    """What patching brings, for each arm that is compared with another."""
+    found, first = [], view.clocks[0]
+    for one in (one for one in gains.every(view) if one.clock == first):
+        title = f"{one.arm} over {one.base}: "
+        if one.mean:
+            rest = [f"{clock} {v.ratio(view.mean(one.arm, clock, 'gain')[0])}"
+                    for clock in view.clocks[1:]]
+            found.append(_tile(title + "kernel-heavy work", v.ratio(one.mean), f"as fast, {first}",
+                               "; ".join(rest + [f"geometric mean of {one.number} workloads"])))
+        line = next((line for line in one.lines if line.figure.workload == "boot"), None)
+        if line and line.gain:
+            there = [f"{name}: {value}" for name, value in gains.elsewhere(view, line, first)]
+            found.append(_tile(title + "boot to init", v.ratio(line.gain), f"as fast, {first}",
+                               "; ".join(there)))
+        for which, words in ((gains.privileged, "privileged exits"),
+                             (gains.of_msr, f"exits of {', '.join(gains.MSR)}")):
+            before, after = one.total(which)
+            if before:
+                found.append(_tile(title + words, gains.change(before, after), first,
+                                   f"{v.count(before)} to {v.count(after)} over one operation of "
+                                   f"each of {one.number} workloads"))
+    return f'<div class="tiles">{"".join(found)}</div>' if found else ""
+
+
+def _gains(view):
+    found = gains.every(view)
+    if not found:
+        return ""
+    parts = ['<p class="note">How many times less time a workload takes (median over pairs of '
+             "boots that lay next to each other, below it the least and the greatest pair), and "
+             "its exits of one operation: all, those of privileged instructions, those of "
+             f"{', '.join(gains.MSR[:-1])} and {gains.MSR[-1]} (MSR). Figures at the right were "
+             f"{escape(markdown.ELSEWHERE)}.</p>"]
+    for one in found:
+        parts += [f"<h3>{escape(one.clock)}</h3><p>{escape(gains.sentence(one))}.</p>",
+                  tables.gained(view, one), tables.gained_kinds(one)]
+    return _section("What patching brings", *parts)
 
 
 def _section(title, *parts):
@@ -193,7 +233,7 @@ def page(view):
     about = escape(view.paths["conditions"]) if paths and "conditions" in view.paths else ""
     facts = "".join(f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>"
                     for name, value in markdown.machine(view))
-    body = [_tiles(view), _failed(view), _ratios(view),
+    body = [_gain_tiles(view), _tiles(view), _failed(view), _ratios(view), _gains(view),
             _section("All workloads", '<p class="note">Median for one operation, below it least .. '
                      "greatest of all samples. Ratios: median over pairs of boots.</p>",
                      tables.summary(view)),

@@ -7,7 +7,9 @@ import os
 import platform
 import subprocess
 
+from . import gains
 from .arms import TICKS_PER_SECOND
+from .view import View
 
 SCHEMA = 1
 
@@ -67,16 +69,21 @@ def _ordered(rows, plan):
 
 def put_together(facts, plan, measured, conditions):
     """The whole document. `conditions` is added to what the plan says."""
-    return {"schema": SCHEMA, "host": facts,
-            "conditions": {
-                "mode": "quick" if plan.quick else "full",
-                "arms": {arm.name: arm.note for arm in plan.arms},
-                "clocks": {clock.name: clock.note for clock in plan.clocks},
-                "workloads": [work.name for work in plan.workloads],
-                "runs": {clock.name: plan.runs[clock.name] for clock in plan.clocks},
-                "boots": measured.boots, "interrupted": measured.interrupted,
-                "ticks_per_second": TICKS_PER_SECOND, **conditions},
-            "rows": _ordered(measured.rows(), plan)}
+    planned = [arm.name for arm in plan.arms]
+    document = {"schema": SCHEMA, "host": facts,
+                "conditions": {
+                    "mode": "quick" if plan.quick else "full",
+                    "arms": {arm.name: arm.note for arm in plan.arms},
+                    "against": {arm.name: arm.against for arm in plan.arms
+                                if arm.against in planned},
+                    "clocks": {clock.name: clock.note for clock in plan.clocks},
+                    "workloads": [work.name for work in plan.workloads],
+                    "runs": {clock.name: plan.runs[clock.name] for clock in plan.clocks},
+                    "boots": measured.boots, "interrupted": measured.interrupted,
+                    "ticks_per_second": TICKS_PER_SECOND, **conditions},
+                "rows": _ordered(measured.rows(), plan)}
+    document["gains"] = [one.facts() for one in gains.every(View(document))]
+    return document
 
 
 def write(path, document):

@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass, field
 
 from . import output, stats
-from .arms import NS_PER_TICK
+from .arms import ARMS, NS_PER_TICK
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,8 @@ class Measured:
     def rows(self):
         """The rows of results.json."""
         arms = {arm for arm, _, _ in self.samples}
-        return stats.rows(self.samples, self.failures, "native" if "native" in arms else None)
+        return stats.rows(self.samples, self.failures, "native" if "native" in arms else None,
+                          {name: arm.against for name, arm in ARMS.items() if arm.against})
 
 
 class Progress:

@@ -2,7 +2,7 @@
 """The tables of the report's page."""
 from html import escape
 
-from . import charts, markdown
+from . import charts, gains, markdown
 from . import view as v
 from .workloads import WORKLOADS
 
@@ -83,6 +83,64 @@ def _summary(view, clocks):
                               "workloads</small>"))
         rows.append(("mean", cells + [("", "")] * len(view.others)))
     return _table(head, rows)
+
+
+def _gain(line, highest, kind):
+    values = line.after["gains"] if line.gain else []
+    if not values:
+        return ("", "–")
+    spread = "" if min(values) == max(values) else (
+        f"<small>{v.ratio(min(values))} .. {v.ratio(max(values))}</small>")
+    return ("", f'{charts.strip(line.gain, highest, kind)}<span class="ratio">'
+            f"{v.ratio(line.gain)}</span>{spread}")
+
+
+def _fewer(before, after):
+    """A cell: how many before and after, below it the change."""
+    if not before and not after:
+        return ("edge", "–")
+    return ("edge", f"{v.count(before)} → {v.count(after)}"
+            f"<small>{gains.change(before, after)}</small>")
+
+
+def gained(view, one):
+    """An arm beside the one it is compared with, row by row."""
+    arm, base, kind = escape(one.arm), escape(one.base), charts.arm_class(view, one.arm)
+    highest = max([line.gain or 1 for line in one.lines] + [2.0])
+    parts = (("all", gains.exits), ("privileged", gains.privileged), ("MSR", gains.of_msr))
+    head = [("left", "workload"), ("", base), ("", arm), ("", f"{base} / {arm}"),
+            ("", f"{arm} / native")]
+    head += [("edge", f"{name}<br>exits") for name, _ in parts]
+    head.append(("left", "measured elsewhere"))
+
+    def there(pairs):
+        return ("wide", "; ".join(f"{escape(name)}: {escape(value)}" for name, value in pairs))
+
+    rows = []
+    for line in one.lines:
+        cells = [("left", _what(line.figure)), ("", _figure(line.before)),
+                 ("", _figure(line.after)), _gain(line, highest, kind),
+                 ("", v.ratio(line.after["ratio_to_native"]))]
+        cells += [_fewer(which(line.before), which(line.after)) for _, which in parts]
+        rows.append(cells + [there(gains.elsewhere(view, line, one.clock))])
+    if one.number:
+        cells = [("what", f"geometric mean, exits of one operation of each ({one.number} of "
+                  f"{view.means_wanted()} workloads)"), ("", ""), ("", ""),
+                 ("", v.ratio(one.mean)), ("", v.ratio(view.mean(one.arm, one.clock)[0]))]
+        cells += [_fewer(*one.total(which)) for _, which in parts]
+        rows.append(("mean", cells + [there(gains.means_elsewhere(view, one))]))
+    return _table(head, rows)
+
+
+def gained_kinds(one):
+    """Privileged exits of the kernel-heavy workloads by instruction; '' if none were counted."""
+    if not one.kinds():
+        return ""
+    head = [("left", "instruction"), ("", escape(one.base)), ("", escape(one.arm)), ("", "change")]
+    rows = [[("left", escape(name)), ("", v.count(before)), ("", v.count(after)),
+             ("", gains.change(before, after))] for name, before, after in one.kinds()]
+    return ("<details><summary>Privileged exits by instruction, one operation of each kernel-heavy "
+            f"workload ({escape(one.clock)})</summary>{_table(head, rows)}</details>")
 
 
 def exits(view):
@@ -180,20 +238,22 @@ def paths(view):
 def raw(view):
     """Every row of results.json."""
     head = [("left", name) for name in ("arm", "clock", "workload", "metric", "unit")]
-    head += [("", name) for name in ("n", "min", "median", "max", "ratio")]
-    head += [("left", name) for name in ("ratio of each pair", "exits", "kinds", "samples by run",
-                                         "error")]
+    head += [("", name) for name in ("n", "min", "median", "max", "ratio", "gain")]
+    head += [("left", name) for name in ("ratio of each pair", "gain of each pair", "exits",
+                                         "kinds", "samples by run", "error")]
     rows = []
     for row in view.document["rows"]:
         figures = [("", "–" if row[name] is None else f"{row[name]:,.6g}")
                    for name in ("min", "median", "max")]
-        ratio = row["ratio_to_native"]
+        ratio, gain = row["ratio_to_native"], row.get("gain")
         samples = " | ".join(" ".join(f"{value:.6g}" for value in run) for run in row["samples"])
         rows.append([("left", escape(str(row[name] or "–")))
                      for name in ("arm", "clock", "workload", "metric", "unit")]
                     + [("", str(row["n"])), *figures,
                        ("", "–" if ratio is None else f"{ratio:.4f}"),
-                       ("wide", " ".join(f"{one:.4f}" for one in row["ratios"]))]
+                       ("", "–" if gain is None else f"{gain:.4f}"),
+                       ("wide", " ".join(f"{one:.4f}" for one in row["ratios"])),
+                       ("wide", " ".join(f"{one:.4f}" for one in row.get("gains", [])))]
                     + [("wide", escape(" ".join(f"{name}={value:.6g}"
                                                 for name, value in row[which].items())))
                        for which in ("exits", "kinds")]

@@ -53,6 +53,8 @@ class View:
         self.arms = list(self.conditions["arms"])
         self.others = [arm for arm in self.arms if arm != "native"]
         self.clocks = list(self.conditions["clocks"])
+        # Results of before there was a patched arm do not say.
+        self.against = self.conditions.get("against", {})
         self.errors = {}
         figures = {}
         for row in document["rows"]:
@@ -72,15 +74,15 @@ class View:
         """Figures for tables and charts of ratios."""
         return [figure for figure in self.figures if figure.timed]
 
-    def mean(self, arm, clock):
-        """(geometric mean of the ratios of kernel-heavy workloads, how many): a workload with
-        several metrics counts once."""
+    def mean(self, arm, clock, which="ratio_to_native"):
+        """(geometric mean of the ratios, or gains, of kernel-heavy workloads, how many): a
+        workload with several metrics counts once."""
         ratios = {}
         for figure in self.timed():
             row = figure.rows.get((arm, clock))
             known = WORKLOADS.get(figure.workload)
-            if known and known.mean and row and row["ratio_to_native"]:
-                ratios.setdefault(figure.workload, []).append(row["ratio_to_native"])
+            if known and known.mean and row and row.get(which):
+                ratios.setdefault(figure.workload, []).append(row[which])
         return geometric_mean(map(geometric_mean, ratios.values())), len(ratios)
 
     def means_wanted(self):

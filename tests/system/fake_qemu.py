@@ -13,8 +13,9 @@ ends, is the JSON file $FAKE_QEMU_PLAY: a list of steps.
                     with its next TEXT; the last one serves from then on
   ["bench", SAYS, TEXT]
                     plays the guest of ./trapeze bench: for each workload that it is asked for, the
-                    lines SAYS["native" or "vmm"][WORKLOAD]; the line HANG is a program that does
-                    not end, DIE a guest that does. TEXT goes to the VMM's console at the end
+                    lines SAYS["native" or "vmm"][WORKLOAD], or SAYS["hot"][WORKLOAD] if there is
+                    that and the VMM is told patch=hot; the line HANG is a program that does not
+                    end, DIE a guest that does. TEXT goes to the VMM's console at the end
   ["hang"]          for ever, deaf to SIGTERM
   ["exit", N]       ends with this status
 
@@ -58,6 +59,8 @@ def nonce():
 def bench(ends, says, summary):
     """See above."""
     lines = says["vmm" if "vmm" in ends else "native"]
+    if "patch=hot" in " ".join(sys.argv).split():
+        lines = says.get("hot", lines)
     words = image() + " ".join(sys.argv).encode()
     asked = re.search(rb"sh /bench/all (?:quick|full) ([\w ]+)\n", words)
     bare = re.search(rb"bench=(\w+) ", words)

@@ -8,20 +8,14 @@ import sys
 import time
 import unittest
 
-import jsonschema
-
-from fakes import Fake, ending
+from bench_case import BenchCase, line
+from fakes import ending
 from support import ROOT, Case, finish, qemu_of, read_until, start, trapeze
 
 sys.path.append(ROOT)
 from bench.run import host, output, runner, stats, svg, view  # noqa: E402
 from bench.run.arms import ARMS, CLOCKS  # noqa: E402
 from bench.run.workloads import WORKLOADS  # noqa: E402
-
-
-def line(workload, ticks, ops=100, exits="-", kinds="-", metric=None, unit="ticks"):
-    """What a program prints for one sample."""
-    return f"@@bench {workload} {metric or workload} {unit} {ops} {ticks} {exits} {kinds}"
 
 
 def samples(*ticks):
@@ -168,11 +162,10 @@ class Order(unittest.TestCase):
                            {"icount": 1, "wall": 2}, True, 1.0)
         order = [(run, job.clock.name, job.arm.name, "+".join(work.name for work in job.workloads))
                  for run, job in plan.all()]
-        self.assertEqual(order[:4], [(0, "icount", "native", "pipe+mmap"),
-                                     (0, "icount", "trap", "pipe+mmap"),
-                                     (0, "icount", "native", "file_virtio"),
-                                     (0, "icount", "trap", "file_virtio")])
-        self.assertEqual(len(order), 18)
+        self.assertEqual(order[:6], [(0, "icount", arm, works)
+                                     for works in ("pipe+mmap", "file_virtio")
+                                     for arm in ("native", "trap", "straight")])
+        self.assertEqual(len(order), 27)
         self.assertEqual({(run, clock) for run, clock, _, _ in order},
                          {(0, "icount"), (0, "wall"), (1, "wall")})
 
@@ -225,42 +218,8 @@ class HostBenchmarks(Case):
         self.assertIn("| insert, 1,000,000 | 13 | 13 .. 13 | lost 1e+06 |", host.markdown(rows))
 
 
-class Bench(Fake):
+class Bench(BenchCase):
     """The command."""
-
-    def bench(self, native, vmm, *options, status=0, works=("null_syscall", "pipe", "mmap"),
-              steps=None):
-        """results.json and the Result when programs say this: {workload: lines}."""
-        out = self.path("out")
-        chosen = [word for name in works for word in ("--workload", name)]
-        play = steps or [["bench", {"native": native, "vmm": vmm}, ending()[1]]]
-        result = trapeze("bench", "--quick", "--clock", "icount", *chosen, "--out", out, *options,
-                         **self.play(*play))
-        self.ends(result, status)
-        with open(os.path.join(out, "results.json"), encoding="utf-8") as file:
-            document = json.load(file)
-        with open(os.path.join(ROOT, "bench", "run", "schema.json"), encoding="utf-8") as file:
-            jsonschema.validate(document, json.load(file))
-        return document, result
-
-    GOOD = {"null_syscall": [line("null_syscall", ticks) for ticks in (800, 810, 790)],
-            "pipe": [line("pipe", 4000)], "mmap": [line("mmap", 6000)]}
-    TRAPPED = {"null_syscall": [line("null_syscall", 5600, 100, "privileged=900,syscall=100",
-                                     "rfi=100,mtspr=300")],
-               "pipe": [line("pipe", 20000, 100, "privileged=5000")],
-               "mmap": [line("mmap", 12000)]}
-
-    @staticmethod
-    def row(document, workload, arm="trap"):
-        """The one row of a workload and arm."""
-        found, = (row for row in document["rows"]
-                  if (row["workload"], row["arm"]) == (workload, arm))
-        return found
-
-    def report(self, name):
-        """The text of a file of the report."""
-        with open(self.path(os.path.join("out", name)), encoding="utf-8") as file:
-            return file.read()
 
     def test_rows(self):
         document, result = self.bench(self.GOOD, self.TRAPPED, "--runs", "2")
@@ -282,6 +241,10 @@ class Bench(Fake):
                       self.report("report.md"))
         self.assertNotRegex(self.report("report.html"), r"(src|href)=")
         self.assertIn(">7.00×</text>", self.report("report.html"))
+
+    def test_arms_are_options_of_the_vmm(self):
+        self.assertEqual({name: arm.vmm for name, arm in ARMS.items()},
+                         {"native": None, "trap": "patch=off", "straight": "patch=hot"})
 
     def test_only_some(self):
         document, _ = self.bench(self.GOOD, self.TRAPPED, "--arm", "trap", works=("pipe",))
@@ -366,8 +329,8 @@ class Bench(Fake):
     def test_ctrl_c(self):
         out = self.path("out")
         play = self.play(["bench", {"native": self.GOOD, "vmm": {"pipe": ["HANG"]}}, ending()[1]])
-        process = start("bench", "--quick", "--clock", "icount", "--workload", "pipe", "--out", out,
-                        **play)
+        process = start("bench", "--quick", "--clock", "icount", "--workload", "pipe", "--arm",
+                        "native", "--arm", "trap", "--out", out, **play)
         try:
             read_until(process.stderr, b"2/2 trap")
             while not qemu_of(process.pid):

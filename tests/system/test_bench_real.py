@@ -26,8 +26,8 @@ class Real(Case):
 
     def test_rows(self):
         rows = self.measure("first")
-        keys = {(arm, clock, work) for arm in ("native", "trap") for clock in ("icount", "wall")
-                for work in ("null_syscall", "gandalf_ignored")}
+        keys = {(arm, clock, work) for arm in ("native", "trap", "straight")
+                for clock in ("icount", "wall") for work in ("null_syscall", "gandalf_ignored")}
         self.assertEqual(set(rows), keys)
         for (arm, clock, work), row in rows.items():
             with self.subTest(arm=arm, clock=clock, work=work):
@@ -37,9 +37,14 @@ class Real(Case):
                 if arm == "native":
                     self.assertEqual((row["exits"], row["kinds"]), ({}, {}))
                     self.assertEqual(row["ratio_to_native"], 1)
-                else:
+                elif arm == "trap":
                     self.assertGreaterEqual(row["exits"]["privileged"], 1)
                     self.assertGreater(row["ratio_to_native"], 1)
+                else:
+                    # It is hot from the first sample on.
+                    self.assertLess(row["exits"].get("privileged", 0),
+                                    rows["trap", clock, work]["exits"]["privileged"])
+        self.assertGreater(rows["straight", "icount", "null_syscall"]["gain"], 1.5)
         # One system call, and one instruction that is not executed.
         call = rows["trap", "icount", "null_syscall"]["exits"]
         self.assertAlmostEqual(call["syscall"], 1, delta=0.05)

@@ -34,8 +34,10 @@ RUNS = {True: {"icount": 1, "wall": 2}, False: {"icount": 2, "wall": 5}}
 # Seconds that one workload, or the start of the guest, may take.
 TIMEOUT = {True: 60.0, False: 120.0}
 
-HELP = """Runs the same guest in every arm (natively, under the VMM) and clock, the arms in turn,
-and writes one report: times, ratios to native from boots that lie next to each other, exits by cause.
+HELP = """Runs the same guest in every arm and clock, the arms in turn, and writes one report: times,
+ratios from boots that lie next to each other, exits by cause. Arms are native (no VMM), trap
+(trap and emulate) and straight (hot trap sites patched, as users run it); the report says what
+patching brings: straight beside trap.
 
 Without --workload it also measures the VMM's portable parts on this machine (Google Benchmark).
 

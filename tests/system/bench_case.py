@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Calls of ./trapeze bench with programs that are played."""
+import json
+import os
+
+import jsonschema
+
+from fakes import Fake, ending
+from support import ROOT, trapeze
+
+
+def line(workload, ticks, ops=100, exits="-", kinds="-", metric=None, unit="ticks"):
+    """What a program prints for one sample."""
+    return f"@@bench {workload} {metric or workload} {unit} {ops} {ticks} {exits} {kinds}"
+
+
+class BenchCase(Fake):
+    """Has the guest's programs say what a test wants, and reads the report."""
+
+    def bench(self, native, vmm, *options, status=0, works=("null_syscall", "pipe", "mmap"),
+              steps=None, hot=None):
+        """results.json and the Result when programs say this: {workload: lines}. Without `hot`,
+        what they say where hot sites are patched, only the arms native and trap are measured."""
+        out = self.path("out")
+        chosen = [word for name in works for word in ("--workload", name)]
+        if not hot and "--arm" not in options:
+            chosen += ["--arm", "native", "--arm", "trap"]
+        says = {"native": native, "vmm": vmm, "hot": hot or {}}
+        play = steps or [["bench", says, ending()[1]]]
+        result = trapeze("bench", "--quick", "--clock", "icount", *chosen, "--out", out, *options,
+                         **self.play(*play))
+        self.ends(result, status)
+        with open(os.path.join(out, "results.json"), encoding="utf-8") as file:
+            document = json.load(file)
+        with open(os.path.join(ROOT, "bench", "run", "schema.json"), encoding="utf-8") as file:
+            jsonschema.validate(document, json.load(file))
+        return document, result
+
+    GOOD = {"null_syscall": [line("null_syscall", ticks) for ticks in (800, 810, 790)],
+            "pipe": [line("pipe", 4000)], "mmap": [line("mmap", 6000)]}
+    TRAPPED = {"null_syscall": [line("null_syscall", 5600, 100, "privileged=900,syscall=100",
+                                     "rfi=100,mtspr=300")],
+               "pipe": [line("pipe", 20000, 100, "privileged=5000")],
+               "mmap": [line("mmap", 12000)]}
+
+    @staticmethod
+    def row(document, workload, arm="trap"):
+        """The one row of a workload and arm."""
+        found, = (row for row in document["rows"]
+                  if (row["workload"], row["arm"]) == (workload, arm))
+        return found
+
+    def report(self, name):
+        """The text of a file of the report."""
+        with open(self.path(os.path.join("out", name)), encoding="utf-8") as file:
+            return file.read()
