@@ -43,7 +43,7 @@ void show(const Dump& dump) {
     require(model.sites().size() == dump.sites.size());
     static_cast<void>(header(model, style));
     for (const By by : {By::site, By::function, By::instruction, By::page}) {
-        for (const Sort sort : {Sort::count, Sort::ticks, Sort::rate, Sort::max}) {
+        for (const Sort sort : {Sort::count, Sort::ticks, Sort::rate, Sort::max, Sort::saved}) {
             static_cast<void>(hottest(model, {by, sort, 3}, style));
         }
         static_cast<void>(to_csv(model, {by, Sort::count, 0}));

@@ -14,13 +14,13 @@ using Fields = std::vector<std::string>;
 Fields heads(By by) {
     switch (by) {
         case By::site:
-            return {"ea",    "gpa",      "word",   "pid",         "mode",        "space",
-                    "count", "ticks",    "max",    "first",       "last",        "rate",
-                    "id",    "function", "offset", "instruction", "disassembly", "source"};
+            return {"ea",     "gpa",         "word",        "pid",    "mode",  "space",  "count",
+                    "ticks",  "max",         "first",       "last",   "rate",  "id",     "function",
+                    "offset", "instruction", "disassembly", "source", "state", "reason", "saved"};
         case By::function:
-            return {"function", "sites", "count", "ticks", "max", "rate"};
+            return {"function", "sites", "count", "ticks", "max", "rate", "patched", "saved"};
         case By::instruction:
-            return {"instruction", "sites", "count", "ticks", "max", "rate"};
+            return {"instruction", "sites", "count", "ticks", "max", "rate", "patched", "saved"};
         case By::page:
             return {"page", "mode", "cause", "count"};
     }
@@ -48,7 +48,10 @@ Fields site_fields(const Model& model, const NamedSite& named) {
             named.function.empty() ? "" : std::to_string(named.offset),
             named.instruction,
             named.disassembly,
-            model.source(named)};
+            model.source(named),
+            s.state == State::unknown ? "" : std::string(name_of(s.state)),
+            s.reason,
+            std::to_string(s.saved)};
 }
 
 void add(std::string& out, const Model& model, const Row& row, By by) {
@@ -60,9 +63,10 @@ void add(std::string& out, const Model& model, const Row& row, By by) {
                 csv_line({hex(row.ea), row.user ? "user" : "kernel", cause, std::to_string(count)});
         }
     } else {
-        out += csv_line({row.name, std::to_string(row.sites), std::to_string(row.count),
-                         std::to_string(row.ticks), std::to_string(row.max),
-                         std::to_string(row.rate)});
+        out +=
+            csv_line({row.name, std::to_string(row.sites), std::to_string(row.count),
+                      std::to_string(row.ticks), std::to_string(row.max), std::to_string(row.rate),
+                      std::to_string(row.patched), std::to_string(row.saved)});
     }
 }
 

@@ -72,6 +72,9 @@ std::vector<Difference> compare(const Model& before, const Model& after, By by, 
             // Two slots of the VMM's table may hold the same site when one was evicted between.
             (old ? d.old_count : d.new_count) += row.count;
             (old ? d.old_ticks : d.new_ticks) += row.ticks;
+            (old ? d.old_patched : d.new_patched) += row.patched;
+            (old ? d.old_saved : d.new_saved) += row.saved;
+            if (by == By::site) (old ? d.old_state : d.new_state) = row.site->site.state;
         }
     };
     take(before, true);
@@ -92,6 +95,9 @@ std::vector<Difference> compare(const Model& before, const Model& after, By by, 
                                 per_second(d.old_ticks, before.dump()));
             case Sort::max:
                 return static_cast<double>(d.max);
+            case Sort::saved:
+                return std::abs(static_cast<double>(d.new_saved) -
+                                static_cast<double>(d.old_saved));
             case Sort::rate:
                 break;
         }

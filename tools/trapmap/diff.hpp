@@ -27,10 +27,17 @@ struct Difference {
     std::uint64_t max = 0;  ///< the longer one
     double old_rate = 0;    ///< exits a second of busy time: guest and VMM together, no idling
     double new_rate = 0;
+    State old_state = State::unknown;  ///< of a site
+    State new_state = State::unknown;
+    std::size_t old_patched = 0;  ///< sites
+    std::size_t new_patched = 0;
+    std::uint64_t old_saved = 0;  ///< exits
+    std::uint64_t new_saved = 0;
 };
 
 /// What differs between two dumps, most first: by change of rate (Sort::rate), by the larger
-/// count, by change of ticks a second, or by the longest exit. `by` is not By::page.
+/// count, by change of ticks a second, by the longest exit, or by change of exits saved. `by` is
+/// not By::page.
 std::vector<Difference> compare(const Model& before, const Model& after, By by, Sort sort);
 
 /// The differences for the terminal, and as comma-separated values.

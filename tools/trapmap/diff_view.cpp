@@ -51,6 +51,48 @@ std::string tally(const std::vector<Difference>& all) {
                        number[0], number[1], number[2], number[3], number[4]);
 }
 
+/// Sites that got a patch between the dumps, and those that lost theirs. Empty where neither dump
+/// patches.
+std::string patch_tally(const Model& before, const Model& after) {
+    const bool old_on = before.dump().patching.on();
+    const bool new_on = after.dump().patching.on();
+    if (!old_on && !new_on) return {};
+    std::size_t got = 0;
+    std::size_t lost = 0;
+    for (const Difference& d : compare(before, after, By::site, Sort::saved)) {
+        if (d.new_patched > d.old_patched) ++got;
+        if (d.new_patched < d.old_patched) ++lost;
+    }
+    const auto saved = [](const Model& model) { return grouped(model.dump().patching.saved); };
+    return fmt::format(
+        "       {} got patched, {} are patched no more; exits saved: {} old, {} new\n", got, lost,
+        saved(before), saved(after));
+}
+
+/// "cold > patched", or the one state that did not change. Of a group, how many are patched.
+std::string state_step(const Difference& d, By by) {
+    if (by != By::site) {
+        if (d.old_patched == 0 && d.new_patched == 0) return {};
+        return fmt::format("{} > {}", d.old_patched, d.new_patched);
+    }
+    const auto text = [](State state) {
+        return state == State::unknown ? std::string_view("-") : name_of(state);
+    };
+    if (d.old_state == d.new_state) {
+        return d.new_state == State::unknown ? std::string() : std::string(text(d.new_state));
+    }
+    return fmt::format("{} > {}", text(d.old_state), text(d.new_state));
+}
+
+std::string state_word(State state) {
+    return state == State::unknown ? std::string() : std::string(name_of(state));
+}
+
+std::string saved_step(const Difference& d) {
+    const double step = static_cast<double>(d.new_saved) - static_cast<double>(d.old_saved);
+    return d.old_saved == 0 && d.new_saved == 0 ? std::string() : with_sign(step);
+}
+
 std::size_t shown_of(const std::vector<Difference>& all, const Selection& selection) {
     return selection.top == 0 ? all.size() : std::min(selection.top, all.size());
 }
@@ -69,6 +111,8 @@ std::string differences(const Model& before, const Model& after, const Selection
                      {.head = "by", .right = true},
                      {.head = "old count", .right = true, .drop = 3},
                      {.head = "new count", .right = true, .drop = 2},
+                     {.head = "saved", .right = true, .drop = 1},
+                     {.head = selection.by == By::site ? "state" : "patched", .drop = 1},
                      {.head = "function", .cut = Cut::end, .least = short_name},
                      {.head = "instruction", .cut = Cut::end, .least = short_text, .drop = 5},
                      {.head = "source", .cut = Cut::start, .least = short_text, .drop = 6}});
@@ -78,6 +122,7 @@ std::string differences(const Model& before, const Model& after, const Selection
     }
     const std::size_t shown = shown_of(all, selection);
     const bool site = selection.by == By::site;
+    const std::string patched = patch_tally(before, after);
     for (std::size_t i = 0; i < shown; ++i) {
         const Difference& d = all[i];
         const double step = d.new_rate - d.old_rate;
@@ -90,11 +135,13 @@ std::string differences(const Model& before, const Model& after, const Selection
                    {with_sign(step)},
                    {std::to_string(d.old_count)},
                    {std::to_string(d.new_count)},
+                   {patched.empty() ? "" : saved_step(d)},
+                   {patched.empty() ? "" : state_step(d, selection.by)},
                    {d.name},
                    {site ? d.site->disassembly : ""},
                    {site ? model.source(*d.site) : "", dim}});
     }
-    std::string out = line_of(before, "old") + line_of(after, "new") + tally(all) + "\n";
+    std::string out = line_of(before, "old") + line_of(after, "new") + tally(all) + patched + "\n";
     if (all.empty()) return out + "neither dump has a site\n";
     out += table.text(style);
     if (shown < all.size()) {
@@ -106,16 +153,20 @@ std::string differences(const Model& before, const Model& after, const Selection
 std::string differences_csv(const Model& before, const Model& after, const Selection& selection) {
     const std::vector<Difference> all = compare(before, after, selection.by, selection.sort);
     const bool site = selection.by == By::site;
-    std::string out = csv_line({"change", "name", "ea", "instruction", "old_count", "new_count",
-                                "old_ticks", "new_ticks", "old_per_second", "new_per_second"});
+    std::string out =
+        csv_line({"change", "name", "ea", "instruction", "old_count", "new_count", "old_ticks",
+                  "new_ticks", "old_per_second", "new_per_second", "old_state", "new_state",
+                  "old_patched", "new_patched", "old_saved", "new_saved"});
     for (std::size_t i = 0; i < shown_of(all, selection); ++i) {
         const Difference& d = all[i];
-        out += csv_line({std::string(name_of(d.change)), d.name,
-                         site ? fmt::format("0x{:08x}", d.site->site.ea) : "",
-                         site ? d.site->instruction : "", std::to_string(d.old_count),
-                         std::to_string(d.new_count), std::to_string(d.old_ticks),
-                         std::to_string(d.new_ticks), fmt::format("{:.3f}", d.old_rate),
-                         fmt::format("{:.3f}", d.new_rate)});
+        out += csv_line(
+            {std::string(name_of(d.change)), d.name,
+             site ? fmt::format("0x{:08x}", d.site->site.ea) : "", site ? d.site->instruction : "",
+             std::to_string(d.old_count), std::to_string(d.new_count), std::to_string(d.old_ticks),
+             std::to_string(d.new_ticks), fmt::format("{:.3f}", d.old_rate),
+             fmt::format("{:.3f}", d.new_rate), state_word(d.old_state), state_word(d.new_state),
+             std::to_string(d.old_patched), std::to_string(d.new_patched),
+             std::to_string(d.old_saved), std::to_string(d.new_saved)});
     }
     return out;
 }

@@ -20,6 +20,10 @@ class Error : public std::runtime_error {
 enum class Kind : std::uint8_t { end, request, periodic, live };
 std::string_view name_of(Kind kind);
 
+/// What patching has made of a site; `unknown` where the dump does not say.
+enum class State : std::uint8_t { unknown, cold, hot, patched, dropped, back };
+std::string_view name_of(State state);
+
 /// One trap site: a guest instruction that raised privileged-instruction exits.
 struct Site {
     std::uint32_t ea = 0;
@@ -35,6 +39,9 @@ struct Site {
     std::uint64_t last = 0;
     std::uint64_t rate = 0;  ///< exits per second lately
     std::uint64_t id = 0;    ///< slot in the VMM's table
+    State state = State::unknown;
+    std::string reason;       ///< why that state; "-" for no reason
+    std::uint64_t saved = 0;  ///< exits that its patch saved, an estimate
 };
 
 /// Exits of one cause on one 4 KiB page.
@@ -85,6 +92,48 @@ struct Spans {
     std::vector<std::vector<std::uint64_t>> counts;
 };
 
+/// What patching has come to. Without a `mode` the dump does not say: it is of a VMM that patches
+/// nothing.
+struct Patching {
+    std::string mode;
+    std::uint64_t threshold = 0;
+    std::uint64_t patched = 0;
+    std::uint64_t saved = 0;
+    std::uint64_t faults = 0;
+    std::int64_t net = 0;  ///< ticks saved, what patching costs taken off
+    std::uint64_t made = 0;
+    std::uint64_t dropped = 0;
+    std::uint64_t back = 0;
+    std::uint64_t stolen = 0;
+    std::uint64_t mirrored = 0;
+    std::uint64_t window = 0;
+
+    bool known() const { return !mode.empty(); }
+    bool on() const { return known() && mode != "off"; }
+};
+
+/// What the VMM has measured that one exit, fault, patch and so on costs.
+struct Cost {
+    std::string name;
+    std::uint64_t milliticks = 0;
+};
+
+/// A page of the guest's addresses that stubs stand on.
+struct Stolen {
+    std::uint32_t ea = 0;
+    std::uint64_t stubs = 0;
+    std::uint64_t free = 0;
+    std::uint64_t faults = 0;
+};
+
+/// A page of guest text that runs from its patched copy.
+struct Traced {
+    std::uint32_t ea = 0;
+    std::uint64_t gpa = 0;
+    std::uint64_t patches = 0;
+    std::uint64_t faults = 0;
+};
+
 /// A dump of the VMM's profile, docs/dump-format.md. All times are in ticks.
 struct Dump {
     std::uint64_t version = 1;
@@ -107,6 +156,10 @@ struct Dump {
     std::vector<Page> pages;
     std::vector<Symbol> symbols;  ///< ascending addresses
     Spans spans;
+    Patching patching;
+    std::vector<Cost> costs;
+    std::vector<Stolen> stolen;
+    std::vector<Traced> traced;
     std::vector<std::string> remarks;  ///< what the user should know of the input, a line each
 };
 

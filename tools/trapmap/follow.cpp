@@ -27,6 +27,8 @@ Sort after(Sort sort) {
         case Sort::ticks:
             return Sort::max;
         case Sort::max:
+            return Sort::saved;
+        case Sort::saved:
             break;
     }
     return Sort::rate;

@@ -18,6 +18,8 @@ void add(Row& row, const NamedSite& named) {
     row.ticks += site.ticks;
     row.max = std::max(row.max, site.max);
     row.rate += site.rate;
+    row.patched += site.state == State::patched ? 1U : 0U;
+    row.saved += site.saved;
 }
 
 template <typename NameOf>
@@ -81,6 +83,8 @@ std::uint64_t measure(const Row& row, Sort sort) {
             return row.rate;
         case Sort::max:
             return row.max;
+        case Sort::saved:
+            return row.saved;
     }
     return 0;
 }

@@ -64,6 +64,9 @@ Json site(const Model& model, const NamedSite& named) {
             {"last", s.last},
             {"rate", s.rate},
             {"id", s.id},
+            {"state", s.state == State::unknown ? Json(nullptr) : Json(name_of(s.state))},
+            {"reason", known(s.reason)},
+            {"saved", s.saved},
             {"instruction", named.instruction},
             {"disassembly", named.disassembly},
             {"function", known(named.function)},
@@ -84,10 +87,49 @@ Json functions(const Model& model) {
     Json list = Json::array();
     for (const Row& row : group(model, By::function, Sort::count)) {
         if (row.name == unknown_function) continue;
-        list.push_back(
-            {{"name", row.name}, {"count", row.count}, {"ticks", row.ticks}, {"sites", row.sites}});
+        list.push_back({{"name", row.name},
+                        {"count", row.count},
+                        {"ticks", row.ticks},
+                        {"sites", row.sites},
+                        {"patched", row.patched},
+                        {"saved", row.saved}});
     }
     return list;
+}
+
+/// Null where the dump does not say.
+Json patching(const Dump& dump) {
+    const Patching& p = dump.patching;
+    if (!p.known()) return nullptr;
+    Json costs = Json::object();
+    for (const Cost& cost : dump.costs) {
+        costs[cost.name] = cost.milliticks;
+    }
+    Json stolen = Json::array();
+    for (const Stolen& s : dump.stolen) {
+        stolen.push_back(
+            {{"ea", s.ea}, {"stubs", s.stubs}, {"free", s.free}, {"faults", s.faults}});
+    }
+    Json traced = Json::array();
+    for (const Traced& t : dump.traced) {
+        traced.push_back(
+            {{"ea", t.ea}, {"gpa", t.gpa}, {"patches", t.patches}, {"faults", t.faults}});
+    }
+    return {{"mode", p.mode},
+            {"threshold", p.threshold},
+            {"patched", p.patched},
+            {"saved", p.saved},
+            {"faults", p.faults},
+            {"net_ticks", p.net},
+            {"made", p.made},
+            {"dropped", p.dropped},
+            {"back", p.back},
+            {"stolen_pages", p.stolen},
+            {"mirrored_pages", p.mirrored},
+            {"window_ticks", p.window},
+            {"cost_milliticks", std::move(costs)},
+            {"stolen", std::move(stolen)},
+            {"traced", std::move(traced)}};
 }
 
 }  // namespace
@@ -112,6 +154,7 @@ Json to_json(const Model& model) {
     out["functions"] = functions(model);
     out["spans"] = {
         {"ticks", d.spans.ticks}, {"causes", d.spans.causes}, {"counts", d.spans.counts}};
+    out["patching"] = patching(d);
     return out;
 }
 

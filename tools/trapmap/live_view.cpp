@@ -28,6 +28,8 @@ std::string_view word_of(Sort sort) {
             return "time since the start";
         case Sort::max:
             return "longest exit";
+        case Sort::saved:
+            return "exits saved";
     }
     return {};
 }
@@ -43,8 +45,19 @@ std::string causes(const Live& live) {
     return list.empty() ? "none" : fmt::format("{}: {}", brief(sum), list);
 }
 
+/// As patching_line(), with what came since the dump before.
+std::string patching(const Live& live, const Model& model) {
+    if (!live.dump().patching.on()) return patching_line(model);
+    const Patching& p = live.dump().patching;
+    const Cause* const privileged = model.cause("privileged");
+    const std::uint64_t taken = privileged == nullptr ? 0 : privileged->count;
+    return fmt::format("{} sites patched, {} exits saved ({} %, now {}/s), {} faults (now {}/s)",
+                       grouped(p.patched), grouped(p.saved), percent(p.saved, p.saved + taken),
+                       brief(live.saved_rate()), grouped(p.faults), brief(live.fault_rate()));
+}
+
 std::string help() {
-    return "q  leave; the guest goes on      s  sort: rate, count, ticks, longest\n"
+    return "q  leave; the guest goes on      s  sort: rate, count, ticks, longest, saved\n"
            "p  pause, and go on              b  rows: sites, functions, instructions, pages\n"
            "h  this help\n";
 }
@@ -72,6 +85,8 @@ std::string draw_live(const Live& live, const std::shared_ptr<const Program>& pr
                              grouped(table.lost_count));
     }
     out += line(style, "total", total);
+    const std::string patched = patching(live, model);
+    if (!patched.empty()) out += line(style, "patch", patched);
     const std::string& trouble =
         watch.trouble.empty() && !model.remarks().empty() ? model.remarks().back() : watch.trouble;
     if (!trouble.empty()) out += style.paint("33", cut_end(trouble, style.width)) + "\n";

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <tuple>
 
 #include "trapmap/disasm.hpp"
@@ -107,6 +108,21 @@ std::uint64_t Model::site_ticks() const {
         sum += site.ticks;
     }
     return sum;
+}
+
+std::size_t Model::sites_in(State state) const {
+    return static_cast<std::size_t>(std::ranges::count(dump_.sites, state, &Site::state));
+}
+
+std::vector<std::pair<std::string, std::size_t>> Model::reasons(State state) const {
+    std::map<std::string, std::size_t> number;
+    for (const Site& site : dump_.sites) {
+        if (site.state == state) ++number[site.reason];
+    }
+    std::vector<std::pair<std::string, std::size_t>> out(number.begin(), number.end());
+    std::ranges::stable_sort(out, std::ranges::greater{},
+                             &std::pair<std::string, std::size_t>::second);
+    return out;
 }
 
 }  // namespace trapeze::trapmap

@@ -59,6 +59,10 @@ class Model {
     std::uint64_t site_exits() const;
     std::uint64_t site_ticks() const;
 
+    /// Sites in a state, and how many of them have which reason, most first.
+    std::size_t sites_in(State state) const;
+    std::vector<std::pair<std::string, std::size_t>> reasons(State state) const;
+
   private:
     bool fits() const;
     void name(NamedSite& site) const;
@@ -69,7 +73,7 @@ class Model {
 };
 
 enum class By : std::uint8_t { site, function, instruction, page };
-enum class Sort : std::uint8_t { count, ticks, rate, max };
+enum class Sort : std::uint8_t { count, ticks, rate, max, saved };
 
 /// One row of a table: a site, or sites (and on pages other exits) that have something in common.
 struct Row {
@@ -82,6 +86,8 @@ struct Row {
     std::uint64_t ticks = 0;
     std::uint64_t max = 0;
     std::uint64_t rate = 0;
+    std::size_t patched = 0;  ///< sites
+    std::uint64_t saved = 0;
     std::vector<std::pair<std::string, std::uint64_t>> causes;  ///< of a page, most exits first
 };
 

@@ -97,8 +97,11 @@ ParseResult parse_options(int argc, char** argv) {
                                            {"function", By::function},
                                            {"instruction", By::instruction},
                                            {"page", By::page}};
-    const std::map<std::string, Sort> sorts = {
-        {"count", Sort::count}, {"ticks", Sort::ticks}, {"rate", Sort::rate}, {"max", Sort::max}};
+    const std::map<std::string, Sort> sorts = {{"count", Sort::count},
+                                               {"ticks", Sort::ticks},
+                                               {"rate", Sort::rate},
+                                               {"max", Sort::max},
+                                               {"saved", Sort::saved}};
     std::string by = "site";
     std::string sort = "count";
     std::string colour = "auto";
@@ -110,8 +113,9 @@ ParseResult parse_options(int argc, char** argv) {
         ->check(CLI::PositiveNumber);
     app.add_option("--by", by, "rows are: site, function, instruction or page")
         ->check(CLI::IsMember({"site", "function", "instruction", "page"}));
-    auto* sort_option = app.add_option("--sort", sort, "hottest by: count, ticks, rate or max")
-                            ->check(CLI::IsMember({"count", "ticks", "rate", "max"}));
+    auto* sort_option =
+        app.add_option("--sort", sort, "hottest by: count, ticks, rate, max or saved")
+            ->check(CLI::IsMember({"count", "ticks", "rate", "max", "saved"}));
     auto* top = app.add_option("--top", o.selection.top, "how many rows; 0 is all (default 20)")
                     ->check(CLI::NonNegativeNumber);
     app.add_option("--annotate", o.annotate, "this function's code with heat beside each line");

@@ -66,6 +66,17 @@ bool take_insn(Fields& f, Dump& dump) {
     return take_name(f, insn.name) && f.number(insn.count);
 }
 
+/// STATE REASON SAVED at the end of a site. Fields that are none of these are of a later format.
+bool take_state(Fields& f, Site& s) {
+    const std::string_view word = f.next();
+    const auto states = {State::cold, State::hot, State::patched, State::dropped, State::back};
+    const auto* const found =
+        std::ranges::find_if(states, [&](State state) { return name_of(state) == word; });
+    if (found == states.end()) return true;
+    s.state = *found;
+    return take_name(f, s.reason) && f.number(s.saved);
+}
+
 bool take_site(Fields& f, Dump& dump) {
     Site& s = dump.sites.emplace_back();
     if (!f.number(s.ea, hexadecimal) || !f.number(s.gpa, hexadecimal) ||
@@ -76,7 +87,8 @@ bool take_site(Fields& f, Dump& dump) {
     s.user = mode == "u" || mode == "U";
     s.space = mode == "U" || mode == "K";
     return (s.user || s.space || mode == "k") &&
-           take(f, {&s.count, &s.ticks, &s.max, &s.first, &s.last, &s.rate, &s.id});
+           take(f, {&s.count, &s.ticks, &s.max, &s.first, &s.last, &s.rate, &s.id}) &&
+           take_state(f, s);
 }
 
 bool take_page(Fields& f, Dump& dump) {
@@ -90,6 +102,31 @@ bool take_page(Fields& f, Dump& dump) {
 bool take_symbol(Fields& f, Dump& dump) {
     Symbol& symbol = dump.symbols.emplace_back();
     return f.number(symbol.start, hexadecimal) && take_name(f, symbol.name);
+}
+
+bool take_patch(Fields& f, Dump& dump) {
+    Patching& p = dump.patching;
+    if (!take_name(f, p.mode) || (p.mode != "off" && p.mode != "hot" && p.mode != "eager")) {
+        return false;
+    }
+    return take(f, {&p.threshold, &p.patched, &p.saved, &p.faults}) && f.number(p.net) &&
+           take(f, {&p.made, &p.dropped, &p.back, &p.stolen, &p.mirrored, &p.window});
+}
+
+bool take_cost(Fields& f, Dump& dump) {
+    Cost& cost = dump.costs.emplace_back();
+    return take_name(f, cost.name) && f.number(cost.milliticks);
+}
+
+bool take_stolen(Fields& f, Dump& dump) {
+    Stolen& page = dump.stolen.emplace_back();
+    return f.number(page.ea, hexadecimal) && take(f, {&page.stubs, &page.free, &page.faults});
+}
+
+bool take_traced(Fields& f, Dump& dump) {
+    Traced& page = dump.traced.emplace_back();
+    return f.number(page.ea, hexadecimal) && f.number(page.gpa, hexadecimal) &&
+           take(f, {&page.patches, &page.faults});
 }
 
 bool take_spans(Fields& f, Dump& dump) {
@@ -115,12 +152,14 @@ struct Line {
 };
 
 constexpr std::array lines = {
-    Line{"clock", take_clock, true},  Line{"guest", take_guest, true},
-    Line{"time", take_time, true},    Line{"sites", take_sites, false},
-    Line{"pages", take_pages, false}, Line{"cause", take_cause, false},
-    Line{"insn", take_insn, false},   Line{"site", take_site, false},
-    Line{"page", take_page, false},   Line{"symbol", take_symbol, false},
-    Line{"spans", take_spans, false}, Line{"span", take_span, false},
+    Line{"clock", take_clock, true},    Line{"guest", take_guest, true},
+    Line{"time", take_time, true},      Line{"sites", take_sites, false},
+    Line{"pages", take_pages, false},   Line{"cause", take_cause, false},
+    Line{"insn", take_insn, false},     Line{"site", take_site, false},
+    Line{"page", take_page, false},     Line{"symbol", take_symbol, false},
+    Line{"spans", take_spans, false},   Line{"span", take_span, false},
+    Line{"patch", take_patch, false},   Line{"cost", take_cost, false},
+    Line{"stolen", take_stolen, false}, Line{"traced", take_traced, false},
 };
 
 /// Parses one block; every complaint names the input and the line in it.
@@ -240,6 +279,24 @@ class Parser {
 };
 
 }  // namespace
+
+std::string_view name_of(State state) {
+    switch (state) {
+        case State::unknown:
+            return "unknown";
+        case State::cold:
+            return "cold";
+        case State::hot:
+            return "hot";
+        case State::patched:
+            return "patched";
+        case State::dropped:
+            return "dropped";
+        case State::back:
+            return "back";
+    }
+    return {};
+}
 
 std::string_view name_of(Kind kind) {
     switch (kind) {

@@ -126,6 +126,8 @@ void Live::measure(const Dump& before) {
     for (const Cause& cause : before.causes) {
         counts[cause.name] = cause.count;
     }
+    saved_rate_ = per_second(step(before.patching.saved, dump_.patching.saved));
+    fault_rate_ = per_second(step(before.patching.faults, dump_.patching.faults));
     rates_.clear();
     for (const Cause& cause : dump_.causes) {
         rates_.push_back({cause.name, per_second(step(counts[cause.name], cause.count))});

@@ -58,6 +58,10 @@ class Live {
     std::uint64_t vmm() const { return vmm_; }
     std::uint64_t idle() const { return idle_; }
 
+    /// Exits saved and tracing faults a second since the dump before.
+    double saved_rate() const { return saved_rate_; }
+    double fault_rate() const { return fault_rate_; }
+
   private:
     void merge(Dump live);
     void measure(const Dump& before);
@@ -69,6 +73,8 @@ class Live {
     std::uint64_t guest_ = 0;
     std::uint64_t vmm_ = 0;
     std::uint64_t idle_ = 0;
+    double saved_rate_ = 0;
+    double fault_rate_ = 0;
 };
 
 }  // namespace trapeze::trapmap

@@ -87,16 +87,20 @@ Whole whole_of(const Model& model, By by) {
 }
 
 std::vector<Column> columns_of(By by, Sort sort) {
-    std::vector<Column> columns = {{.head = "heat"},
-                                   {.head = "share%", .right = true},
-                                   {.head = "cum%", .right = true, .drop = 4},
-                                   {.head = "count", .right = true},
-                                   {.head = "ticks%", .right = true, .drop = 3},
-                                   {.head = "mean us", .right = true, .drop = 2},
-                                   {.head = "max us", .right = true, .drop = 6},
-                                   {.head = "rate/s", .right = true, .drop = 7}};
+    std::vector<Column> columns = {
+        {.head = "heat"},
+        {.head = "share%", .right = true},
+        {.head = "cum%", .right = true, .drop = 4},
+        {.head = "count", .right = true},
+        {.head = "ticks%", .right = true, .drop = 3},
+        {.head = "mean us", .right = true, .drop = 2},
+        {.head = "max us", .right = true, .drop = 6},
+        {.head = "rate/s", .right = true, .drop = 7},
+        {.head = "saved", .right = true, .drop = 3},
+        {.head = by == By::site ? "state" : "patched", .right = by != By::site, .drop = 3}};
     // What the rows are sorted by stays in sight.
-    constexpr std::size_t ticks = 4, max = 6, rate = 7;
+    constexpr std::size_t ticks = 4, max = 6, rate = 7, saved = 8;
+    if (sort == Sort::saved) columns[saved].drop = 0;
     if (sort == Sort::ticks) columns[ticks].drop = 0;
     if (sort == Sort::max) columns[max].drop = 0;
     if (sort == Sort::rate) columns[rate].drop = 0;
@@ -176,8 +180,20 @@ double heat_of(const Row& row, Sort sort, const std::vector<Row>& rows) {
             return part(&Row::rate);
         case Sort::max:
             return part(&Row::max);
+        case Sort::saved:
+            return part(&Row::saved);
     }
     return 0;
+}
+
+/// The columns about patching; empty, and so not shown, where nothing patches.
+std::vector<Cell> patch_cells(const Model& model, const Row& row, By by) {
+    if (!model.dump().patching.on()) return {{""}, {""}};
+    const std::string saved = row.saved == 0 ? "" : brief(static_cast<double>(row.saved));
+    if (by != By::site) return {{saved}, {row.patched == 0 ? "" : std::to_string(row.patched)}};
+    const State state = row.site->site.state;
+    const std::string_view colour = state == State::patched ? "32" : dim;
+    return {{saved}, {state_text(model, row.site->site), colour}};
 }
 
 std::string_view noun(By by) {
@@ -209,6 +225,54 @@ double microseconds(const Dump& dump, double ticks) {
     constexpr double million = 1e6;
     return ticks * million / static_cast<double>(dump.ticks_per_second);
 }
+
+std::string state_text(const Model& model, const Site& site) {
+    if (!model.dump().patching.on() || site.state == State::unknown) return {};
+    const std::string_view state = name_of(site.state);
+    const bool plain =
+        site.state == State::patched || site.state == State::cold || site.reason == "-";
+    return plain ? std::string(state) : fmt::format("{}: {}", state, site.reason);
+}
+
+std::string patching_line(const Model& model) {
+    const Dump& dump = model.dump();
+    const Patching& p = dump.patching;
+    if (!p.known()) return {};
+    if (!p.on()) return "off: no site is patched";
+    const Cause* const privileged = model.cause("privileged");
+    const std::uint64_t taken = privileged == nullptr ? 0 : privileged->count;
+    const double net = static_cast<double>(p.net) / static_cast<double>(dump.ticks_per_second);
+    constexpr double thousand = 1000;
+    return fmt::format("{} sites patched, {} exits saved ({} %), {} tracing faults, net {:.1f} ms",
+                       grouped(p.patched), grouped(p.saved), percent(p.saved, p.saved + taken),
+                       grouped(p.faults), net * thousand);
+}
+
+namespace {
+
+/// Sites by state, with the reasons of those that are hot and not patched; and what it takes.
+std::string patching_details(const Model& model) {
+    std::string out;
+    for (const State state :
+         {State::cold, State::hot, State::patched, State::dropped, State::back}) {
+        const std::size_t number = model.sites_in(state);
+        if (number == 0 || state == State::patched) continue;
+        out += fmt::format("{}{} {}", out.empty() ? "" : ", ", grouped(number), name_of(state));
+        if (state == State::cold) continue;
+        std::string list;
+        for (const auto& [reason, count] : model.reasons(state)) {
+            if (reason == "-") continue;
+            list += fmt::format("{}{} {}", list.empty() ? "" : ", ", count, reason);
+        }
+        if (!list.empty()) out += fmt::format(" ({})", list);
+    }
+    const Patching& p = model.dump().patching;
+    out += fmt::format("{}{} pages stolen, {} mirrored", out.empty() ? "" : "; ", grouped(p.stolen),
+                       grouped(p.mirrored));
+    return out;
+}
+
+}  // namespace
 
 std::string header(const Model& model, const Style& style) {
     const Dump& dump = model.dump();
@@ -250,6 +314,14 @@ std::string header(const Model& model, const Style& style) {
                                  grouped(dump.pages.size()), grouped(dump.page_table.capacity),
                                  grouped(dump.page_table.evicted), grouped(lost)));
     }
+    if (dump.patching.known()) {
+        const std::string mode =
+            dump.patching.on()
+                ? fmt::format("{}, from {} exits: ", dump.patching.mode, dump.patching.threshold)
+                : "";
+        lines.emplace_back("patch", mode + patching_line(model));
+        if (dump.patching.on()) lines.emplace_back("", patching_details(model));
+    }
     std::string out;
     for (const auto& [name, text] : lines) {
         out += style.paint(bold, name) + std::string(margin - name.size(), ' ') +
@@ -287,6 +359,7 @@ std::string hottest(const Model& model, const Selection& selection, const Style&
             {row.sites == 0 ? "" : brief(microseconds(model.dump(), static_cast<double>(row.max)))},
             {row.sites == 0 ? "" : brief(static_cast<double>(row.rate))},
         };
+        std::ranges::move(patch_cells(model, row, selection.by), std::back_inserter(cells));
         std::ranges::move(description(model, row, selection.by), std::back_inserter(cells));
         table.add(std::move(cells));
     }

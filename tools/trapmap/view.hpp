@@ -22,6 +22,12 @@ std::string header(const Model& model, const Style& style);
 /// The hottest rows with bars of heat.
 std::string hottest(const Model& model, const Selection& selection, const Style& style);
 
+/// What patching has come to, on one line: "312 sites patched, ...". Empty where nothing is known.
+std::string patching_line(const Model& model);
+
+/// A state with its reason where that tells more: "hot: no-page". Empty where nothing patches.
+std::string state_text(const Model& model, const Site& site);
+
 /// Ticks in microseconds.
 double microseconds(const Dump& dump, double ticks);
 

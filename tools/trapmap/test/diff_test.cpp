@@ -118,7 +118,55 @@ TEST(Diff, ShowsCountsOfBothAndTheTally) {
     EXPECT_THAT(text, HasSubstr("999"));
     EXPECT_THAT(text, HasSubstr("... 1 more"));
     EXPECT_THAT(differences_csv(before, after, {By::site, Sort::rate, 0}),
-                HasSubstr("warmed,f+0x0,0x00001000,mfmsr,111,999,1110,9990,111.000,499.500\n"));
+                HasSubstr("warmed,f+0x0,0x00001000,mfmsr,111,999,1110,9990,111.000,499.500,,,0,0,0,"
+                          "0\n"));
+}
+
+TEST(Diff, SaysWhichSitesGotPatchedAndWhatThatSaved) {
+    Dump old = dump(1, {site(0x1000, 500), site(0x1004, 400), site(0x2000, 300)});
+    Dump now = dump(1, {site(0x1000, 16), site(0x1004, 390), site(0x2000, 310)});
+    for (Site& s : old.sites) {
+        s.state = State::cold;
+    }
+    old.sites[2].state = State::patched;
+    old.sites[2].saved = 70;
+    now.sites[0].state = State::patched;
+    now.sites[0].saved = 484;
+    now.sites[1].state = State::hot;
+    now.sites[2].state = State::back;
+    now.sites[2].saved = 70;
+    old.patching.mode = now.patching.mode = "hot";
+    old.patching.saved = 70;
+    now.patching.saved = 1554;
+    const Model before(std::move(old));
+    const Model after(std::move(now));
+    EXPECT_EQ(compare(before, after, By::site, Sort::saved).front().site->site.ea, 0x1000U);
+    const std::string text = differences(before, after, {By::site, Sort::saved, 0}, {.width = 120});
+    EXPECT_THAT(text, HasSubstr("1 got patched, 1 are patched no more; exits saved: 70 old, 1,554 "
+                                "new\n"));
+    EXPECT_THAT(text, HasSubstr(" +484 cold > patched f+0x0"));
+    EXPECT_THAT(text, HasSubstr("cold > hot     f+0x4"));
+    EXPECT_THAT(text, HasSubstr("+0.00 patched > back g+0x0"));
+    EXPECT_THAT(differences_csv(before, after, {By::site, Sort::saved, 1}),
+                HasSubstr("new_per_second,old_state,new_state,old_patched,new_patched,old_saved,"
+                          "new_saved\ncooled,f+0x0,0x00001000,mfmsr,500,16,5000,160,500.000,"
+                          "16.000,cold,patched,0,1,0,484\n"));
+    const std::string functions =
+        differences(before, after, {By::function, Sort::saved, 0}, {.width = 120});
+    EXPECT_THAT(functions, HasSubstr("0 > 1"));
+    EXPECT_THAT(functions, HasSubstr("1 > 0"));
+}
+
+TEST(Diff, WithAnOlderDumpTheStateBeforeIsUnknown) {
+    Dump now = dump(1, {site(0x1000, 16)});
+    now.sites[0].state = State::patched;
+    now.sites[0].saved = 84;
+    now.patching.mode = "eager";
+    const Model before(dump(1, {site(0x1000, 100)}));
+    const Model after(std::move(now));
+    EXPECT_THAT(differences(before, after, {}, {.width = 120}), HasSubstr("- > patched"));
+    EXPECT_THAT(differences(before, before, {}, {.width = 120}),
+                testing::Not(HasSubstr("patched")));
 }
 
 TEST(Diff, DumpsWithoutTimeOrSitesAreCompared) {

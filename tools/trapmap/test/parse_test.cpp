@@ -217,6 +217,70 @@ TEST(Parse, BelievesNoNumberThatPromisesMore) {
     EXPECT_THAT(d.spans.counts, IsEmpty());
 }
 
+TEST(Parse, TakesWhatPatchingHasComeTo) {
+    const Dump d = patched();
+    const Patching& p = d.patching;
+    EXPECT_TRUE(p.known() && p.on());
+    EXPECT_EQ(p.mode, "hot");
+    EXPECT_EQ(p.net, -250000);
+    EXPECT_THAT((std::vector{p.threshold, p.patched, p.saved, p.faults, p.made, p.dropped, p.back,
+                             p.stolen, p.mirrored, p.window}),
+                ElementsAre(16, 1, 9000, 3, 4, 1, 1, 2, 120, 62500));
+    ASSERT_THAT(d.costs, SizeIs(2));
+    EXPECT_EQ(d.costs[1].name, "fault");
+    EXPECT_EQ(d.costs[1].milliticks, 600000U);
+    ASSERT_THAT(d.stolen, SizeIs(1));
+    EXPECT_THAT((std::vector<std::uint64_t>{d.stolen[0].ea, d.stolen[0].stubs, d.stolen[0].free,
+                                            d.stolen[0].faults}),
+                ElementsAre(0xc0040000, 2, 3968, 2));
+    ASSERT_THAT(d.traced, SizeIs(2));
+    EXPECT_THAT((std::vector<std::uint64_t>{d.traced[0].ea, d.traced[0].gpa, d.traced[0].patches,
+                                            d.traced[0].faults}),
+                ElementsAre(0xc0012000, 0xf00012000, 1, 3));
+    EXPECT_EQ(d.sites[0].state, State::patched);
+    EXPECT_EQ(d.sites[0].reason, "pays");
+    EXPECT_EQ(d.sites[0].saved, 8500U);
+    EXPECT_EQ(d.sites[1].reason, "no-mapping");
+    EXPECT_EQ(d.sites[2].state, State::back);
+    EXPECT_EQ(d.sites[3].state, State::cold);
+}
+
+TEST(Parse, DumpsFromBeforePatchingSayNothingOfIt) {
+    const Dump d = good();
+    EXPECT_FALSE(d.patching.known());
+    EXPECT_FALSE(d.patching.on());
+    EXPECT_EQ(d.sites[0].state, State::unknown);
+    EXPECT_EQ(d.sites[0].reason, "");
+    EXPECT_EQ(
+        parse_dump(dump(replaced(patched_body(), "patched pays 8500", "molten so what")), 0, "s")
+            .sites[0]
+            .state,
+        State::unknown)
+        << "fields of a later format are skipped";
+}
+
+TEST(Parse, RefusesWrongLinesAboutPatching) {
+    struct Case {
+        std::string_view from, to;
+    };
+    for (const Case& c : {
+             Case{"patch hot", "patch lukewarm"},
+             {"patch hot 16 1 9000 3 -250000", "patch hot 16 1 9000 3 --250000"},
+             {"patch hot 16", "patch hot -16"},
+             {"120 62500\n", "120\n"},
+             {"cost fault 600000", "cost fault"},
+             {"stolen c0040000 2 3968 2", "stolen c0040000 2 3968"},
+             {"traced c0012000 F00012000", "traced c0012000 -1"},
+             {"patched pays 8500", "patched pays"},
+             {"patched pays 8500", "patched pays -8500"},
+             {"hot no-mapping 0", "hot"},
+         }) {
+        EXPECT_THAT(refused(dump(replaced(patched_body(), c.from, c.to))),
+                    HasSubstr("lacks a field or has a wrong one"))
+            << c.to;
+    }
+}
+
 TEST(Parse, ReadsADumpWithoutAProfile) {
     const Dump d =
         parse_dump(dump("clock 10 5\nguest 4096 crossed off\ntime 5 1 1 3\n" + causes), 0, "s");

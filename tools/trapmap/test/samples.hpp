@@ -60,7 +60,27 @@ inline const std::string insns =
     "insn mfmsr 660\n"
     "insn wrteei 300\n";
 
+// The same guest, patched: two of its sites have patches, one of them was given back.
+inline const std::string patch =
+    "patch hot 16 1 9000 3 -250000 4 1 1 2 120 62500\n"
+    "cost exit 34000\n"
+    "cost fault 600000\n"
+    "stolen c0040000 2 3968 2\n"
+    "traced c0012000 F00012000 1 3\n"
+    "traced c0020000 20000 0 0\n";
+inline const std::string patched_sites =
+    "site c0012344 12344 7d2000a6 0 k 600 12000 400 1000 2000 55 0 patched pays 8500\n"
+    "site c0012350 12350 7c000146 0 K 300 15000 900 1000 2000 70 1 hot no-mapping 0\n"
+    "site c0020010 20010 7d2000a6 3 k 60 1500 90 1500 2000 0 2 back waiting 500\n"
+    "site 00000020 20 7c70f3a6 0 k 6 500 90 1000 1000 0 3 cold - 0\n";
+
 inline std::string body() { return frame + causes + insns + sites + pages + symbols + spans; }
+
+inline std::string patched_body() {
+    return frame + patch + causes + insns + patched_sites + pages + symbols + spans;
+}
+
+inline Dump patched() { return parse_dump(dump(patched_body()), 0, "sample"); }
 
 inline Dump good() { return parse_dump(dump(body()), 0, "sample"); }
 

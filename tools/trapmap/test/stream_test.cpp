@@ -126,6 +126,32 @@ TEST(Live, MeasuresRatesSinceTheDumpBefore) {
     EXPECT_EQ(live.idle(), 500000U);
 }
 
+TEST(Live, FollowsPatching) {
+    Live live;
+    live.take(samples::patched());
+    EXPECT_DOUBLE_EQ(live.saved_rate(), 1800) << "since the start: 9000 in 5 s";
+    const std::string more =
+        "patch hot 16 2 13000 7 400000 5 1 1 2 121 70000\n"
+        "site c0012344 12344 7d2000a6 0 k 610 12000 400 1000 2000 99 0 dropped written 8600\n";
+    std::string text = later;
+    text.erase(text.find("site c0012344"), text.find("site c0030000") - text.find("site c0012344"));
+    DumpStream stream;
+    stream.feed(samples::dump(text + more, "live", 8));
+    live.take(*stream.next());
+    EXPECT_DOUBLE_EQ(live.saved_rate(), 2000) << "4000 in 2 s";
+    EXPECT_DOUBLE_EQ(live.fault_rate(), 2);
+    EXPECT_EQ(live.dump().sites[0].state, State::dropped);
+    EXPECT_EQ(live.dump().sites[1].state, State::hot) << "not in the live dump";
+    const Watch watch;
+    const std::string screen = draw_live(live, nullptr, watch, {.width = 120}, 0);
+    EXPECT_THAT(screen, HasSubstr("patch   2 sites patched, 13,000 exits saved (81.2 %, now "
+                                  "2000/s), 7 faults (now 2.00/s)\n"));
+    Live old;
+    old.take(samples::good());
+    EXPECT_THAT(draw_live(old, nullptr, watch, {.width = 120}, 0),
+                testing::Not(HasSubstr("patch")));
+}
+
 TEST(Live, AFullDumpReplacesAll) {
     Live live;
     live.take(samples::good());

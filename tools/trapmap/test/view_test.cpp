@@ -104,6 +104,42 @@ TEST(View, RowsHaveHeatSharesTimesAndNames) {
               "prepare_to_wait+0x50 wrteei 0");
 }
 
+TEST(View, HeaderSaysWhatPatchingHasComeTo) {
+    const std::string text = header(Model(samples::patched()), wide);
+    EXPECT_THAT(text, HasSubstr("patch  hot, from 16 exits: 1 sites patched, 9,000 exits saved "
+                                "(90.0 %), 3 tracing faults, net -250.0 ms\n"));
+    EXPECT_THAT(text, HasSubstr("       1 cold, 1 hot (1 no-mapping), 1 back (1 waiting); 2 pages "
+                                "stolen, 120 mirrored\n"));
+    Dump off = samples::patched();
+    off.patching.mode = "off";
+    EXPECT_THAT(header(Model(std::move(off)), wide), HasSubstr("patch  off: no site is patched\n"));
+    EXPECT_THAT(header(Model(samples::good()), wide), Not(HasSubstr("patch")));
+}
+
+TEST(View, RowsSayWhatBecameOfSites) {
+    const std::string text = hottest(Model(samples::patched()), {}, wide);
+    EXPECT_THAT(text, HasSubstr("rate/s saved state           address"));
+    EXPECT_THAT(text, HasSubstr(" 55.0  8500 patched         c0012344"));
+    EXPECT_THAT(text, HasSubstr(" 70.0       hot: no-mapping c0012350"));
+    EXPECT_THAT(text, HasSubstr("500 back: waiting"));
+    EXPECT_THAT(text, HasSubstr("     cold            00000020"));
+    const std::string groups =
+        hottest(Model(samples::patched()), {By::function, Sort::saved, 0}, wide);
+    EXPECT_THAT(groups, HasSubstr("saved patched sites function"));
+    EXPECT_THAT(groups, HasSubstr(" 8500       1     2 prepare_to_wait"));
+    Dump off = samples::patched();
+    off.patching.mode = "off";
+    EXPECT_THAT(hottest(Model(std::move(off)), {}, wide), Not(HasSubstr("state")));
+}
+
+TEST(View, SortsByExitsSaved) {
+    const Model model(samples::patched());
+    const std::vector<Row> rows = group(model, By::site, Sort::saved);
+    EXPECT_EQ(rows[0].ea, 0xc0012344U);
+    EXPECT_EQ(rows[1].ea, 0xc0020010U) << "saved less, though it has fewer exits than others";
+    EXPECT_THAT(hottest(model, {By::site, Sort::saved, 2}, wide), HasSubstr("\n▌        "));
+}
+
 TEST(View, TopSaysWhatItLeavesOut) {
     const Model model(samples::good());
     EXPECT_THAT(hottest(model, {By::site, Sort::count, 1}, wide),
@@ -120,6 +156,8 @@ TEST(View, HeatIsOfWhatTheRowsAreSortedBy) {
 TEST(View, FitsAnyWidth) {
     Dump dump = samples::good();
     dump.symbols[0].name = std::string(200, 'n');
+    dump.patching = samples::patched().patching;
+    dump.sites = samples::patched().sites;
     const Model model(std::move(dump));
     for (const std::size_t width : {40U, 60U, 80U, 100U, 120U}) {
         for (const By by : {By::site, By::function, By::instruction, By::page}) {
