@@ -66,7 +66,14 @@ def causes_of(sites, other, lost):
     return counts
 
 
-def dump(sites, other=tuple(OTHER), lost=0, sequence=1, profile="on"):
+def state_of(entry):
+    """The end of a site's line, where the dump is of a VMM that patches."""
+    if "state" not in entry:
+        return ""
+    return f" {entry['state']} {entry['reason']} {entry['saved']}"
+
+
+def dump(sites, other=tuple(OTHER), lost=0, sequence=1, profile="on", patching=()):
     """A complete dump, as bytes; with profile off, its counters are those of the same guest."""
     counts = causes_of(sites, other, lost)
     ticks = {name: 40 * count for name, count in counts.items()}
@@ -82,11 +89,13 @@ def dump(sites, other=tuple(OTHER), lost=0, sequence=1, profile="on"):
              f"time {NOW} {NOW // 2} {NOW // 4} {NOW - NOW // 2 - NOW // 4}",
              f"sites 4096 {len(sites)} {2 if lost else 0} {lost} {lost * 40}",
              f"pages 4096 {len(other)} 0"]
+    lines += patching
     lines += [f"cause {name} {count} {ticks[name]} 30 {4000 + place} 0"
               for place, (name, count) in enumerate(counts.items())]
     lines += [f"insn {name} {count}" for name, count in instructions.items()]
     lines += [f"site {s['ea']:x} {s['gpa']:x} {s['word']:08x} {s['pid']} k {s['count']} "
-              f"{s['ticks']} {s['max']} {s['first']} {s['last']} {s['rate']} {s['id']}" for s in sites]
+              f"{s['ticks']} {s['max']} {s['first']} {s['last']} {s['rate']} {s['id']}"
+              f"{state_of(s)}" for s in sites]
     lines += [f"page {ea:x} {mode} {cause} {count}" for ea, mode, cause, count in other]
     lines += [f"symbol {start:x} {name}"
               for start, name in sorted({function_of(s["ea"]) for s in sites})]
@@ -97,6 +106,30 @@ def dump(sites, other=tuple(OTHER), lost=0, sequence=1, profile="on"):
     text = "".join(line + "\n" for line in lines)
     crc = zlib.crc32(text.encode())
     return f"{text}@@trapeze-dump-end {sequence} {len(lines) - 1} {crc:08x}\n".encode()
+
+
+# Text of two pages and one stolen page had tracing faults.
+FAULTS = {HOT: 60, 0xc0300000: 30, 0xc0040000: 10}
+PATCHING = (f"patch hot 16 200 3000000 {sum(FAULTS.values())} -120000000 210 6 4 2 900 5000000",
+            "cost exit 34000", "cost load 400", "cost fault 600000",
+            f"stolen c0040000 50 1024 {FAULTS[0xc0040000]}", "stolen c0041000 1 4032 0",
+            f"traced {HOT:x} {HOT & 0xfffffff:X} 60 {FAULTS[HOT]}",
+            f"traced c0300000 300000 0 {FAULTS[0xc0300000]}",
+            "traced c0013000 13000 70 0")
+
+
+def patched_sites():
+    """default_sites() with states: the hottest 60 of the first page and the 140 of the second are
+    patched, save one in ten that is something else; the rest is cold."""
+    sites = default_sites()
+    odd = (("hot", "no-template"), ("hot", "no-page"), ("dropped", "written"), ("back", "faults"))
+    for place, entry in enumerate(sites):
+        state, reason = ("patched", "pays") if place < 60 or 140 <= place < 280 else ("cold", "-")
+        if place % 10 == 0 and state == "patched":
+            state, reason = odd[place // 10 % 4]
+        entry.update(state=state, reason=reason,
+                     saved=1000 * (700 - place) if state in ("patched", "back") else 0)
+    return sites
 
 
 def comparison():

@@ -13,6 +13,7 @@ const CAUSE_TEXT = {
   dsi: "data storage interrupt",
   isi: "instruction storage interrupt",
   mmio: "load or store of a trapped device",
+  tracing: "load or store where patched text or stubs stand",
   alignment: "alignment interrupt",
   unavailable: "FP, AP or SPE unavailable",
   external: "external interrupt",

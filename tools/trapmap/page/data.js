@@ -39,6 +39,7 @@ function readDocument(raw) {
     pages: raw.pages ?? [],
     functions: raw.functions ?? [],
     spans: raw.spans ?? { ticks: 0, causes: [], counts: [] },
+    patching: raw.patching ?? null,
   };
 }
 
@@ -90,11 +91,15 @@ function makeSite(site, old) {
     firstSeen: any.first / dump.rate,
     lastSeen: any.last / dump.rate,
     label,
+    state: site?.state ?? "",
+    saved: site?.saved ?? 0,
+    beforeState: old?.state ?? "",
     beforeCount: old?.count ?? 0,
     nowRate,
     beforeRate,
     change: BEFORE ? changeOf(nowRate, beforeRate) : "",
-    search: [any.disassembly, instructionKind(any), label, any.source ?? "", hex(any.ea), hex(any.word)]
+    search: [any.disassembly, instructionKind(any), label, any.source ?? "", hex(any.ea), hex(any.word),
+      site?.state ?? "", site?.reason ?? ""]
       .join("\n").toLowerCase(),
   };
 }

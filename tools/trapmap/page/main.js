@@ -34,6 +34,7 @@ drawFunctions((name) => {
 });
 drawCauses();
 drawInstructions();
+drawPatching();
 drawTimeline();
 window.addEventListener("hashchange", showHash);
 document.addEventListener("keydown", (event) => {

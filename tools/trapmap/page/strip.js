@@ -39,6 +39,7 @@ function pageFacts(entry) {
     rows.push(["trap sites", live ? number(live) : "none"]);
     if (hottest) rows.push(["hottest", `${hottest.name} (${compact(hottest.count)})`]);
   }
+  rows.push(...patchFacts(page));
   if (strip.metric !== "sites") {
     const causes = [...page.other.values()].filter((row) => row.count > 0).sort((a, b) => b.count - a.count);
     for (const row of causes.slice(0, 4)) {
@@ -53,6 +54,7 @@ function makeCell(entry) {
   const cell = element(`button.cell.${entry.shade}`, { type: "button", tabindex: "-1",
     "data-page": hex(entry.page.ea), "data-count": entry.now,
     "aria-label": `Page ${hex(entry.page.ea)}: ${facts}` });
+  if (PATCHING && entry.page.sites.some(isPatched)) cell.classList.add("patched");
   cell.style.gridColumn = String(1 + (entry.page.ea % ROW_BYTES) / PAGE_BYTES);
   cell.entry = entry;
   return cell;
@@ -92,6 +94,7 @@ function drawStrip() {
   }
   byId("strip-legend").replaceChildren(...(shown.length
     ? [strip.colour === "change" ? changeLegend() : heatLegend(most),
+      ...[patchLegend("page with patched sites")].filter(Boolean),
       element("span.dim", {}, `${plural(shown.length, "page")} with ${plural(sum(shown, (entry) => entry.now), "exit")}`)] : []));
 }
 

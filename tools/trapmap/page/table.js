@@ -7,7 +7,8 @@ const CHUNK = 250;
 
 /** Widths of columns in pixels; those of names share what is left. */
 const WIDTHS = Object.fromEntries(Object.entries({ ea: 88, disassembly: 132, count: 100, share: 68, total: 78, mean: 74,
-  longest: 78, recent: 74, pid: 70, first: 68, last: 68, before: 92, beforeRate: 76, nowRate: 76, change: 132, sites: 68 })
+  longest: 78, recent: 74, pid: 70, first: 68, last: 68, before: 92, beforeRate: 76, nowRate: 76, change: 132, sites: 68,
+  state: BEFORE ? 168 : 96, saved: 92, patched: 72 })
   .map(([id, width]) => [id, `${width}px`]));
 WIDTHS.function = "minmax(0, 1.4fr)";
 /** Columns that paper has no room for; it has for three quarters of the others' width. */
@@ -21,7 +22,7 @@ function columnWidths(columns, scale) {
 }
 
 
-const table = { group: "site", sort: "count", down: true, filter: "", change: "", run: 0 };
+const table = { group: "site", sort: "count", down: true, filter: "", change: "", state: "", run: 0 };
 
 const numeric = (id, title, get, show, hint) => ({ id, title, get, show: (row) => show(get(row), row), hint, number: true });
 const textual = (id, title, get, hint, show) => ({ id, title, get, show: show ?? get, hint, number: false });
@@ -44,6 +45,16 @@ const COMPARED = BEFORE ? [
     show: (row) => element("span", {}, element(`span.badge.${row.change}`, {}, row.change), " ",
       row.change === "warmed" || row.change === "cooled" ? factor(row.nowRate, row.beforeRate) : "") },
 ] : [];
+const savedColumn = numeric("saved", "Saved", (row) => row.saved, (value) => (value ? number(value) : ""),
+  "exits that its patch saved, an estimate");
+const PATCHES = PATCHING ? [
+  { id: "state", title: "State", hint: "what patching has made of it", number: false, get: (row) => row.state, show: stateCell },
+  savedColumn,
+] : [];
+const PATCHES_OF_GROUP = PATCHING ? [
+  numeric("patched", "Patched", (row) => row.patched, (value) => (value ? number(value) : ""), "sites that are patched now"),
+  savedColumn,
+] : [];
 const COUNTS = [heatColumn, ...COMPARED, ...COST];
 /** The end of a path tells more than its beginning; the whole is in the cell's title. */
 function shortSource(row) {
@@ -60,6 +71,7 @@ const COLUMNS = {
     textual("disassembly", "Instruction", (row) => row.disassembly ?? ""),
     textual("function", "Function", (row) => row.label),
     textual("source", "Source", (row) => row.source ?? "", "file and line", shortSource),
+    ...PATCHES,
     ...COUNTS,
     numeric("pid", "Process", (row) => row.pid, (value) => (value ? String(value) : "every"), "PID of the guest's mapping"),
     numeric("first", "First", (row) => row.firstSeen, (value) => `${value.toFixed(2)} s`, "first seen"),
@@ -69,7 +81,7 @@ const COLUMNS = {
   instruction: [textual("name", "Instruction", (row) => row.name, "mnemonic", nameButton)],
   page: [numeric("ea", "Page", (row) => row.ea, (_, row) => element("a.mono", { href: `#page=${hex(row.ea)}` }, hex(row.ea)))],
 };
-const GROUPED = [numeric("sites", "Sites", (row) => row.sites, number, "trap sites"), ...COUNTS];
+const GROUPED = [numeric("sites", "Sites", (row) => row.sites, number, "trap sites"), ...PATCHES_OF_GROUP, ...COUNTS];
 const GROUP_KEY = {
   function: (site) => site.function ?? "(no name)",
   instruction: (site) => site.instruction ?? "",
@@ -89,6 +101,8 @@ function groupSites(sites, group) {
     const count = total("count");
     const row = { name: String(key), ea: key, sites: members.length, count };
     for (const field of ["total", "recent", "beforeCount", "nowRate", "beforeRate"]) row[field] = total(field);
+    row.patched = members.filter(isPatched).length;
+    row.saved = total("saved");
     row.mean = count ? row.total / count : 0;
     row.longest = largest(members, (site) => site.longest);
     row.change = BEFORE ? changeOf(row.nowRate, row.beforeRate) : "";
@@ -109,7 +123,8 @@ function matcher(word) {
 
 function selectedSites() {
   const wanted = (table.filter.toLowerCase().match(/\w+="[^"]*"?|\S+/g) ?? []).map(matcher);
-  return SITES.filter((site) => (!table.change || site.change === table.change) && wanted.every((matches) => matches(site)));
+  return SITES.filter((site) => (!table.change || site.change === table.change)
+    && (!table.state || site.state === table.state) && wanted.every((matches) => matches(site)));
 }
 
 function sortedRows(sites) {
@@ -218,21 +233,22 @@ function showSitesOf(field, name) {
   byId("sites-group").querySelector('[data-value="site"]').click();
 }
 
-function drawBadges() {
-  const badges = byId("sites-badges");
-  badges.hidden = false;
-  for (const change of ["appeared", "vanished", "warmed", "cooled", "same"]) {
-    const count = SITES.filter((site) => site.change === change).length;
-    const button = element("button", { type: "button", "data-change": change, "aria-pressed": "false" },
-      element(`span.badge.${change}`, {}, change), element("span.dim", {}, number(count)));
+/** Buttons in `id` that leave only the sites whose `field` is one of `names`; `make` makes a label. */
+function drawFilters(id, field, names, make) {
+  const keys = byId(id);
+  keys.hidden = false;
+  for (const name of names) {
+    const count = SITES.filter((site) => site[field] === name).length;
+    const button = element("button", { type: "button", [`data-${field}`]: name, "aria-pressed": "false" },
+      make(name), element("span.dim", {}, number(count)));
     button.addEventListener("click", () => {
-      table.change = table.change === change ? "" : change;
-      for (const other of badges.querySelectorAll("button")) {
-        other.setAttribute("aria-pressed", String(other.dataset.change === table.change));
+      table[field] = table[field] === name ? "" : name;
+      for (const other of keys.querySelectorAll("button")) {
+        other.setAttribute("aria-pressed", String(other.dataset[field] === table[field]));
       }
       drawTable();
     });
-    badges.append(button);
+    keys.append(button);
   }
 }
 
@@ -256,7 +272,14 @@ function setUpTable() {
   });
   group.id = "sites-group";
   byId("sites-controls").append(element("span.count", { id: "sites-count", role: "status" }), filter, group);
-  if (BEFORE) drawBadges();
+  if (BEFORE) {
+    drawFilters("sites-badges", "change", ["appeared", "vanished", "warmed", "cooled", "same"],
+      (name) => element(`span.badge.${name}`, {}, name));
+  }
+  if (PATCHING) {
+    drawFilters("sites-states", "state", Object.keys(STATES).filter((name) => SITES.some((site) => site.state === name)),
+      (name) => stateBadge(name));
+  }
   byId("sites-table").addEventListener("click", (event) => {
     const line = event.target.closest("tbody tr");
     if (line && !event.target.closest("a") && !String(getSelection())) chooseRow(line.row);

@@ -17,6 +17,8 @@ function siteFacts(site) {
     ["function", site.label],
     ["source", site.source],
     ["exits", number(site.count), element("span.dim", {}, ` ${percent(site.count, TRAPPED)} of all trapped`)],
+    ...(PATCHING && site.state ? [["patching", stateBadge(site.state), ` ${reasonText(site)}`],
+      ["saved", site.saved ? plural(site.saved, "exit") : ""]] : []),
     ["lately", `${compact(site.recent)}/s`],
     ["time", `${duration(site.total)}, mean ${duration(site.mean)}, longest ${duration(site.longest)}`],
     ["seen", `${site.firstSeen.toFixed(3)} s to ${site.lastSeen.toFixed(3)} s`],
@@ -65,10 +67,12 @@ function drawGrid() {
       const level = change ? `c${changeLevel(now, before)}` : `h${heatLevel(now, most)}`;
       const shade = sites.length === 0 ? "h0" : level;
       const text = sites.length === 0 ? "no trap site"
-        : `${number(now)} exits, ${sites[0].disassembly ?? ""} in ${sites[0].label || "unknown function"}`;
+        : `${number(now)} exits, ${sites[0].disassembly ?? ""} in ${sites[0].label || "unknown function"}`
+          + (PATCHING && sites[0].state ? `, ${sites[0].state}` : "");
       const cell = element(`button.cell.${shade}`, { type: "button", tabindex: "-1", "data-word": index,
         "data-count": now, "aria-label": `${hex(zoom.page.ea + index * WORD_BYTES)}: ${text}` });
       if (sites.length) cell.classList.add("site");
+      if (PATCHING && sites.some(isPatched)) cell.classList.add("patched");
       grid.append(cell);
     }
   }
@@ -85,7 +89,7 @@ function drawGrid() {
     if (cell) pinWord(Number(cell.dataset.word));
   });
   const legend = most ? heatLegend(most) : element("p.dim", {}, "No trap site in this page.");
-  byId("zoom-grid").replaceChildren(grid, change ? changeLegend() : legend);
+  byId("zoom-grid").replaceChildren(...[grid, change ? changeLegend() : legend, patchLegend("patched")].filter(Boolean));
 }
 
 function pinWord(index) {
