@@ -96,7 +96,7 @@ std::vector<Column> columns_of(By by, Sort sort) {
         {.head = "mean us", .right = true, .drop = 2},
         {.head = "max us", .right = true, .drop = 6},
         {.head = "rate/s", .right = true, .drop = 7},
-        {.head = "saved", .right = true, .drop = 3},
+        {.head = "saved", .right = true, .drop = 1},
         {.head = by == By::site ? "state" : "patched", .right = by != By::site, .drop = 3}};
     // What the rows are sorted by stays in sight.
     constexpr std::size_t ticks = 4, max = 6, rate = 7, saved = 8;
@@ -250,14 +250,14 @@ std::string patching_line(const Model& model) {
 
 namespace {
 
-/// Sites by state, with the reasons of those that are hot and not patched; and what it takes.
+/// How it patches; the sites that are not patched, by state and reason; and what it takes.
 std::string patching_details(const Model& model) {
-    std::string out;
-    for (const State state :
-         {State::cold, State::hot, State::patched, State::dropped, State::back}) {
+    const Patching& p = model.dump().patching;
+    std::string out = fmt::format("{} from {} exits", p.mode, grouped(p.threshold));
+    for (const State state : {State::cold, State::hot, State::dropped, State::back}) {
         const std::size_t number = model.sites_in(state);
-        if (number == 0 || state == State::patched) continue;
-        out += fmt::format("{}{} {}", out.empty() ? "" : ", ", grouped(number), name_of(state));
+        if (number == 0) continue;
+        out += fmt::format(", {} {}", grouped(number), name_of(state));
         if (state == State::cold) continue;
         std::string list;
         for (const auto& [reason, count] : model.reasons(state)) {
@@ -266,10 +266,8 @@ std::string patching_details(const Model& model) {
         }
         if (!list.empty()) out += fmt::format(" ({})", list);
     }
-    const Patching& p = model.dump().patching;
-    out += fmt::format("{}{} pages stolen, {} mirrored", out.empty() ? "" : "; ", grouped(p.stolen),
-                       grouped(p.mirrored));
-    return out;
+    return out +
+           fmt::format("; {} pages stolen, {} mirrored", grouped(p.stolen), grouped(p.mirrored));
 }
 
 }  // namespace
@@ -314,14 +312,8 @@ std::string header(const Model& model, const Style& style) {
                                  grouped(dump.pages.size()), grouped(dump.page_table.capacity),
                                  grouped(dump.page_table.evicted), grouped(lost)));
     }
-    if (dump.patching.known()) {
-        const std::string mode =
-            dump.patching.on()
-                ? fmt::format("{}, from {} exits: ", dump.patching.mode, dump.patching.threshold)
-                : "";
-        lines.emplace_back("patch", mode + patching_line(model));
-        if (dump.patching.on()) lines.emplace_back("", patching_details(model));
-    }
+    if (dump.patching.known()) lines.emplace_back("patch", patching_line(model));
+    if (dump.patching.on()) lines.emplace_back("", patching_details(model));
     std::string out;
     for (const auto& [name, text] : lines) {
         out += style.paint(bold, name) + std::string(margin - name.size(), ' ') +
