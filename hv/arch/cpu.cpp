@@ -162,6 +162,10 @@ void flush_tlb0() {
     asm volatile("msync\n\tisync" ::: "memory");
 }
 
+void drop_tlb0(u32 ea) {
+    asm volatile("tlbivax 0, %0\n\tmsync\n\tisync" ::"r"(ea) : "memory");
+}
+
 bool load_guest_word(u32 ea, bool as, u32& value) {
     return hv_probe_word(ea, read_msr() | (as ? e500::msr::ds : 0), &value) == 0;
 }

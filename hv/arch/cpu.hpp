@@ -44,6 +44,9 @@ struct TlbWrite {
 };
 void write_tlb(unsigned tlb, unsigned entry, const TlbWrite& write);
 void flush_tlb0();
+// Takes every entry of TLB0 for the page at `ea`, which has no offset: tlbivax compares neither
+// PID nor space (manual 12.4).
+void drop_tlb0(u32 ea);
 
 // Reads one word at a guest effective address through the shadow TLB, as supervisor, in address
 // space `as`. False if no shadow entry maps it now.

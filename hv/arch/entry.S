@@ -9,43 +9,11 @@
 //
 // Registers of the core that are the VMM's: SPRG0-2 (user mode cannot read them), SPRG2 = Vcpu.
 // In VMM C++ code r13 (never allocated under -mno-sdata) is the Vcpu, r2 is still the guest's.
-#include "offsets.h"
-
-#define SPR_SRR0   26
-#define SPR_SRR1   27
-#define SPR_CSRR0  58
-#define SPR_CSRR1  59
-#define SPR_MCSRR0 570
-#define SPR_MCSRR1 571
-#define SPR_ESR    62
-#define SPR_TBL    268
-#define SPR_IAC1   312
-#define SPR_IAC2   313
-#define SPR_SPRG0  272
-#define SPR_SPRG1  273
-#define SPR_SPRG2  274
-
-#define GPR(n) (VCPU_GPR + 4 * (n))
+#include "common.inc"
 
     .section .text.vectors, "ax"
 
 // One slot: \vector is the IVOR number, \to where it goes with r12 free to use.
-// After the prologue: r13 = Vcpu; guest r12, CR saved in it; guest r13 in \scratch0.
-    .macro prologue srr1, scratch0, scratch1, hv
-    mtspr   \scratch0, 13
-    mtspr   \scratch1, 12
-    mfcr    12
-    mfspr   13, \srr1
-    andi.   13, 13, 0x4000              // MSR[PR]: from the guest?
-    mfspr   13, SPR_SPRG2
-    beq-    \hv
-    stw     12, VCPU_CR(13)
-    mfspr   12, \scratch1
-    stw     12, GPR(12)(13)
-    mfspr   12, SPR_TBL
-    stw     12, VCPU_EXIT_TIME(13)
-    .endm
-
     .macro slot name, vector, to
     .balign 128
     .globl  vector_\name
@@ -91,8 +59,6 @@ vectors:
     slot decrementer,      10, full_exit
     slot fixed_interval,   11, full_exit
     slot_critical watchdog,     12, SPR_CSRR0, SPR_CSRR1, hv_hit_critical
-    slot dtlb,             13, light_exit
-    slot itlb,             14, light_exit
     slot_critical debug,        15, SPR_CSRR0, SPR_CSRR1, hv_hit_critical
     slot spe_unavailable,  16, full_exit
     slot spe_data,         17, full_exit
@@ -119,6 +85,7 @@ vectors:
     .endm
 
 // Light: C++ decides; 0 resumes the guest at once, else everything is saved and handed over.
+    .globl  light_exit
 light_exit:
     save_volatile
     mfspr   8, SPR_SRR1
@@ -177,6 +144,7 @@ full_return:
 // An exception while the VMM ran: r13 = vector; r12 and CR0 are lost but for SPRG1. Three cases:
 // waiting for an interrupt (nothing else in the VMM runs with EE=1), a probe of guest memory that
 // found no mapping, or a defect.
+    .globl  from_hv
 from_hv:
     mfspr   12, SPR_SRR1
     andi.   12, 12, 0x8000              // MSR[EE]

@@ -1,16 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The fast paths twice, without and with the profile (fast.inc), and the macros that both use.
-#include "offsets.h"
+// The fast paths twice, without and with the profile (fast.inc, miss.inc), and the macros that
+// both use.
+#include "common.inc"
 
-#define SPR_SRR0   26
-#define SPR_SRR1   27
-#define SPR_ESR    62
-#define SPR_TBL    268
-#define SPR_SPRG0  272
-#define SPR_SPRG2  274
-
-#define GPR(n) (VCPU_GPR + 4 * (n))
 #define MSR_PR_DE  0x4200
 #define MSR_IS_DS_DE 0x0230
 
@@ -174,6 +167,7 @@
 #define PROFILED 0
 #define L(name) name
 #include "fast.inc"
+#include "miss.inc"
 #undef PROFILED
 #undef L
 
@@ -181,3 +175,4 @@
 #define PROFILED 1
 #define L(name) name##_profiled
 #include "fast.inc"
+#include "miss.inc"

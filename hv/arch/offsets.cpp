@@ -11,6 +11,7 @@ using trapeze::dbt::PageCount;
 using trapeze::dbt::PageTable;
 using trapeze::dbt::Site;
 using trapeze::dbt::SiteTable;
+using trapeze::mmu::ShadowTlb;
 using trapeze::vcpu::Cause;
 using trapeze::vcpu::Counter;
 using trapeze::vcpu::ExitRecord;
@@ -21,12 +22,20 @@ namespace msr = trapeze::e500::msr;
 
 #define DEFINE(name, value) asm volatile("@define " #name " %0" ::"i"(value))
 
+namespace {
+constexpr std::size_t stats_of(Cause cause) {
+    return offsetof(Vcpu, exits) + sizeof(ExitStats) * static_cast<unsigned>(cause);
+}
+}  // namespace
+
 extern "C" void offsets();
 static_assert(sizeof(ExitRecord) == 32, "fast.inc masks the offset into 32 of them");
 static_assert(ExitRecord::user_mode == msr::pr >> 6 && msr::pr == 0x4000, "and moves MSR[PR]");
 static_assert(SiteTable::bucket_mask == 0x1fffc, "fast.inc masks the EA into a bucket's offset");
 static_assert(sizeof(PageCount) * PageTable::ways == 64 && PageTable::sets == 1024,
               "fast.inc masks the page number into a set's offset");
+static_assert(sizeof(ShadowTlb::Ready) == 16 && ShadowTlb::ready_slots == 2048,
+              "miss.inc masks the page number into a slot's offset");
 static_assert(offsetof(Site, limit) == 28, "the exits of a known site touch one cache line");
 void offsets() {
     DEFINE(VCPU_REGS_MSR, offsetof(Vcpu, regs) + offsetof(RegisterPage, msr));
@@ -66,6 +75,7 @@ void offsets() {
     DEFINE(SITE_MAX, offsetof(Site, max));
     DEFINE(PAGE_KEY, offsetof(PageCount, key));
     DEFINE(PAGE_COUNT, offsetof(PageCount, count));
+    DEFINE(PAGE_SIZE, sizeof(PageCount));
     DEFINE(PAGE_SALT_HIGH, PageTable::salt >> 16);
     DEFINE(RECORD_NIP, offsetof(ExitRecord, nip));
     DEFINE(RECORD_WORD, offsetof(ExitRecord, word));
@@ -73,15 +83,23 @@ void offsets() {
     DEFINE(RECORD_INFO, offsetof(ExitRecord, info));
     DEFINE(RECORD_USER, ExitRecord::user_mode);
     DEFINE(RECORD_SIZE, sizeof(ExitRecord));
+    DEFINE(VCPU_READY, offsetof(Vcpu, shadow) + ShadowTlb::ready_offset());
+    DEFINE(VCPU_READY_GENERATION, offsetof(Vcpu, shadow) + ShadowTlb::generation_offset());
+    DEFINE(VCPU_REPLAYED, offsetof(Vcpu, shadow) + ShadowTlb::replayed_offset());
+    DEFINE(READY_KEY, offsetof(ShadowTlb::Ready, key));
+    DEFINE(READY_MAS1, offsetof(ShadowTlb::Ready, mas1));
+    DEFINE(READY_MAS2, offsetof(ShadowTlb::Ready, mas2));
+    DEFINE(READY_MAS3, offsetof(ShadowTlb::Ready, mas3));
     DEFINE(CAUSE_PRIVILEGED, static_cast<unsigned>(Cause::privileged));
     DEFINE(CAUSE_SYSCALL, static_cast<unsigned>(Cause::syscall));
     DEFINE(CAUSE_PROGRAM, static_cast<unsigned>(Cause::program));
-    DEFINE(VCPU_EXIT_PRIVILEGED,
-           offsetof(Vcpu, exits) + sizeof(ExitStats) * static_cast<unsigned>(Cause::privileged));
-    DEFINE(VCPU_EXIT_SYSCALL,
-           offsetof(Vcpu, exits) + sizeof(ExitStats) * static_cast<unsigned>(Cause::syscall));
-    DEFINE(VCPU_EXIT_PROGRAM,
-           offsetof(Vcpu, exits) + sizeof(ExitStats) * static_cast<unsigned>(Cause::program));
+    DEFINE(CAUSE_DTLB_SHADOW, static_cast<unsigned>(Cause::dtlb_shadow));
+    DEFINE(CAUSE_ITLB_SHADOW, static_cast<unsigned>(Cause::itlb_shadow));
+    DEFINE(VCPU_EXIT_DTLB_SHADOW, stats_of(Cause::dtlb_shadow));
+    DEFINE(VCPU_EXIT_ITLB_SHADOW, stats_of(Cause::itlb_shadow));
+    DEFINE(VCPU_EXIT_PRIVILEGED, stats_of(Cause::privileged));
+    DEFINE(VCPU_EXIT_SYSCALL, stats_of(Cause::syscall));
+    DEFINE(VCPU_EXIT_PROGRAM, stats_of(Cause::program));
     DEFINE(STATS_COUNT, offsetof(ExitStats, count));
     DEFINE(STATS_TICKS, offsetof(ExitStats, ticks));
     DEFINE(STATS_MIN, offsetof(ExitStats, min));

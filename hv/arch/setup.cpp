@@ -5,14 +5,14 @@
 #include "hv/board/ppce500.hpp"
 
 extern "C" {
-// arch/entry.S and arch/fast.S, in IVOR order.
+// arch/entry.S and arch/fast.S (fast.inc, miss.inc), in IVOR order.
 extern const char vectors[];
 extern const char vector_critical[], vector_machine_check[], vector_dsi[], vector_isi[],
     vector_external[], vector_alignment[], vector_program[], vector_fp_unavailable[],
     vector_system_call[], vector_ap_unavailable[], vector_decrementer[], vector_fixed_interval[],
     vector_watchdog[], vector_dtlb[], vector_itlb[], vector_debug[], vector_spe_unavailable[],
     vector_spe_data[], vector_spe_round[], vector_performance[], vector_program_profiled[],
-    vector_system_call_profiled[];
+    vector_system_call_profiled[], vector_dtlb_profiled[], vector_itlb_profiled[];
 }
 
 namespace trapeze::arch {
@@ -35,11 +35,13 @@ constexpr unsigned ivor0 = 400;
 void use_profile(bool on) {
     put<ivor0 + 6>(on ? vector_program_profiled : vector_program);
     put<ivor0 + 8>(on ? vector_system_call_profiled : vector_system_call);
+    put<ivor0 + 13>(on ? vector_dtlb_profiled : vector_dtlb);
+    put<ivor0 + 14>(on ? vector_itlb_profiled : vector_itlb);
 }
 
 void setup(vcpu::Vcpu* vcpu) {
     using namespace e500;
-    constexpr unsigned ivpr = 63, sprg2 = 274, ivor32 = 528, hid0 = 1008;
+    constexpr unsigned ivpr = 63, sprg2 = 274, ivor32 = 528, mas4 = 628, hid0 = 1008;
     constexpr u32 hid0_nap = 0x0040'0000, hid0_tben = 0x4000;
 
     // TLB1 entry 14: the device registers (1 MiB).
@@ -51,6 +53,8 @@ void setup(vcpu::Vcpu* vcpu) {
     write_tlb(1, 12, {0, 0, 0, 0});
 
     put<sprg2>(reinterpret_cast<u32>(vcpu));
+    // What a miss of the guest leaves in the MAS registers: TLB0, TID of PID0, 4 KiB (miss.inc).
+    put<mas4>(u32{1} << 8);
     put<hid0>(hid0_nap | hid0_tben);
     put<ivpr>(reinterpret_cast<u32>(vectors) & 0xffff'0000u);
     put<ivor0 + 0>(vector_critical);
@@ -64,8 +68,6 @@ void setup(vcpu::Vcpu* vcpu) {
     put<ivor0 + 10>(vector_decrementer);
     put<ivor0 + 11>(vector_fixed_interval);
     put<ivor0 + 12>(vector_watchdog);
-    put<ivor0 + 13>(vector_dtlb);
-    put<ivor0 + 14>(vector_itlb);
     put<ivor0 + 15>(vector_debug);
     put<ivor32 + 0>(vector_spe_unavailable);
     put<ivor32 + 1>(vector_spe_data);

@@ -26,12 +26,13 @@ Overlay::View Overlay::look(const VirtualEntry& entry, u32 ea, u64 gpa, Access a
     return tracked ? View::tracked : View::plain;
 }
 
-bool Overlay::uniform(u32 base, u64 gpa, u64 bytes, u64 inside, bool data) const {
-    if (!mirror.uniform(gpa, bytes, inside)) return false;
-    if (!data || !present || cache.pages() == 0) return true;
+bool Overlay::uniform(u32 base, u64 gpa, u64 size, u64 inside, bool data) const {
+    if (!mirror.uniform(gpa, size, inside)) return false;
+    if (!data || !present) return true;
+    if (u64{low} >= u64{base} + size || u64{base} >= u64{low} + bytes) return true;
     for (unsigned i = 0; i < tcache::Cache::max_pages; ++i) {
         const u32 page = cache.page(i);
-        if (page != tcache::Cache::no_page && page - base < bytes) return false;
+        if (page != tcache::Cache::no_page && page - base < size) return false;
     }
     return true;
 }

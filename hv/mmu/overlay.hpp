@@ -16,6 +16,7 @@ struct Overlay {
     tcache::Cache cache;
     u64 mirror_hpa;  // memory of the mirror's frame 0, the others follow
     u64 stub_hpa;    // memory of the cache's page 0, the others follow
+    u32 low, bytes;  // all stolen pages lie in [low, low + bytes)
     bool on;         // patched text is executed, and
     bool present;    // stolen pages are the stubs'
     bool track;      // what the guest kernel executes is to be known page by page
@@ -30,9 +31,9 @@ struct Overlay {
     View look(const VirtualEntry& entry, u32 ea, u64 gpa, Access access, bool user,
               const Layout& layout) const;
 
-    // Whether one shadow entry may map the block of `bytes` at `base`, which holds the page of
+    // Whether one shadow entry may map the block of `size` bytes at `base`, which holds the page of
     // `inside`. `data` says whether it lies in the space of the guest kernel's data.
-    bool uniform(u32 base, u64 gpa, u64 bytes, u64 inside, bool data) const;
+    bool uniform(u32 base, u64 gpa, u64 size, u64 inside, bool data) const;
 
     static constexpr u32 permitted(View view, u32 permissions) {
         using namespace e500::mas3;
@@ -47,7 +48,7 @@ struct Overlay {
                gpa % tcache::MirrorFrame::bytes;
     }
     bool stolen(u32 ea) const {
-        return present && cache.slot(ea & ~0xfffu) != tcache::Cache::max_pages;
+        return present && ea - low < bytes && cache.slot(ea & ~0xfffu) != tcache::Cache::max_pages;
     }
     // A mapping that patches can rely on: the same in every process.
     static bool steady(const VirtualEntry& entry) { return entry.tid() == 0 && !entry.space(); }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hv/mmu/shadow_tlb.hpp"
 
+#include <bit>
+
 #include "hv/arch/cpu.hpp"
 
 namespace trapeze::mmu {
@@ -11,7 +13,7 @@ namespace mas3 = e500::mas3;
 
 namespace {
 
-constexpr u32 slot_space_mask = mas1::ts;
+constexpr u32 smallest_block = 5;  // TSIZE of 1 MiB
 
 u64 slot_size(const ShadowTlb::Slot& slot) { return mas1::page_size(mas1::tsize(slot.mas1)); }
 bool slot_overlaps(const ShadowTlb::Slot& slot, u32 ea, u64 bytes) {
@@ -91,8 +93,11 @@ Fill ShadowTlb::fill(const MemoryMap& memory, const VirtualEntry& entry, u32 ea,
     // The largest block around `ea` that the guest's page, the region, both alignments and the
     // pages that the VMM keeps allow.
     const u64 hpa = text ? overlay_->text_hpa(gpa) : region->hpa + (gpa - region->gpa);
+    // A large page that is broken up around kept ones has many small pieces, and the core few
+    // entries for them: 4 KiB entries, which are kept ready, serve them better.
     u32 tsize = 1;
-    for (u32 t = 2; t <= mas1::tsize(entry.mas1); ++t) {
+    const bool large = mas1::tsize(entry.mas1) > smallest_block && overlay_ != nullptr;
+    for (u32 t = large ? smallest_block : 2; t <= mas1::tsize(entry.mas1); ++t) {
         const u64 size = mas1::page_size(t);
         const u64 offset = ea & (size - 1);
         if (((ea ^ hpa) & (size - 1)) != 0 || gpa - region->gpa < offset ||
@@ -128,29 +133,24 @@ Fill ShadowTlb::fill(const MemoryMap& memory, const VirtualEntry& entry, u32 ea,
     ++fills_;
     if (tsize == 1) {
         if (mas1::tsize(entry.mas1) != 1) fragments_ = true;
-        write_tlb0(slot);
+        write_tlb0(slot, mas1::tsize(entry.mas1) != 1);
     } else {
         write_tlb1(slot);
     }
     return Fill::done;
 }
 
-void ShadowTlb::write_tlb0(const Slot& slot) {
-    const u32 index = (slot.mas2 >> 12) & (sets - 1);
-    Slot* const set = tlb0_[index];
-    unsigned way = ways;
-    for (unsigned i = 0; i < ways; ++i) {
-        // Two entries that match one access are an error on the core: replace the old one.
-        if (live(set[i]) && ((set[i].mas2 ^ slot.mas2) & mas2::epn_mask) == 0 &&
-            ((set[i].mas1 ^ slot.mas1) & (slot_space_mask | mas1::tid_mask)) == 0) {
-            way = i;
-            break;
-        }
-        if (!live(set[i])) way = i;
+void ShadowTlb::write_tlb0(const Slot& slot, bool piece) {
+    const bool space = (slot.mas1 & mas1::ts) != 0;
+    // While an entry serves one side only, and above 4 GiB, every miss comes to fill().
+    if (slot.mas7 == 0 && !split_) {
+        const u32 index = ready_index(slot.mas2);
+        const u32 bit = 1u << index % 32;
+        u32& bits = pieces_[space][index / 32];
+        bits = piece ? bits | bit : bits & ~bit;
+        ready_[space][ready_index(slot.mas2)] = {key(slot.mas2), slot.mas1, slot.mas2, slot.mas3};
     }
-    if (way == ways) way = victim0_[index]++ & (ways - 1);
-    set[way] = slot;
-    set[way].generation = generation_;
+    const u32 way = victim0_[(slot.mas2 >> 12) & (sets - 1)]++ & (ways - 1);
     arch::write_tlb(0, way, {slot.mas1, slot.mas2, slot.mas3, slot.mas7});
 }
 
@@ -158,7 +158,7 @@ void ShadowTlb::write_tlb1(const Slot& slot) {
     unsigned index = tlb1_slots;
     for (unsigned i = 0; i < tlb1_slots; ++i) {
         if (slot_overlaps(tlb1_[i], slot.mas2 & mas2::epn_mask, slot_size(slot)) &&
-            ((tlb1_[i].mas1 ^ slot.mas1) & (slot_space_mask | mas1::tid_mask)) == 0) {
+            ((tlb1_[i].mas1 ^ slot.mas1) & (mas1::ts | mas1::tid_mask)) == 0) {
             index = i;
             break;
         }
@@ -174,29 +174,42 @@ void ShadowTlb::write_tlb1(const Slot& slot) {
 
 void ShadowTlb::drop(const VirtualEntry& entry) {
     const u32 ea = entry.epn();
-    if (mas1::tsize(entry.mas1) == 1) {
-        const u32 index = (ea >> 12) & (sets - 1);
-        for (unsigned way = 0; way < ways; ++way) {
-            Slot& slot = tlb0_[index][way];
-            if (live(slot) && ((slot.mas2 ^ ea) & mas2::epn_mask) == 0) {
-                slot.mas1 = 0;
-                arch::write_tlb(0, way, {0, slot.mas2, 0, 0});
-            }
-        }
+    if (mas1::tsize(entry.mas1) != 1) {
+        drop_blocks(ea, entry.size());
+        if (fragments_) flush_tlb0();
         return;
     }
-    const u64 size = entry.size();
-    for (unsigned i = 0; i < tlb1_slots; ++i) {
-        Slot& slot = tlb1_[i];
-        if (slot_overlaps(slot, ea, size)) {
-            slot.mas1 = 0;
-            arch::write_tlb(1, i, {0, slot.mas2, 0, 0});
-        }
+    for (auto& table : ready_) {
+        Ready& slot = table[ready_index(ea)];
+        // Another PID's page at this EA stays ready, though tlbivax takes it from the core too.
+        if (slot.key == key(ea) && mas1::tid(slot.mas1) == entry.tid()) slot.key = 0;
     }
-    if (fragments_) flush_tlb0();
+    arch::drop_tlb0(ea);
+}
+
+void ShadowTlb::drop_page(u32 ea) {
+    for (auto& table : ready_) {
+        Ready& slot = table[ready_index(ea)];
+        if (slot.key == key(ea)) slot.key = 0;
+    }
+    arch::drop_tlb0(ea & mas2::epn_mask);
 }
 
 void ShadowTlb::drop_range(u32 ea, u64 bytes) {
+    if (bytes == 0) return;
+    drop_blocks(ea, bytes);
+    constexpr u64 page = 0x1000, most = 64;  // pages that cost less than to fill TLB0 anew
+    const u32 first = ea & mas2::epn_mask;
+    const u64 pages = (ea - first + bytes + page - 1) / page;
+    if (pages > most) {
+        flush_tlb0();
+        return;
+    }
+    for (u32 i = 0; i < pages; ++i) drop_page(first + i * static_cast<u32>(page));
+}
+
+// The entries of TLB1.
+void ShadowTlb::drop_blocks(u32 ea, u64 bytes) {
     for (unsigned i = 0; i < tlb1_slots; ++i) {
         Slot& slot = tlb1_[i];
         if (slot_overlaps(slot, ea, bytes)) {
@@ -204,7 +217,6 @@ void ShadowTlb::drop_range(u32 ea, u64 bytes) {
             arch::write_tlb(1, i, {0, slot.mas2, 0, 0});
         }
     }
-    flush_tlb0();
 }
 
 void ShadowTlb::fill_stub(u32 ea, u64 hpa) {
@@ -213,36 +225,48 @@ void ShadowTlb::fill_stub(u32 ea, u64 hpa) {
     slot.mas2 = (ea & mas2::epn_mask) | mas2::m;
     slot.mas3 = (static_cast<u32>(hpa) & mas3::rpn_mask) | mas3::sr | mas3::ux;
     slot.mas7 = static_cast<u32>(hpa >> 32);
-    write_tlb0(slot);
+    fragments_ = true;
+    write_tlb0(slot, true);
+}
+
+void ShadowTlb::next_generation() {
+    if (++generation_ == generations) {
+        generation_ = 1;
+        for (auto& table : ready_) {
+            for (Ready& slot : table) slot.key = 0;
+        }
+    }
 }
 
 void ShadowTlb::flush_tlb0() {
-    ++generation_;
+    next_generation();
     fragments_ = false;
+    arch::flush_tlb0();
+}
+
+void ShadowTlb::flush_small() {
+    const u32 before = generation_;
+    next_generation();
+    for (unsigned space = 0; space < 2 && fragments_; ++space) {
+        for (u32 word = 0; word < ready_slots / 32; ++word) {
+            for (u32 left = pieces_[space][word]; left != 0; left &= left - 1) {
+                const auto bit = static_cast<u32>(std::countr_zero(left));
+                Ready& slot = ready_[space][32 * word + bit];
+                if ((slot.key & ~mas2::epn_mask) == before) {
+                    slot.key = (slot.key & mas2::epn_mask) | generation_;
+                } else {
+                    pieces_[space][word] &= ~(1u << bit);
+                }
+            }
+        }
+    }
     arch::flush_tlb0();
 }
 
 void ShadowTlb::flush() {
     ++flushes_;
     flush_tlb0();
-    for (unsigned i = 0; i < tlb1_slots; ++i) {
-        if (tlb1_[i].mas1 & mas1::v) {
-            tlb1_[i].mas1 = 0;
-            arch::write_tlb(1, i, {0, 0, 0, 0});
-        }
-    }
-}
-
-const ShadowTlb::Slot* ShadowTlb::find(u32 ea, bool space) const {
-    for (const auto& slot : tlb0_[(ea >> 12) & (sets - 1)]) {
-        if (live(slot) && slot_overlaps(slot, ea, 1) && ((slot.mas1 & mas1::ts) != 0) == space) {
-            return &slot;
-        }
-    }
-    for (const auto& slot : tlb1_) {
-        if (slot_overlaps(slot, ea, 1) && ((slot.mas1 & mas1::ts) != 0) == space) return &slot;
-    }
-    return nullptr;
+    drop_blocks(0, u64{1} << 32);
 }
 
 }  // namespace trapeze::mmu

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
+
 #include "hv/mmu/layout.hpp"
 #include "hv/mmu/memory_map.hpp"
 #include "hv/mmu/overlay.hpp"
@@ -26,12 +28,22 @@ enum class Fill : u8 {
     hole,        // the VMM's own range
 };
 
-// The entries really in the core, made from the guest's on demand. TLB0 is kept as an image, so
-// that a guest invalidation finds what it made without reading the core's TLB back.
+// The entries really in the core, made from the guest's on demand. Of TLB1 there is an image, of
+// TLB0 none: tlbivax takes what it has for an EA, whatever PID and space. What was made for TLB0
+// is kept ready for when the core's few ways have lost it.
 class ShadowTlb {
   public:
     static constexpr unsigned sets = 128, ways = 4;  // the e500v2's own TLB0
     static constexpr unsigned tlb1_slots = 12;       // TLB1 entries the VMM leaves to the guest
+
+    // An entry of TLB0 as the core takes it (MAS7 is 0), for a miss that needs no C++
+    // (arch/miss.inc). Its place is the page number modulo `ready_slots`, by space of the core.
+    struct alignas(16) Ready {
+        u32 key;  // EPN | generation: valid while that is the table's
+        u32 mas1, mas2, mas3;
+    };
+    static constexpr u32 ready_slots = 2048;
+    static constexpr u32 generations = 0x1000;  // they fit below the EPN; 0 is never valid
 
     void reset(const Layout& layout, Hole hole);
     // From now on `overlay` has its say; null: no longer.
@@ -43,35 +55,53 @@ class ShadowTlb {
     void enter(bool user, bool virtual_is, bool virtual_ds);
 
     // Enters a shadow entry for `ea`, made from `entry`, in the space that `access` of mode
-    // `user` uses.
+    // `user` uses. The core has no 4 KiB entry for it: it has missed, or drop_page() was called.
     Fill fill(const MemoryMap& memory, const VirtualEntry& entry, u32 ea, Access access, bool user);
 
     // Drops everything that was made from this guest entry (any PID, both spaces).
     void drop(const VirtualEntry& entry);
     void flush();
-    // Drops everything that maps an EA in [ea, ea + bytes), in both spaces.
-    void drop_range(u32 ea, u64 bytes);
     // Enters a 4 KiB page of the VMM's for fetches of the guest kernel.
     void fill_stub(u32 ea, u64 hpa);
-    // Drops all 4 KiB entries, in constant time.
+    // Drops all 4 KiB entries, in constant time (but for one call in 4095).
     void flush_tlb0();
+    // Drops those made from 4 KiB pages of the guest's. Pieces of its larger pages stay ready.
+    void flush_small();
+    // Drops every entry, of any size, PID and space, that maps some of [ea, ea + bytes).
+    void drop_range(u32 ea, u64 bytes);
+    // Drops the 4 KiB entries for the page of `ea`, of any PID and space.
+    void drop_page(u32 ea);
 
-    u64 fills() const { return fills_; }
+    u64 fills() const { return fills_ + replayed_; }
     u64 flushes() const { return flushes_; }
+    // Keeps the 32-bit counter of the miss path from wrapping: at every heartbeat.
+    void fold() {
+        fills_ += replayed_;
+        replayed_ = 0;
+    }
     struct Slot {
         u32 mas1, mas2, mas3, mas7;
-        u32 generation;  // TLB0: the slot is in the core while this is the image's generation
     };
-    const Slot& tlb1_slot(unsigned i) const { return tlb1_[i]; }
-    const Slot* find(u32 ea, bool space) const;
     bool simple() const { return !split_ && !spaces_[0] && !spaces_[1]; }
 
-  private:
-    void write_tlb0(const Slot& slot);
-    void write_tlb1(const Slot& slot);
-    bool live(const Slot& slot) const {
-        return (slot.mas1 & e500::mas1::v) && slot.generation == generation_;
+    // What the miss path finds for `ea` in a space of the core: an entry, of whatever PID, or null.
+    const Ready* ready(u32 ea, bool space) const {
+        const Ready& slot = ready_[space][ready_index(ea)];
+        return slot.key == key(ea) ? &slot : nullptr;
     }
+    // Where that path looks.
+    static constexpr std::size_t ready_offset() { return offsetof(ShadowTlb, ready_); }
+    static constexpr std::size_t generation_offset() { return offsetof(ShadowTlb, generation_); }
+    static constexpr std::size_t replayed_offset() { return offsetof(ShadowTlb, replayed_); }
+
+  private:
+    static constexpr u32 ready_index(u32 ea) { return ea >> 12 & (ready_slots - 1); }
+    u32 key(u32 ea) const { return (ea & e500::mas2::epn_mask) | generation_; }
+
+    void write_tlb0(const Slot& slot, bool piece);
+    void next_generation();
+    void write_tlb1(const Slot& slot);
+    void drop_blocks(u32 ea, u64 bytes);
 
     Layout layout_ = straight;
     u8 permissions_[2][64] = {};  // layout_.permissions() by space and guest permissions
@@ -81,12 +111,14 @@ class ShadowTlb {
     bool spaces_[2] = {false, false};  // guest AS that the core's AS0, AS1 hold
     bool split_user_ = false, split_is_ = false;
     bool fragments_ = false;  // TLB0 holds pieces of larger guest pages
-    Slot tlb0_[sets][ways] = {};
+    u32 pieces_[2][ready_slots / 32] = {};  // which ready entries may be such
     u8 victim0_[sets] = {};
     Slot tlb1_[tlb1_slots] = {};
     u8 victim1_ = 0;
     u32 generation_ = 1;
+    u32 replayed_ = 0;
     u64 fills_ = 0, flushes_ = 0;
+    Ready ready_[2][ready_slots] = {};
 };
 
 }  // namespace trapeze::mmu

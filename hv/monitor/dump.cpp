@@ -46,6 +46,7 @@ void dump_patches(Vcpu& v, u64 now) {
     patch::Patcher& p = *v.patcher;
     auto& cache = p.overlay.cache;
     auto& mirror = p.overlay.mirror;
+    patch::settle(v, now);
     const std::int64_t net = patch::net_ticks(v, now);
     print("patch {} {} {} {} {} {}{}", patch::name(p.mode), p.threshold, mirror.patches(),
           patch::saved(v, now), p.faults, net < 0 ? "-" : "",

@@ -45,6 +45,7 @@ void patches(Vcpu& v, u64 now) {
         return;
     }
     const patch::Patcher& p = *v.patcher;
+    patch::settle(v, now);
     print("\"mode\":\"{}\",", patch::name(p.mode));
     field("threshold", p.threshold);
     field("patched", p.overlay.mirror.patches());

@@ -14,7 +14,7 @@ namespace {
 
 // One part in so many of the time is spent in windows.
 constexpr u64 window_share = 128;
-constexpr u64 shortest_gap = 400'000, shortest_window = 1000;
+constexpr u64 shortest_gap = 2'000'000;
 
 // A page may cost this much before it has shown what it saves, in faults.
 constexpr u32 grace = 16;
@@ -40,7 +40,18 @@ u32 fault_ticks(const Vcpu& v) {
     return so_far > known ? so_far : known;
 }
 
-void begin_window(Vcpu& v, u64 now) {
+// Time that the guest itself has had: what it did in it is the same with patches and without.
+void read_guest_clock(Vcpu& v, u64 now) {
+    Patcher& p = *v.patcher;
+    u64 vmm = v.idle_ticks;
+    for (const auto& stats : v.exits) vmm += stats.folded_ticks + stats.ticks;
+    const auto& sites = v.profile->sites;
+    for (unsigned i = 0; i < sites.used(); ++i) vmm += sites.site(i).ticks;
+    p.guest_clock = now > vmm ? now - vmm : 0;
+    p.clock_read = now;
+}
+
+void begin_window(Vcpu& v) {
     Patcher& p = *v.patcher;
     auto& sites = v.profile->sites;
     for (unsigned i = 0; i < sites.used(); ++i) {
@@ -48,15 +59,15 @@ void begin_window(Vcpu& v, u64 now) {
         if (is_patched(site)) site.marked = site.exits();
     }
     p.in_window = true;
-    p.window_began = now;
+    p.window_began = p.guest_clock;
     p.overlay.on = false;
     drop_text(v);
 }
 
-void end_window(Vcpu& v, u64 now) {
+void end_window(Vcpu& v) {
     Patcher& p = *v.patcher;
     auto& sites = v.profile->sites;
-    p.window_ticks += now - p.window_began;
+    p.window_ticks += p.guest_clock - p.window_began;
     for (unsigned i = 0; i < sites.used(); ++i) {
         Site& site = sites.site(i);
         if (!is_patched(site)) continue;
@@ -65,7 +76,6 @@ void end_window(Vcpu& v, u64 now) {
         site.window_rate = site.window_rate - site.window_rate / 8 + exits * (window_share / 8);
     }
     p.in_window = false;
-    p.window_began = now;
     p.overlay.on = p.overlay.present;
     drop_text(v);
 }
@@ -108,8 +118,7 @@ void schedule_window(Vcpu& v, u64 now) {
     u64 gap = now / 8;
     if (gap < shortest_gap) gap = shortest_gap;
     if (gap > irq::heartbeat_period) gap = irq::heartbeat_period;
-    u64 length = gap / window_share;
-    if (length < shortest_window) length = shortest_window;
+    const u64 length = gap / window_share;
     // Not in step with what the guest does at regular times.
     gap = gap / 2 + gap * (next_random(p) % 1024) / 1024;
     v.next_sample = v.start_time + now + (p.in_window ? length : gap);
@@ -118,10 +127,11 @@ void schedule_window(Vcpu& v, u64 now) {
 void sample(Vcpu& v, u64 now) {
     Patcher& p = *v.patcher;
     now -= v.start_time;
+    read_guest_clock(v, now);
     if (p.in_window) {
-        end_window(v, now);
+        end_window(v);
     } else if (p.overlay.on && p.overlay.mirror.patches() != 0) {
-        begin_window(v, now);
+        begin_window(v);
     }
     schedule_window(v, now);
 }
@@ -179,12 +189,17 @@ void charge_stolen(Vcpu& v, u32 ea) {
     }
 }
 
+u64 guest_clock(const Patcher& p, u64 now) { return p.guest_clock + (now - p.clock_read); }
+
 u64 saved(const Patcher& p, const Site& site, u64 now) {
     if (!is_patched(site)) return site.saved;
     const u64 seen = p.window_ticks - site.window_start;
-    if (seen == 0 || now < site.patched_at + seen) return site.saved;
-    return site.saved + site.windows * (now - site.patched_at - seen) / seen;
+    const u64 clock = guest_clock(p, now);
+    if (seen == 0 || clock < site.patched_at + seen) return site.saved;
+    return site.saved + site.windows * (clock - site.patched_at - seen) / seen;
 }
+
+void settle(Vcpu& v, u64 now) { read_guest_clock(v, now); }
 
 u64 saved(const Vcpu& v, u64 now) {
     const auto& sites = v.profile->sites;

@@ -85,7 +85,13 @@ void drop_views(Vcpu& v, const Around& a, u32 bytes) {
         const u64 start = entry.gpa(entry.epn());
         if (start < gpa + bytes && gpa < start + entry.size()) v.shadow.drop(entry);
     }
-    v.shadow.flush_tlb0();  // 4 KiB mappings elsewhere: any of them
+    for (u32 set = 0; set < v.tlb.sets(); ++set) {
+        const mmu::VirtualEntry* const entries = v.tlb.set(set * page_bytes);
+        for (unsigned way = 0; way < mmu::VirtualTlb::ways; ++way) {
+            const mmu::VirtualEntry& entry = entries[way];
+            if (entry.gpa(0) - gpa < bytes && v.tlb.valid(entry, 0)) v.shadow.drop(entry);
+        }
+    }
 }
 
 // Three of four blocks of text make a larger one.
@@ -123,7 +129,7 @@ MirrorFrame* make_room(Vcpu& v, u64 gpa) {
     if (least == nullptr || least->patches > few) return nullptr;
     unmirror(v, *least, 0, MirrorFrame::pages, false, Reason::no_mirror);
     mirror.close(*least);
-    return mirror.open(gpa, now_of(v));
+    return mirror.open(gpa, guest_clock(*v.patcher, now_of(v)));
 }
 
 }  // namespace
@@ -135,7 +141,7 @@ Reason mirror_page(Vcpu& v, const mmu::VirtualEntry& entry, u32 ea) {
     if (!v.memory.ram_range(gpa & ~u64{page_bytes - 1}, page_bytes, hpa)) {
         return Reason::no_mapping;
     }
-    MirrorFrame* frame = p.overlay.mirror.open(gpa, now_of(v));
+    MirrorFrame* frame = p.overlay.mirror.open(gpa, guest_clock(p, now_of(v)));
     if (frame == nullptr) frame = make_room(v, gpa);
     if (frame == nullptr) return Reason::no_mirror;
     const unsigned i = MirrorFrame::index(gpa);
@@ -210,13 +216,7 @@ void drop_text(Vcpu& v) {
     for (unsigned f = 0; f < mirror.capacity(); ++f) {
         MirrorFrame& frame = mirror.frame(f);
         if (!frame.used || frame.mirrored == 0) continue;
-        u32 low = ~0u, high = 0;
-        for (unsigned i = 0; i < MirrorFrame::pages; ++i) {
-            if (!frame.is_mirrored(i)) continue;
-            if (frame.page[i].ea < low) low = frame.page[i].ea;
-            if (frame.page[i].ea > high) high = frame.page[i].ea;
-        }
-        v.shadow.drop_range(low, u64{high - low} + page_bytes);
+        v.shadow.drop_range(frame.low, u64{frame.high - frame.low} + page_bytes);
     }
 }
 

@@ -140,9 +140,10 @@ void start(Vcpu& v, Patcher* patcher, const Config& config) {
     p.overlay.mirror_hpa = config.mirror_hpa;
     p.overlay.stub_hpa = arch::own_hpa(p.stubs);
     p.overlay.on = p.overlay.present = false;
+    p.overlay.low = p.overlay.bytes = 0;
     p.overlay.track = config.mode == Mode::eager;
     p.in_window = false;
-    p.window_began = p.window_ticks = 0;
+    p.guest_clock = p.clock_read = p.window_began = p.window_ticks = 0;
     p.random = 0x2545f491;
     p.made = p.dropped = p.back = p.faults = p.fault_ticks = p.patch_ticks = 0;
     for (auto& stolen : p.stolen) stolen = {};
@@ -169,7 +170,7 @@ void consider(Vcpu& v) {
         const unsigned i = MirrorFrame::index(site.gpa);
         const Text text = text_at(v, *frame, i, static_cast<unsigned>(site.gpa % page_bytes / 4));
         if (arch::read_ram(text.own, 4) == site.word) {
-            const u64 since = arch::timebase() - v.start_time;
+            const u64 since = guest_clock(p, now_of(v));
             if (arch::read_ram(text.copy, 4) != site.word) {
                 adopt(v, site, p.mode == Mode::eager ? Reason::eager : Reason::pays, frame->since);
                 return;

@@ -73,7 +73,9 @@ struct Patcher {
 
     // The account (account.cpp). Times are since the guest's start.
     bool in_window;     // all text is run unpatched, to count
-    u64 window_began;   // or when the last one ended,
+    u64 guest_clock;    // ticks that the guest itself has had, as read
+    u64 clock_read;     // at this time
+    u64 window_began;   // in guest ticks,
     u64 window_ticks;   // and how long all were
     u32 random;
     u64 made, dropped, back;  // patches
@@ -140,7 +142,10 @@ u32 own_word(Vcpu& v, u32 ea, u32 word);
 // Account.
 void beat(Vcpu& v);
 void sample(Vcpu& v, u64 now);
+u64 guest_clock(const Patcher& p, u64 now);
 u64 saved(const Patcher& p, const dbt::Site& site, u64 now);
+// Brings the account up to `now`, before it is read.
+void settle(Vcpu& v, u64 now);
 u64 saved(const Vcpu& v, u64 now);
 std::int64_t net_ticks(const Vcpu& v, u64 now);
 

@@ -110,6 +110,8 @@ void note_range(Vcpu& v) {
     }
     v.stub_low = low > high ? 0 : low;
     v.stub_bytes = low > high ? 0 : high - low + page_bytes;
+    v.patcher->overlay.low = v.stub_low;
+    v.patcher->overlay.bytes = v.stub_bytes;
 }
 
 // Writes the core's entry for the first block, if it is whole and stands as its memory does.

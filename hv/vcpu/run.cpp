@@ -144,6 +144,14 @@ Cause program_exit(Vcpu& v) {
     return Cause::program;
 }
 
+// After a storage interrupt. The core has an entry that forbids the access; should the guest's now
+// allow it, neither that one nor a second one stays: the guest tries again, and misses.
+FaultResult resolve_again(Vcpu& v, u32 ea, mmu::Access access) {
+    const FaultResult result = resolve(v, ea, access);
+    if (result == FaultResult::resume) v.shadow.drop_page(ea);
+    return result;
+}
+
 Cause device_exit(Vcpu& v, u32 ea) {
     u32 word = 0;
     if (!fetch(v, word)) return Cause::itlb_shadow;
@@ -180,7 +188,7 @@ Cause storage_exit(Vcpu& v) {
         return Cause::dsi;
     }
     const auto access = (syndrome & esr::st) ? mmu::Access::store : mmu::Access::load;
-    switch (resolve(v, ea, access)) {
+    switch (resolve_again(v, ea, access)) {
         case FaultResult::device:
             return device_exit(v, ea);
         case FaultResult::traced:
@@ -261,7 +269,7 @@ Cause dispatch(Vcpu& v, Vector vector) {
             return storage_exit<profiled>(v);
         case Vector::instruction_storage:
             record(v, Cause::isi, 0);
-            resolve(v, v.nip, mmu::Access::fetch);
+            resolve_again(v, v.nip, mmu::Access::fetch);
             return Cause::isi;
         case Vector::data_tlb:
             return miss_exit(v, mmu::Access::load);
@@ -361,6 +369,7 @@ void fold_counters(Vcpu& v) {
         if (v.profile == nullptr) v.counted[i] += v.counters[i];
         v.counters[i] = 0;
     }
+    v.shadow.fold();
     if (v.profile != nullptr) fold_profile(v);
 }
 

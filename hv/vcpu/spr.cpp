@@ -202,7 +202,7 @@ bool write_special(Vcpu& v, Spr spr, u32 value) {
         case Spr::MMUCSR0:
             if (value & e500::mmucsr0::tlb0_fi) {
                 v.tlb.flush_tlb0();
-                v.shadow.flush_tlb0();
+                v.shadow.flush_small();
                 if (v.profile != nullptr) small_pages_change(v);
             }
             if (value & e500::mmucsr0::tlb1_fi) {

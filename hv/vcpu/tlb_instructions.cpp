@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hv/vcpu/tlb_instructions.hpp"
 
+#include "hv/arch/cpu.hpp"
 #include "hv/patch/patcher.hpp"
 #include "hv/vcpu/profile.hpp"
 
@@ -25,9 +26,11 @@ void to_registers(Vcpu& v, const mmu::VirtualEntry& entry, unsigned tlb, unsigne
 }
 
 // The page just written is most likely the one whose miss the guest's handler serves: make its
-// shadow entry now and save the exit that would ask for it.
+// shadow entry now and save the exit that would ask for it. No miss says that the core has none:
+// a guest may have two entries for one page, which is its error and must not be the core's.
 void prefill(Vcpu& v, const mmu::VirtualEntry& entry) {
     const u32 ea = entry.epn() | (v.regs.dear & ~entry.page_mask);
+    arch::drop_tlb0(entry.epn());
     v.shadow.fill(v.memory, entry, ea, v.last_miss, v.last_miss_user);
 }
 
@@ -89,7 +92,7 @@ void invalidate_entries(Vcpu& v, u32 ea) {
     if (!tlb1) {
         if (all) {
             v.tlb.flush_tlb0();
-            v.shadow.flush_tlb0();
+            v.shadow.flush_small();
             if (v.profile != nullptr) small_pages_change(v);
             return;
         }

@@ -85,8 +85,8 @@ struct Vcpu {
     bool last_miss_user;             // mode and kind of the last TLB miss that was reflected
     mmu::Access last_miss;
 
-    mmu::VirtualTlb tlb;
     mmu::ShadowTlb shadow;
+    mmu::VirtualTlb tlb;
     mmu::MemoryMap memory;
     dev::DeviceTable* devices;
 

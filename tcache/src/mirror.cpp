@@ -25,10 +25,7 @@ bool all(const uint32_t* bits, unsigned first, unsigned count, bool wanted) {
     return true;
 }
 
-bool nothing_in(const MirrorFrame& frame) {
-    if (frame.mirrored != 0) return false;
-    return all(frame.plain, 0, MirrorFrame::pages, false);
-}
+bool nothing_in(const MirrorFrame& frame) { return frame.mirrored == 0 && frame.plains == 0; }
 
 }  // namespace
 
@@ -54,8 +51,17 @@ void Mirror::close(MirrorFrame& frame) { frame.used = false; }
 
 void Mirror::add(MirrorFrame& frame, unsigned i, uint32_t ea) {
     if (frame.is_mirrored(i)) return;
+    const uint32_t shift = ea - static_cast<uint32_t>(frame.gpa) - i * 4096;
+    if (frame.mirrored == 0) {
+        frame.shift = shift;
+        frame.low = frame.high = ea;
+        frame.scattered = false;
+    }
+    frame.scattered = frame.scattered || shift != frame.shift;
+    if (ea < frame.low) frame.low = ea;
+    if (ea > frame.high) frame.high = ea;
     set_bit(frame.bits, i, true);
-    set_bit(frame.plain, i, false);
+    set_plain(frame, i, false);
     frame.page[i].ea = ea;
     frame.page[i].patches = 0;
     frame.page[i].debt = frame.page[i].credit = 0;
@@ -68,7 +74,11 @@ void Mirror::remove(MirrorFrame& frame, unsigned i) {
     --frame.mirrored;
 }
 
-void Mirror::set_plain(MirrorFrame& frame, unsigned i, bool on) { set_bit(frame.plain, i, on); }
+void Mirror::set_plain(MirrorFrame& frame, unsigned i, bool on) {
+    if (frame.is_plain(i) == on) return;
+    set_bit(frame.plain, i, on);
+    frame.plains += on ? 1U : ~0U;
+}
 
 bool Mirror::uniform(uint64_t gpa, uint64_t bytes, uint64_t gpa_inside) const {
     if (bytes > MirrorFrame::bytes) {
@@ -79,13 +89,16 @@ bool Mirror::uniform(uint64_t gpa, uint64_t bytes, uint64_t gpa_inside) const {
         return true;
     }
     const MirrorFrame* const frame = find(gpa);
-    if (frame == nullptr) return true;
+    if (frame == nullptr || nothing_in(*frame)) return true;
     const unsigned first = MirrorFrame::index(gpa);
     const auto count = static_cast<unsigned>(bytes / 4096);
     const unsigned inside = MirrorFrame::index(gpa_inside);
     const bool mirrored = frame->is_mirrored(inside);
-    if (!all(frame->bits, first, count, mirrored)) return false;
+    if (frame->mirrored != MirrorFrame::pages && !all(frame->bits, first, count, mirrored)) {
+        return false;
+    }
     if (!mirrored) return all(frame->plain, first, count, frame->is_plain(inside));
+    if (!frame->scattered) return true;
     const uint32_t ea = frame->page[first].ea;
     for (unsigned i = 1; i < count; ++i) {
         if (frame->page[first + i].ea != ea + i * 4096) return false;

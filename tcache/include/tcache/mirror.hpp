@@ -27,7 +27,11 @@ struct MirrorFrame {
 
     std::uint64_t gpa;  ///< Multiple of `bytes`.
     bool used;
-    std::uint32_t mirrored;    ///< Pages.
+    bool scattered;      ///< Not all its mirrored pages are executed `shift` above their GPA.
+    std::uint32_t shift;
+    std::uint32_t low, high;   ///< EAs of its mirrored pages, now and before, lie from low to high.
+    std::uint32_t mirrored;    ///< Pages, and
+    std::uint32_t plains;      ///< those of set_plain.
     std::uint32_t patches;     ///< Words.
     std::uint32_t carved;      ///< Pages given back since the last beat.
     std::uint32_t not_before;  ///< Time before which none of it is mirrored, and

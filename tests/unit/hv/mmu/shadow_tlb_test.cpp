@@ -157,6 +157,7 @@ TEST_F(ShadowTlbTest, MemoryIsCachedAsTheGuestSays) {
     for (const u32 attributes : {0x00U, 0x04U, 0x0aU, 0x1fU, 0x60U}) {
         ASSERT_EQ(fill(page(1, 0x3000, 0, all, 0, attributes), 0x3000), Fill::done);
         EXPECT_EQ(only(0x3000, false)->mas2 & 0x7f, attributes);
+        shadow->drop_page(0x3000);
     }
     ASSERT_EQ(fill(page(1, 0x3000, 0, all | 0x2c0), 0x3000), Fill::done);
     EXPECT_EQ(only(0x3000, false)->mas3 & 0x3c0, 0x2c0U) << "U0-U3";
@@ -176,10 +177,10 @@ TEST_F(ShadowTlbTest, AFullSetReplacesAndNeverDoubles) {
     EXPECT_EQ(core().entries().size(), 4U);
     EXPECT_NE(only(0x5000 + (8U << 19U), false), nullptr);
     for (unsigned i = 0; i < 9; ++i) {
+        shadow->drop_page(0x5000);
         ASSERT_EQ(fill(page(1, 0x5000, 0), 0x5000), Fill::done);
         EXPECT_NE(only(0x5000, false), nullptr);
     }
-    EXPECT_EQ(core().entries().size(), 4U);
 }
 
 TEST_F(ShadowTlbTest, LargePagesLeaveTheVmmItsSlots) {
@@ -229,13 +230,81 @@ TEST_F(ShadowTlbTest, FlushesLeaveNothing) {
     shadow->flush_tlb0();
     EXPECT_EQ(only(0x1000, false), nullptr);
     EXPECT_NE(only(0x40000000, false), nullptr);
-    EXPECT_EQ(shadow->find(0x1000, false), nullptr);
+    EXPECT_EQ(shadow->ready(0x1000, false), nullptr);
     fill(page(1, 0x1000, 0), 0x1000);
-    EXPECT_NE(shadow->find(0x1000, false), nullptr);
+    EXPECT_NE(shadow->ready(0x1000, false), nullptr);
     shadow->flush();
     EXPECT_TRUE(core().entries().empty());
-    EXPECT_EQ(shadow->find(0x1000, false), nullptr);
-    EXPECT_EQ(shadow->find(0x40000000, false), nullptr);
+    EXPECT_EQ(shadow->ready(0x1000, false), nullptr);
+}
+
+TEST_F(ShadowTlbTest, SmallEntriesStayReadyUntilTheirPageIsDropped) {
+    const VirtualEntry& mine = page(1, 0x5000, 0x7000, all, 3U << 16U, 0x04);
+    const VirtualEntry& other = page(1, 0x5000, 0x8000, all, 4U << 16U);
+    fill(mine, 0x5000);
+    const auto* const ready = shadow->ready(0x5abc, false);
+    ASSERT_NE(ready, nullptr);
+    const CoreEntry made = core().entries().front();
+    EXPECT_EQ(ready->mas1, made.mas1);
+    EXPECT_EQ(ready->mas2, made.mas2);
+    EXPECT_EQ(ready->mas3, made.mas3);
+    EXPECT_EQ(shadow->ready(0x5000, true), nullptr) << "the other space";
+    EXPECT_EQ(shadow->ready(0x6000, false), nullptr);
+    shadow->drop(other);
+    EXPECT_NE(shadow->ready(0x5000, false), nullptr) << "another PID's page";
+    EXPECT_TRUE(core().entries().empty()) << "though the core has dropped both";
+    shadow->drop(mine);
+    EXPECT_EQ(shadow->ready(0x5000, false), nullptr);
+}
+
+TEST_F(ShadowTlbTest, WhatTheMissPathCannotWriteIsNotReady) {
+    use(0, u64{1} << 32U, 0x1'0000'0000);
+    fill(page(1, 0x5000, 0x7000), 0x5000);
+    EXPECT_EQ(shadow->ready(0x5000, false), nullptr) << "MAS7 is not 0";
+    use(0, u64{1} << 32U, 0);
+    fill(page(2, 0x10000, 0), 0x10000);
+    EXPECT_EQ(shadow->ready(0x10000, false), nullptr) << "no 4 KiB page";
+    shadow->enter(false, true, false);
+    fill(page(1, 0x6000, 0x7000), 0x6000, Access::load, false);
+    for (const bool space : {false, true}) {
+        EXPECT_EQ(shadow->ready(0x6000, space), nullptr) << "it serves data only";
+    }
+}
+
+TEST_F(ShadowTlbTest, NoFlushEverBringsAnOldEntryBack) {
+    fill(page(1, 0x5000, 0x7000), 0x5000);
+    for (u32 i = 0; i < 2 * ShadowTlb::generations; ++i) {
+        shadow->flush_tlb0();
+        ASSERT_EQ(shadow->ready(0x5000, false), nullptr) << i;
+        ASSERT_EQ(shadow->ready(0, false), nullptr) << i;
+    }
+}
+
+TEST_F(ShadowTlbTest, ARangeIsDroppedWithAllThatReachesIntoIt) {
+    use(0, u64{1} << 32U, 0);
+    for (const bool user : {false, true}) {
+        fill(page(2, 0x40000000, 0), 0x40000000, Access::load, user);
+        fill(page(2, 0x40004000, 0x4000), 0x40004000, Access::load, user);
+        fill(page(1, 0x40008000, 0x8000), 0x40008000, Access::load, user);
+        fill(page(1, 0x40009000, 0x9000), 0x40009000, Access::load, user);
+        fill(page(1, 0xfffff000, 0x9000), 0xfffff000, Access::load, user);
+    }
+    shadow->drop_range(0x40005000, 0);
+    EXPECT_EQ(core().entries().size(), 10U);
+    shadow->drop_range(0x40007ffc, 8);
+    EXPECT_EQ(core().entries().size(), 6U);
+    for (const bool space : {false, true}) {
+        EXPECT_NE(only(0x40003fff, space), nullptr);
+        EXPECT_EQ(only(0x40004000, space), nullptr) << "a block of which only the end was named";
+        EXPECT_EQ(only(0x40008000, space), nullptr);
+        EXPECT_EQ(shadow->ready(0x40008000, space), nullptr);
+        EXPECT_NE(only(0x40009000, space), nullptr);
+        EXPECT_NE(shadow->ready(0x40009000, space), nullptr);
+    }
+    shadow->drop_range(0xffffffff, 1);
+    EXPECT_EQ(only(0xfffff000, false), nullptr);
+    shadow->drop_range(0, u64{1} << 32U);
+    EXPECT_TRUE(core().entries().empty());
 }
 
 TEST_F(ShadowTlbTest, ModesThatKeepTheirSpacesCostNoFlush) {

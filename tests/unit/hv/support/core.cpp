@@ -145,6 +145,12 @@ void write_tlb(unsigned tlb, unsigned entry, const TlbWrite& write) {
     }
 }
 void flush_tlb0() { core().tlb0 = {}; }
+void drop_tlb0(u32 ea) {
+    if ((ea & 0xfffU) != 0) throw std::logic_error("tlbivax: an offset has a meaning of its own");
+    for (auto& entry : core().tlb0.at(ea >> 12U & 127U)) {
+        if (entry.epn() == ea) entry = {};
+    }
+}
 
 bool load_guest_word(u32 ea, bool as, u32& value) {
     if (core().matches(ea, as).empty()) {
