@@ -139,11 +139,14 @@ bool word_given(const char* word) {
     return false;
 }
 
+// What a loop takes around its body may be less when the body is measured: its sites are hot by
+// then, and the VMM may have patched them.
 Exits& Exits::operator-=(const Exits& other) {
+    const auto take_off = [](u64& from, u64 amount) { from -= amount < from ? amount : from; };
     for (unsigned i = 0; i < most; ++i) {
-        count[i] -= other.count[i];
-        ticks[i] -= other.ticks[i];
-        kind[i] -= other.kind[i];
+        take_off(count[i], other.count[i]);
+        take_off(ticks[i], other.ticks[i]);
+        take_off(kind[i], other.kind[i]);
     }
     return *this;
 }
