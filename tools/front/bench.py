@@ -43,7 +43,7 @@ Without --workload it also measures the VMM's portable parts on this machine (Go
 
 examples:
   ./trapeze bench                          the full measurement, under 20 minutes
-  ./trapeze bench --quick                  under 2 minutes, for a first look
+  ./trapeze bench --quick                  under 4 minutes, for a first look
   ./trapeze bench --quick --workload null_syscall --workload pipe --clock icount
   ./trapeze bench --runs 9 --clock wall --out /tmp/wall
   ./trapeze bench --list                   arms, clocks and workloads by name
@@ -414,7 +414,7 @@ def add(commands, seconds):
                                  usage="./trapeze bench [options] | compare OLD.json NEW.json",
                                  formatter_class=form)
     how = parser.add_mutually_exclusive_group()
-    how.add_argument("--quick", action="store_true", help="under 2 minutes")
+    how.add_argument("--quick", action="store_true", help="under 4 minutes")
     how.add_argument("--full", action="store_true", help="under 20 minutes (the default)")
     for option, table in (("--arm", ARMS), ("--clock", CLOCKS), ("--workload", WORKLOADS)):
         parser.add_argument(option, action="append", default=[], metavar=option[2:].upper(),
