@@ -114,7 +114,8 @@ def gained(view, one):
     head.append(("left", "measured elsewhere"))
 
     def there(pairs):
-        return ("wide", "; ".join(f"{escape(name)}: {escape(value)}" for name, value in pairs))
+        return ("wide narrow", "; ".join(f"{escape(name)}: {escape(value)}"
+                                         for name, value in pairs))
 
     rows = []
     for line in one.lines:
