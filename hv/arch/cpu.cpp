@@ -157,14 +157,21 @@ void write_tlb(unsigned tlb, unsigned entry, const TlbWrite& write) {
     asm volatile("isync\n\ttlbwe\n\tmsync\n\tisync" ::: "memory");
 }
 
+void write_tlb0(unsigned way, u32 mas1, u32 mas2, u32 mas3, u32 mas7) {
+    put<Spr::MAS0>(e500::mas0::make(0, way));
+    put<Spr::MAS1>(mas1);
+    put<Spr::MAS2>(mas2);
+    put<Spr::MAS3>(mas3);
+    put<Spr::MAS7>(mas7);
+    asm volatile("isync\n\ttlbwe\n\tmsync\n\tisync" ::: "memory");
+}
+
 void flush_tlb0() {
     put<Spr::MMUCSR0>(e500::mmucsr0::tlb0_fi);
     asm volatile("msync\n\tisync" ::: "memory");
 }
 
-void drop_tlb0(u32 ea) {
-    asm volatile("tlbivax 0, %0\n\tmsync\n\tisync" ::"r"(ea) : "memory");
-}
+void drop_tlb0(u32 ea) { asm volatile("tlbivax 0, %0\n\tmsync\n\tisync" ::"r"(ea) : "memory"); }
 
 bool load_guest_word(u32 ea, bool as, u32& value) {
     return hv_probe_word(ea, read_msr() | (as ? e500::msr::ds : 0), &value) == 0;

@@ -43,6 +43,8 @@ struct TlbWrite {
     u32 mas1, mas2, mas3, mas7;
 };
 void write_tlb(unsigned tlb, unsigned entry, const TlbWrite& write);
+// The same for TLB0 alone, for those in a hurry.
+void write_tlb0(unsigned way, u32 mas1, u32 mas2, u32 mas3, u32 mas7);
 void flush_tlb0();
 // Takes every entry of TLB0 for the page at `ea`, which has no offset: tlbivax compares neither
 // PID nor space (manual 12.4).

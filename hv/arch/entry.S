@@ -2,8 +2,9 @@
 //
 // The vectors and the way in and out of the guest (docs/exits.md has the picture).
 //
-// Three ways through an exit, from short to long:
+// Four ways through an exit, from short to long:
 //   fast   program exceptions of a handful of instructions, sc: r10-r13, CR, CTR saved, no C++
+//   middle the other privileged instructions: what a C++ function may change, and what they name
 //   light  TLB misses: the registers a C++ function may change
 //   full   everything: all registers stand in the Vcpu
 //
@@ -65,34 +66,29 @@ vectors:
     slot spe_round,        18, full_exit
     slot performance,      19, full_exit
 
-// The registers that a C++ function may change, and where the guest was; r12 and CR are saved.
-    .macro  save_volatile
-    stw     0, GPR(0)(13)
-    stw     1, GPR(1)(13)
-    .irp    n, 3, 4, 5, 6, 7, 8, 9, 10, 11
-    stw     \n, GPR(\n)(13)
-    .endr
+// The registers that a C++ function may change, and where the guest was, but r10 to r12, CR and CTR.
+    .macro  save_most
+    save_called
     mfspr   3, SPR_SPRG0
     stw     3, GPR(13)(13)
-    mflr    4
-    stw     4, VCPU_LR(13)
-    mfctr   5
-    stw     5, VCPU_CTR(13)
-    mfxer   6
-    stw     6, VCPU_XER(13)
     mfspr   7, SPR_SRR0
     stw     7, VCPU_NIP(13)
     .endm
-
+// The same when r12 and CR are saved.
+    .macro  save_volatile
+    stw     10, GPR(10)(13)
+    stw     11, GPR(11)(13)
+    save_most
+    mfctr   5
+    stw     5, VCPU_CTR(13)
+    .endm
 // Light: C++ decides; 0 resumes the guest at once, else everything is saved and handed over.
     .globl  light_exit
 light_exit:
     save_volatile
     mfspr   8, SPR_SRR1
     stw     8, VCPU_ENTRY_MSR(13)
-    lis     1, stack_top@ha
-    addi    1, 1, stack_top@l
-    mr      3, 13
+    on_stack
     mr      4, 12
     bl      hv_light_exit
     cmpwi   3, 0
@@ -119,6 +115,54 @@ light_return:
 1:  mr      4, 3                        // the light part returned the vector
     b       full_exit_rest
 
+// Middle: from a fast path that has fetched and recorded the guest kernel's privileged instruction,
+// r10, and has saved r10 to r12, CR and CTR. Of r14 to r31 only those stand in the Vcpu that its
+// fields for RS, RA and RB name.
+    .macro  save_named rotate
+    rlwinm  11, 10, \rotate, 24, 28
+    cmplwi  11, 8 * 14
+    blt     1f
+    addis   11, 11, (2f - 8 * 14)@ha
+    addi    11, 11, (2f - 8 * 14)@l
+    mtctr   11
+    bctr
+2:  .irp    n, 14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
+    stw     \n, GPR(\n)(13)
+    b       1f
+    .endr
+1:
+    .endm
+    .globl  middle_exit, middle_exit_bare
+middle_exit:
+    save_named 14
+    save_named 19
+    save_named 24
+middle_exit_bare:                       // it names none
+    stw     2, GPR(2)(13)
+    save_most
+    on_stack
+    mr      4, 10
+    bl      hv_middle_exit
+    lwz     2, GPR(2)(13)
+    cmpwi   3, 0
+    beq+    light_return
+    blt-    1f
+    addi    11, 3, (2f - 8 * 14)@l      // 8 times the register that it has written, of r14 to r31
+    addis   11, 11, (2f - 8 * 14)@ha
+    mtctr   11
+    bctr
+2:  .irp    n, 14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
+    lwz     \n, GPR(\n)(13)
+    b       light_return
+    .endr
+1:                                      // the guest ends or waits
+    .irp    n, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+    stw     \n, GPR(\n)(13)
+    .endr
+    on_stack
+    bl      hv_leave
+    b       full_return
+
 // Full: from a vector (r12 = vector number, CR and r12 saved).
     .globl  full_exit
 full_exit:
@@ -129,9 +173,7 @@ full_exit_rest:
     .irp    n, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
     stw     \n, GPR(\n)(13)
     .endr
-    lis     1, stack_top@ha
-    addi    1, 1, stack_top@l
-    mr      3, 13
+    on_stack
     bl      hv_full_exit
     .globl  full_return
 full_return:
@@ -185,9 +227,7 @@ idle_exit:                              // every guest register stands in the Vc
     mfspr   13, SPR_SPRG2
     mfspr   12, SPR_TBL
     stw     12, VCPU_EXIT_TIME(13)
-    lis     1, stack_top@ha
-    addi    1, 1, stack_top@l
-    mr      3, 13
+    on_stack
     bl      hv_idle_exit
     b       full_return
 

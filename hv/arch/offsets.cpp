@@ -111,6 +111,8 @@ void offsets() {
     DEFINE(COUNTER_RFI, static_cast<unsigned>(Counter::rfi));
     DEFINE(COUNTER_MFSPR, static_cast<unsigned>(Counter::mfspr));
     DEFINE(COUNTER_MTSPR, static_cast<unsigned>(Counter::mtspr));
+    DEFINE(COUNTER_TLBSYNC, static_cast<unsigned>(Counter::tlbsync));
+    DEFINE(COUNTER_TLBWE, static_cast<unsigned>(Counter::tlbwe));
     DEFINE(MSR_IMPLEMENTED_NO_WE, msr::implemented & ~msr::we);
     DEFINE(MSR_PASSED_THROUGH, msr::passed_through);
     DEFINE(ESR_PIL, trapeze::e500::esr::pil);

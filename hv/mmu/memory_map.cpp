@@ -15,6 +15,13 @@ bool MemoryMap::add(const Region& region) {
             return false;
         }
     }
+    constexpr u64 low = u64{1} << 32;
+    if (count_ == 0 && region.kind == RegionKind::ram && region.gpa + region.size < low &&
+        region.hpa + region.size < low) {
+        low_gpa_ = static_cast<u32>(region.gpa);
+        low_hpa_ = static_cast<u32>(region.hpa);
+        low_size_ = static_cast<u32>(region.size);
+    }
     regions_[count_++] = region;
     return true;
 }

@@ -37,12 +37,19 @@ class MemoryMap {
     // True if all of [gpa, gpa + size) is RAM in one region; then `hpa` is where it starts.
     bool ram_range(u64 gpa, u64 size, u64& hpa) const;
     u64 ram_bytes() const;
+    // True if `gpa` lies in the first region and that is RAM, all of it below 4 GiB on both sides.
+    bool in_low_ram(u32 gpa, u32& hpa) const {
+        const u32 offset = gpa - low_gpa_;
+        hpa = low_hpa_ + offset;
+        return offset < low_size_;
+    }
     unsigned count() const { return count_; }
     const Region& operator[](unsigned i) const { return regions_[i]; }
 
   private:
     Region regions_[capacity] = {};
     unsigned count_ = 0;
+    u32 low_gpa_ = 0, low_size_ = 0, low_hpa_ = 0;
 };
 
 }  // namespace trapeze::mmu

@@ -3,8 +3,6 @@
 
 #include <bit>
 
-#include "hv/arch/cpu.hpp"
-
 namespace trapeze::mmu {
 
 namespace mas1 = e500::mas1;
@@ -44,7 +42,7 @@ void ShadowTlb::reset(const Layout& layout, Hole hole) {
     split_ = false;
     spaces_[0] = spaces_[1] = false;
     flush();
-    flushes_ = fills_ = 0;
+    flushes_ = fills_ = replayed_ = 0;
 }
 
 void ShadowTlb::enter(bool user, bool virtual_is, bool virtual_ds) {
@@ -151,7 +149,7 @@ void ShadowTlb::write_tlb0(const Slot& slot, bool piece) {
         ready_[space][ready_index(slot.mas2)] = {key(slot.mas2), slot.mas1, slot.mas2, slot.mas3};
     }
     const u32 way = victim0_[(slot.mas2 >> 12) & (sets - 1)]++ & (ways - 1);
-    arch::write_tlb(0, way, {slot.mas1, slot.mas2, slot.mas3, slot.mas7});
+    arch::write_tlb0(way, slot.mas1, slot.mas2, slot.mas3, slot.mas7);
 }
 
 void ShadowTlb::write_tlb1(const Slot& slot) {
@@ -172,19 +170,9 @@ void ShadowTlb::write_tlb1(const Slot& slot) {
     arch::write_tlb(1, index, {slot.mas1, slot.mas2, slot.mas3, slot.mas7});
 }
 
-void ShadowTlb::drop(const VirtualEntry& entry) {
-    const u32 ea = entry.epn();
-    if (mas1::tsize(entry.mas1) != 1) {
-        drop_blocks(ea, entry.size());
-        if (fragments_) flush_tlb0();
-        return;
-    }
-    for (auto& table : ready_) {
-        Ready& slot = table[ready_index(ea)];
-        // Another PID's page at this EA stays ready, though tlbivax takes it from the core too.
-        if (slot.key == key(ea) && mas1::tid(slot.mas1) == entry.tid()) slot.key = 0;
-    }
-    arch::drop_tlb0(ea);
+void ShadowTlb::drop_large(const VirtualEntry& entry) {
+    drop_blocks(entry.epn(), entry.size());
+    if (fragments_) flush_tlb0();
 }
 
 void ShadowTlb::drop_page(u32 ea) {

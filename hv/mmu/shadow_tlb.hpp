@@ -3,6 +3,7 @@
 
 #include <cstddef>
 
+#include "hv/arch/cpu.hpp"
 #include "hv/mmu/layout.hpp"
 #include "hv/mmu/memory_map.hpp"
 #include "hv/mmu/overlay.hpp"
@@ -57,9 +58,24 @@ class ShadowTlb {
     // Enters a shadow entry for `ea`, made from `entry`, in the space that `access` of mode
     // `user` uses. The core has no 4 KiB entry for it: it has missed, or drop_page() was called.
     Fill fill(const MemoryMap& memory, const VirtualEntry& entry, u32 ea, Access access, bool user);
+    // The same for a 4 KiB page of the guest's in low RAM, while the guest keeps to its address
+    // space 0; false if it takes a fill(), which says what is the matter.
+    bool fill_small(const MemoryMap& memory, const VirtualEntry& entry, Access access, bool user);
 
     // Drops everything that was made from this guest entry (any PID, both spaces).
-    void drop(const VirtualEntry& entry);
+    void drop(const VirtualEntry& entry) {
+        if (e500::mas1::tsize(entry.mas1) != 1) {
+            drop_large(entry);
+            return;
+        }
+        const u32 ea = entry.epn(), index = ready_index(ea), wanted = key(ea);
+        for (auto& table : ready_) {
+            Ready& slot = table[index];
+            // Another PID's page at this EA stays ready, though tlbivax takes it too.
+            if (slot.key == wanted && e500::mas1::tid(slot.mas1) == entry.tid()) slot.key = 0;
+        }
+        arch::drop_tlb0(ea);
+    }
     void flush();
     // Enters a 4 KiB page of the VMM's for fetches of the guest kernel.
     void fill_stub(u32 ea, u64 hpa);
@@ -74,7 +90,7 @@ class ShadowTlb {
 
     u64 fills() const { return fills_ + replayed_; }
     u64 flushes() const { return flushes_; }
-    // Keeps the 32-bit counter of the miss path from wrapping: at every heartbeat.
+    // Keeps the 32-bit counter of the short paths from wrapping: at every heartbeat.
     void fold() {
         fills_ += replayed_;
         replayed_ = 0;
@@ -101,6 +117,7 @@ class ShadowTlb {
     void write_tlb0(const Slot& slot, bool piece);
     void next_generation();
     void write_tlb1(const Slot& slot);
+    void drop_large(const VirtualEntry& entry);
     void drop_blocks(u32 ea, u64 bytes);
 
     Layout layout_ = straight;
@@ -120,5 +137,32 @@ class ShadowTlb {
     u64 fills_ = 0, flushes_ = 0;
     Ready ready_[2][ready_slots] = {};
 };
+
+inline bool ShadowTlb::fill_small(const MemoryMap& memory, const VirtualEntry& entry, Access access,
+                                  bool user) {
+    namespace mas3 = e500::mas3;
+    const u32 user_bit = access == Access::fetch  ? mas3::ux
+                         : access == Access::load ? mas3::ur
+                                                  : mas3::uw;
+    const u32 ea = entry.mas2 & e500::mas2::epn_mask;
+    const bool space =
+        access == Access::fetch ? layout_.fetch_space(user) : layout_.data_space(user);
+    u32 hpa = 0;
+    if (!(entry.mas3 & (user ? user_bit : user_bit >> 1)) || entry.mas7 != 0 ||
+        !memory.in_low_ram(entry.mas3 & mas3::rpn_mask, hpa) ||
+        (!space && ea - hole_.base < hole_.size)) {
+        return false;
+    }
+    const u32 m1 = e500::mas1::v | (entry.mas1 & e500::mas1::tid_mask) |
+                   (space ? e500::mas1::ts : 0) | 1u << 8;
+    const u32 m3 = hpa | mas3::sr | mas3::sw | (entry.mas3 & mas3::user_bits) |
+                   permissions_[space][entry.mas3 & mas3::permissions];
+    ++replayed_;
+    const u32 index = ready_index(ea);
+    ready_[space][index] = {key(ea), m1, entry.mas2, m3};
+    const u32 way = victim0_[index & (sets - 1)]++ & (ways - 1);
+    arch::write_tlb0(way, m1, entry.mas2, m3, 0);
+    return true;
+}
 
 }  // namespace trapeze::mmu

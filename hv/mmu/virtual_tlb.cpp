@@ -39,27 +39,13 @@ VirtualTlb::Hit VirtualTlb::search(u32 ea, bool space, u32 pid) {
     return find(ea, space, pids);
 }
 
-VirtualEntry* VirtualTlb::select(u32 mas0, u32 mas2) {
-    switch (e500::mas0::tlbsel(mas0)) {
-        case 0:
-            return set(mas2) + (e500::mas0::esel(mas0) & (ways - 1));
-        case 1:
-            return &tlb1_[e500::mas0::esel(mas0) & (tlb1_entries - 1)];
-        default:
-            return nullptr;
-    }
-}
-
-void VirtualTlb::write(VirtualEntry& entry, unsigned tlb, u32 m1, u32 m2, u32 m3, u32 m7) {
-    // TLB0 holds 4 KiB pages whatever TSIZE says, and has no IPROT (manual 12.3.2).
-    if (tlb == 0) m1 = (m1 & ~(mas1::tsize_mask | mas1::iprot)) | 1u << 8;
+void VirtualTlb::write_tlb1(VirtualEntry& entry, u32 m1, u32 m2, u32 m3, u32 m7) {
     const u64 size = mas1::page_size(mas1::tsize(m1));
     entry.page_mask = size >= (u64{1} << 32) ? 0 : ~static_cast<u32>(size - 1);
     entry.mas1 = m1;
     entry.mas2 = m2 & (entry.page_mask | e500::mas2::attributes);
     entry.mas3 = m3;
     entry.mas7 = m7;
-    entry.generation = generation_;
     note_tlb1(entry);
 }
 

@@ -53,12 +53,29 @@ class VirtualTlb {
     Hit search(u32 ea, bool space, u32 pid);
 
     // The entry MAS0 and MAS2 name, or null if there is no such TLB.
-    VirtualEntry* select(u32 mas0, u32 mas2);
+    VirtualEntry* select(u32 mas0, u32 mas2) {
+        switch (e500::mas0::tlbsel(mas0)) {
+            case 0:
+                return set(mas2) + (e500::mas0::esel(mas0) & (ways - 1));
+            case 1:
+                return &tlb1_[e500::mas0::esel(mas0) & (tlb1_entries - 1)];
+            default:
+                return nullptr;
+        }
+    }
     bool valid(const VirtualEntry& entry, unsigned tlb) const {
         return (entry.mas1 & e500::mas1::v) && (tlb == 1 || entry.generation == generation_);
     }
     // Writes an entry in place, as tlbwe with these MAS values.
-    void write(VirtualEntry& entry, unsigned tlb, u32 m1, u32 m2, u32 m3, u32 m7);
+    void write(VirtualEntry& entry, unsigned tlb, u32 m1, u32 m2, u32 m3, u32 m7) {
+        if (tlb != 0) {
+            write_tlb1(entry, m1, m2, m3, m7);
+            return;
+        }
+        // It holds 4 KiB pages whatever TSIZE says, and has no IPROT (manual 12.3.2).
+        constexpr u32 without = e500::mas1::tsize_mask | e500::mas1::iprot;
+        entry = {(m1 & ~without) | 1u << 8, m2, m3, m7, generation_, e500::mas2::epn_mask};
+    }
     void invalidate(VirtualEntry& entry) {
         entry.mas1 &= ~e500::mas1::v;
         note_tlb1(entry);
@@ -82,6 +99,7 @@ class VirtualTlb {
     u32 victim() const { return victim_; }
 
   private:
+    void write_tlb1(VirtualEntry& entry, u32 m1, u32 m2, u32 m3, u32 m7);
     // Keeps `valid1_`, if `entry` is one of TLB1's.
     void note_tlb1(const VirtualEntry& entry) {
         const auto offset =

@@ -12,11 +12,15 @@
 #include "hv/vcpu/interrupt.hpp"
 #include "hv/vcpu/profile.hpp"
 #include "hv/vcpu/spr.hpp"
+#include "hv/vcpu/tlb_instructions.hpp"
 
 extern "C" {
 [[noreturn]] void hv_resume();
 [[noreturn]] void hv_wait(trapeze::e500::u32 msr);
 int hv_light_exit(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 vector);
+bool hv_tlbwe(trapeze::vcpu::Vcpu* v);
+int hv_middle_exit(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 word);
+void hv_leave(trapeze::vcpu::Vcpu* v);
 void hv_full_exit(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 vector);
 void hv_idle_exit(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 vector);
 }
@@ -246,7 +250,7 @@ Cause miss_exit(Vcpu& v, mmu::Access access) {
 }
 
 template <bool profiled>
-Cause dispatch(Vcpu& v, Vector vector) {
+[[gnu::always_inline]] inline Cause dispatch(Vcpu& v, Vector vector) {
     if (profiled && patch::in_stub(v) && vector != Vector::instruction_tlb) {
         const patch::Left left = patch::leave_stub(v);
         if (vector == Vector::program) {
@@ -309,7 +313,7 @@ Cause dispatch(Vcpu& v, Vector vector) {
 
 // The last thing of every full exit: end, wait, or go back in.
 template <bool profiled>
-void leave(Vcpu& v, Cause cause) {
+[[gnu::always_inline]] inline void leave(Vcpu& v, Cause cause) {
     if (v.end == End::running && (v.regs.msr & msr::we)) {
         if (!(v.regs.msr & (msr::ee | msr::ce))) {
             end(v, End::guest_died,
@@ -323,6 +327,19 @@ void leave(Vcpu& v, Cause cause) {
     if (v.end != End::running) conclude(v);
     v.entry_msr = core_msr(v);
     charge<profiled>(v, cause);
+}
+
+// A privileged instruction of the guest kernel. 0, or 8 times the register of r14 to r31 that it
+// wrote, or -1 if the guest ends or waits: the exit is not charged yet.
+template <bool profiled>
+int middle_exit(Vcpu& v, u32 word) {
+    emulate_privileged(v, word);
+    if (v.end != End::running || (v.regs.msr & msr::we)) return -1;
+    v.entry_msr = core_msr(v);
+    charge<profiled>(v, Cause::privileged);
+    constexpr u32 first_saved = 14, mfspr = 31U << 26 | 339U << 1, form = 0xfc0007feU;
+    const u32 rt = word >> 21 & 31U;
+    return (word & form) == mfspr && rt >= first_saved ? static_cast<int>(8 * rt) : 0;
 }
 
 // 0, or the vector if it takes a full exit.
@@ -410,6 +427,22 @@ int hv_light_exit(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 vector) {
     const auto kind = static_cast<trapeze::e500::Vector>(vector);
     return v->profile != nullptr ? trapeze::vcpu::light_exit<true>(*v, kind)
                                  : trapeze::vcpu::light_exit<false>(*v, kind);
+}
+
+bool hv_tlbwe(trapeze::vcpu::Vcpu* v) { return trapeze::vcpu::write_entry(*v); }
+
+int hv_middle_exit(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 word) {
+    return v->profile != nullptr ? trapeze::vcpu::middle_exit<true>(*v, word)
+                                 : trapeze::vcpu::middle_exit<false>(*v, word);
+}
+
+void hv_leave(trapeze::vcpu::Vcpu* v) {
+    using namespace trapeze::vcpu;
+    if (v->profile != nullptr) {
+        leave<true>(*v, Cause::privileged);
+    } else {
+        leave<false>(*v, Cause::privileged);
+    }
 }
 
 void hv_full_exit(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 vector) {

@@ -29,21 +29,44 @@ void to_registers(Vcpu& v, const mmu::VirtualEntry& entry, unsigned tlb, unsigne
 // shadow entry now and save the exit that would ask for it. No miss says that the core has none:
 // a guest may have two entries for one page, which is its error and must not be the core's.
 void prefill(Vcpu& v, const mmu::VirtualEntry& entry) {
+    arch::drop_tlb0(entry.mas2 & mas2::epn_mask);
+    if (v.shadow.fill_small(v.memory, entry, v.last_miss, v.last_miss_user)) return;
     const u32 ea = entry.epn() | (v.regs.dear & ~entry.page_mask);
-    arch::drop_tlb0(entry.epn());
     v.shadow.fill(v.memory, entry, ea, v.last_miss, v.last_miss_user);
+}
+
+}  // namespace
+
+namespace {
+
+void write_small_entry(Vcpu& v) {
+    const RegisterPage& r = v.regs;
+    mmu::VirtualEntry& entry = *v.tlb.select(r.mas0 & ~mas0::tlbsel_mask, r.mas2);
+    if (v.tlb.valid(entry, 0)) {
+        v.shadow.drop(entry);
+        if (v.profile != nullptr) entry_changes(v, entry);
+    }
+    v.tlb.write(entry, 0, r.mas1 & mas1::implemented, r.mas2 & mas2::implemented,
+                r.mas3 & mas3::implemented, r.mas7 & e500::mas7_implemented);
+    // In its own address space 0, and not debugged.
+    if ((entry.mas1 & (mas1::v | mas1::ts)) == mas1::v && v.slow_rfi == 0 && entry.serves(r.pid)) {
+        prefill(v, entry);
+    }
 }
 
 }  // namespace
 
 bool write_entry(Vcpu& v) {
     RegisterPage& r = v.regs;
+    const unsigned tlb = mas0::tlbsel(r.mas0);
+    if (tlb == 0) {
+        write_small_entry(v);
+        return true;
+    }
     mmu::VirtualEntry* const entry = v.tlb.select(r.mas0, r.mas2);
     if (entry == nullptr) return false;
-    const unsigned tlb = mas0::tlbsel(r.mas0);
     const u32 tsize = mas1::tsize(r.mas1);
-    if (tlb == 1 && (r.mas1 & mas1::v) && (tsize < 1 || tsize > 11)) return false;
-
+    if ((r.mas1 & mas1::v) && (tsize < 1 || tsize > 11)) return false;
     if (v.tlb.valid(*entry, tlb)) {
         v.shadow.drop(*entry);
         if (v.profile != nullptr) entry_changes(v, *entry);
@@ -51,10 +74,6 @@ bool write_entry(Vcpu& v) {
     v.tlb.write(*entry, tlb, r.mas1 & mas1::implemented, r.mas2 & mas2::implemented,
                 r.mas3 & mas3::implemented, r.mas7 & e500::mas7_implemented);
     if (v.patcher != nullptr && v.tlb.valid(*entry, tlb)) patch::entry_made(v, *entry);
-    if (tlb == 0 && (r.mas1 & mas1::v) && entry->serves(r.pid) && v.shadow.simple() &&
-        !entry->space()) {
-        prefill(v, *entry);
-    }
     return true;
 }
 

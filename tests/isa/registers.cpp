@@ -4,6 +4,7 @@
 // each register as its operand.
 #include "insn.hpp"
 #include "isa.hpp"
+#include "tlb.hpp"
 
 namespace {
 
@@ -11,9 +12,22 @@ using namespace isa;
 
 unsigned wrong = 0;
 
-// Runs `words`; register `target` should then have `value`, and all else be as before.
+// An illegal instruction with other registers: whatever a monitor keeps is none of `check`'s.
+void leave_other_registers() {
+    constexpr u32 at = code_page + 0x800;
+    *reinterpret_cast<volatile u32*>(at) = 0;
+    flush_code(at, 4);
+    Frame f = patterned(0x77, at, 0);
+    run(f);
+}
+
+// Runs `words`; register `target` should then have `value`, and all else be as before. Twice: the
+// second time a monitor may know the place and go another way.
 void check(const char* what, const Frame& start, u32 target, u32 value, bool masked = false) {
     Frame f = start;
+    run(f);
+    leave_other_registers();
+    f = start;
     run(f);
     Frame want = start;
     want.gpr[target] = value;
@@ -67,6 +81,31 @@ void machine_state() {
         check("mtmsr", f, rt, f.gpr[rs]);
     }
     done("mtmsr");
+}
+
+// An entry is found by any register, and goes by the sum of any two.
+void addresses() {
+    constexpr u32 ea = 0x7000'0000, part = 0x1234'5000;
+    for (u32 rb = 0; rb < 32; ++rb) {
+        const u32 rt = (rb + 9) % 32;
+        tlbwe(0, 1, {.ea = ea, .pa = 0x40'0000});
+        Frame f = patterned(rb, place({insn::tlbsx(0, rb), insn::mfspr(rt, 625), insn::sc}), 0);
+        f.gpr[rb] = ea;
+        check("tlbsx", f, rt, mas1::v | 1u << 8);
+        for (const u32 ra : {0u, (rb + 3) % 32, (rb + 17) % 32}) {
+            f = patterned(ra + rb, place({insn::tlbivax(ra, rb), insn::sc}), 0);
+            f.gpr[rb] = ra == 0 ? ea : ea - part;
+            if (ra != 0) f.gpr[ra] = part;
+            for (u32 turn = 0; turn < 2; ++turn) {
+                tlbwe(0, 1, {.ea = ea, .pa = 0x40'0000});
+                check("tlbivax", f, rb, f.gpr[rb]);
+                tlbsx(ea);
+                if (mfspr<625>() & mas1::v) ++wrong;
+            }
+        }
+    }
+    done("tlbsx and tlbivax of every register");
+    flush_all();
 }
 
 void others() {
@@ -157,6 +196,7 @@ void isa_main() {
     spr("CSRR1", 59, ~0u);
     spr("USPRG0", 256, ~0u);
     machine_state();
+    addresses();
     others();
     refills();
 }

@@ -271,6 +271,50 @@ TEST_F(ShadowTlbTest, WhatTheMissPathCannotWriteIsNotReady) {
     }
 }
 
+TEST_F(ShadowTlbTest, TheShortWayMakesWhatTheLongWayMakes) {
+    use(0x10000, 0x100000, 0x40'0000);
+    tlb->reset(128);
+    unsigned made = 0;
+    for (u32 i = 0; i < 4096; ++i) {
+        const auto access = static_cast<Access>(i % 3);
+        const bool user = i % 2 != 0;
+        const u32 ea = i % 7 == 0 ? test::hole.base + (i << 12U) : i * 0x9'1000U;
+        const u64 gpa = u64{i * 13 % 0x120} << 12U | (i % 11 == 0 ? u64{1} << 32U : 0);
+        VirtualEntry& entry = *tlb->select(0, ea);
+        tlb->write(entry, 0, 0x80000000U | (i % 4) << 16U, (ea & ~0xfffU) | (i & 0x1fU),
+                   static_cast<u32>(gpa) | (i * 5 & 0x3ffU), static_cast<u32>(gpa >> 32U));
+        test::reset_core();
+        shadow->reset(straight, test::hole);
+        const Fill wanted = fill(entry, ea, access, user);
+        const auto by_fill = core().entries();
+        test::reset_core();
+        shadow->reset(straight, test::hole);
+        ASSERT_EQ(shadow->fill_small(memory, entry, access, user), wanted == Fill::done) << i;
+        const auto by_short = core().entries();
+        ASSERT_EQ(by_short.size(), by_fill.size()) << i;
+        if (by_short.empty()) {
+            continue;
+        }
+        ++made;
+        const CoreEntry &a = by_short[0], &b = by_fill[0];
+        EXPECT_TRUE(a.mas1 == b.mas1 && a.mas2 == b.mas2 && a.mas3 == b.mas3 && a.mas7 == b.mas7);
+        const auto* const ready = shadow->ready(ea, (a.mas1 & ts) != 0);
+        ASSERT_NE(ready, nullptr);
+        EXPECT_TRUE(ready->mas1 == a.mas1 && ready->mas2 == a.mas2 && ready->mas3 == a.mas3);
+        EXPECT_EQ(shadow->fills(), 1U);
+    }
+    EXPECT_GT(made, 500U);
+    // Not where MAS7 or the host's memory is high, nor where a device lies.
+    use(0x10000, 0x100000, 0x1'0000'0000);
+    VirtualEntry& entry = *tlb->select(0, 0x5000);
+    tlb->write(entry, 0, 0x80000000U, 0x5000, 0x20000 | all, 0);
+    EXPECT_FALSE(shadow->fill_small(memory, entry, Access::load, true));
+    use(0x10000, 0x100000, 0, RegionKind::trapped);
+    EXPECT_FALSE(shadow->fill_small(memory, entry, Access::load, true));
+    use(0x10000, 0x100000, 0, RegionKind::direct);
+    EXPECT_FALSE(shadow->fill_small(memory, entry, Access::load, true));
+}
+
 TEST_F(ShadowTlbTest, NoFlushEverBringsAnOldEntryBack) {
     fill(page(1, 0x5000, 0x7000), 0x5000);
     for (u32 i = 0; i < 2 * ShadowTlb::generations; ++i) {

@@ -144,6 +144,9 @@ void write_tlb(unsigned tlb, unsigned entry, const TlbWrite& write) {
         core().tlb1.at(entry) = value;
     }
 }
+void write_tlb0(unsigned way, u32 mas1, u32 mas2, u32 mas3, u32 mas7) {
+    write_tlb(0, way, {mas1, mas2, mas3, mas7});
+}
 void flush_tlb0() { core().tlb0 = {}; }
 void drop_tlb0(u32 ea) {
     if ((ea & 0xfffU) != 0) throw std::logic_error("tlbivax: an offset has a meaning of its own");
