@@ -92,7 +92,14 @@ void inject(Vcpu& v, Vector vector) {
     } else {
         r.srr0 = v.nip;
         r.srr1 = r.msr;
-        set_msr(v, r.msr & msr::kept_by_noncritical);
+        // In address space 0 and not debugging, no more than the mode can change, and the core's
+        // MSR of either mode stands there.
+        const u32 kept = r.msr & msr::kept_by_noncritical;
+        if (v.slow_rfi == 0) {
+            r.msr = kept;
+        } else {
+            set_msr(v, kept);
+        }
     }
     v.nip = target;
 }

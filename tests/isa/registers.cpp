@@ -83,6 +83,13 @@ void machine_state() {
     done("mtmsr");
 }
 
+void version() {
+    for (u32 rt = 0; rt < 32; ++rt) {
+        check("PVR", patterned(rt, place({insn::mfspr(rt, 287), insn::sc}), 0), rt, mfspr<287>());
+    }
+    done("PVR");
+}
+
 // An entry is found by any register, and goes by the sum of any two.
 void addresses() {
     constexpr u32 ea = 0x7000'0000, part = 0x1234'5000;
@@ -195,7 +202,9 @@ void isa_main() {
     spr("MAS1", 625, ~0u);
     spr("CSRR1", 59, ~0u);
     spr("USPRG0", 256, ~0u);
+    spr("DAC1", 316, ~0u);
     machine_state();
+    version();
     addresses();
     others();
     refills();
