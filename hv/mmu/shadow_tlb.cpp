@@ -186,14 +186,26 @@ void ShadowTlb::drop_page(u32 ea) {
 void ShadowTlb::drop_range(u32 ea, u64 bytes) {
     if (bytes == 0) return;
     drop_blocks(ea, bytes);
-    constexpr u64 page = 0x1000, most = 64;  // pages that cost less than to fill TLB0 anew
+    constexpr u64 page = 0x1000, most = 16;  // pages that are dropped one by one
     const u32 first = ea & mas2::epn_mask;
     const u64 pages = (ea - first + bytes + page - 1) / page;
-    if (pages > most) {
+    if (pages >= ready_slots) {
         flush_tlb0();
         return;
     }
-    for (u32 i = 0; i < pages; ++i) drop_page(first + i * static_cast<u32>(page));
+    for (u32 i = 0; i < pages; ++i) {
+        const u32 at = first + i * static_cast<u32>(page);
+        if (pages <= most) {
+            drop_page(at);
+            continue;
+        }
+        for (auto& table : ready_) {
+            Ready& slot = table[ready_index(at)];
+            if (slot.key == key(at)) slot.key = 0;
+        }
+    }
+    // The rest stays ready.
+    if (pages > most) arch::flush_tlb0();
 }
 
 // The entries of TLB1.

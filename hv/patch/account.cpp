@@ -14,14 +14,14 @@ namespace {
 
 // One part in so many of the time is spent in windows.
 constexpr u64 window_share = 128;
-constexpr u64 shortest_gap = 2'000'000;
+constexpr u64 shortest_gap = 8'000'000;
 
 // A page may cost this much before it has shown what it saves, in faults.
 constexpr u32 grace = 16;
 // A page without patches: one access may be a correction of text that is made once.
-constexpr u32 few_faults = 4;
+constexpr u32 few_faults = 8;
 // Pages given back between two beats after which their frame is.
-constexpr u32 most_carved = 24;
+constexpr u32 most_carved = 64;
 
 bool is_patched(const Site& site) { return site.state == static_cast<u8>(State::patched); }
 
@@ -115,7 +115,7 @@ bool loses(const Patcher& p, u32 debt, u64 exits_saved) {
 
 void schedule_window(Vcpu& v, u64 now) {
     Patcher& p = *v.patcher;
-    u64 gap = now / 8;
+    u64 gap = now / 4;
     if (gap < shortest_gap) gap = shortest_gap;
     if (gap > irq::heartbeat_period) gap = irq::heartbeat_period;
     const u64 length = gap / window_share;

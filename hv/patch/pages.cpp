@@ -68,8 +68,9 @@ void copy_block(Vcpu& v, const Around& a, u32 bytes) {
     const unsigned count = bytes / page_bytes;
     const unsigned first = MirrorFrame::index(a.gpa) & ~(count - 1);
     const u32 ea = a.ea & ~(bytes - 1);
+    const u32 now = epoch(v);
     for (unsigned i = 0; i < count; ++i) {
-        if (willing(a.frame->page[first + i], epoch(v))) {
+        if (willing(a.frame->page[first + i], now)) {
             copy_page(v, *a.frame, first + i, ea + i * page_bytes);
         }
     }
@@ -85,6 +86,7 @@ void drop_views(Vcpu& v, const Around& a, u32 bytes) {
         const u64 start = entry.gpa(entry.epn());
         if (start < gpa + bytes && gpa < start + entry.size()) v.shadow.drop(entry);
     }
+    if (!v.tlb.may_map_small(gpa)) return;
     for (u32 set = 0; set < v.tlb.sets(); ++set) {
         const mmu::VirtualEntry* const entries = v.tlb.set(set * page_bytes);
         for (unsigned way = 0; way < mmu::VirtualTlb::ways; ++way) {
@@ -96,6 +98,7 @@ void drop_views(Vcpu& v, const Around& a, u32 bytes) {
 
 // Three of four blocks of text make a larger one.
 void grow(Vcpu& v, const Around& a) {
+    const u32 now = epoch(v);
     for (u32 bytes = 4 * first_block; bytes <= largest_block && fits(v, a, bytes); bytes *= 4) {
         const unsigned count = bytes / page_bytes;
         const unsigned first = MirrorFrame::index(a.gpa) & ~(count - 1);
@@ -106,7 +109,7 @@ void grow(Vcpu& v, const Around& a) {
             for (unsigned i = 0; i < count / 4; ++i) {
                 const unsigned page = first + part * (count / 4) + i;
                 mirrored = mirrored && a.frame->is_mirrored(page);
-                clean = clean && willing(a.frame->page[page], epoch(v));
+                clean = clean && willing(a.frame->page[page], now);
             }
             whole += mirrored ? 1 : 0;
         }
@@ -184,9 +187,12 @@ void unmirror(Vcpu& v, MirrorFrame& frame, unsigned first, unsigned count, bool 
 }
 
 void carve(Vcpu& v, MirrorFrame& frame, unsigned page) {
-    // As much as lies in one aligned block without a patch, but not more than the first block.
+    // When it has come to this often, as much as lies in one aligned block without a patch, but not
+    // more than the first block.
+    constexpr u32 often = 8;
     unsigned first = page, count = 1;
-    for (unsigned larger = 4; larger <= first_block / page_bytes; larger *= 4) {
+    for (unsigned larger = 4; larger <= first_block / page_bytes && frame.carved >= often;
+         larger *= 4) {
         const unsigned from = page & ~(larger - 1);
         bool bare = true;
         for (unsigned i = from; i < from + larger; ++i) {
