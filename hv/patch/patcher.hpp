@@ -124,7 +124,9 @@ void executes(Vcpu& v, const mmu::VirtualEntry& entry, u32 ea);
 // The guest was interrupted in a stub: v.nip and its registers become those of before the patched
 // instruction, or behind it.
 struct Left {
-    enum : u8 { nothing, before, done } how;  // nothing: there is no stub, the guest went there
+    // Elsewhere: on a page of the guest's between stolen ones. Nothing: on a stolen page where
+    // there is no stub; the guest went there, and it is the guest's again.
+    enum : u8 { elsewhere, nothing, before, done } how;
     u32 site;                                 // EA of the instruction,
     u32 word;                                 // and itself
 };

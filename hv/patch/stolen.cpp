@@ -292,7 +292,8 @@ Left leave_stub(Vcpu& v) {
     Patcher& p = *v.patcher;
     const tcache::Entry* const entry = p.overlay.cache.find(v.nip);
     if (entry == nullptr) {
-        if (p.overlay.stolen(v.nip)) give_back(v, v.nip, true);
+        if (!p.overlay.stolen(v.nip)) return {Left::elsewhere, v.nip, 0};
+        give_back(v, v.nip, true);
         return {Left::nothing, v.nip, 0};
     }
     const auto stub = static_cast<dbt::Stub>(entry->kind);

@@ -253,7 +253,7 @@ template <bool profiled>
 [[gnu::always_inline]] inline Cause dispatch(Vcpu& v, Vector vector) {
     if (profiled && patch::in_stub(v) && vector != Vector::instruction_tlb) {
         const patch::Left left = patch::leave_stub(v);
-        if (vector == Vector::program) {
+        if (vector == Vector::program && left.how != patch::Left::elsewhere) {
             // Where there is no stub the guest went by itself, and goes on in what is its own now.
             if (left.how == patch::Left::nothing) {
                 record(v, Cause::isi, 0);
