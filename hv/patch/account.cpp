@@ -14,7 +14,7 @@ namespace {
 
 // One part in so many of the time is spent in windows.
 constexpr u64 window_share = 128;
-constexpr u64 shortest_gap = 8'000'000;
+constexpr u64 shortest_gap = 16'000'000;
 
 // A page may cost this much before it has shown what it saves, in faults.
 constexpr u32 grace = 16;

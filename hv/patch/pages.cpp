@@ -91,7 +91,11 @@ void drop_views(Vcpu& v, const Around& a, u32 bytes) {
         const mmu::VirtualEntry* const entries = v.tlb.set(set * page_bytes);
         for (unsigned way = 0; way < mmu::VirtualTlb::ways; ++way) {
             const mmu::VirtualEntry& entry = entries[way];
-            if (entry.gpa(0) - gpa < bytes && v.tlb.valid(entry, 0)) v.shadow.drop(entry);
+            // The low half of the address says enough: valid or not, few have it.
+            if ((entry.mas3 & ~(page_bytes - 1)) - static_cast<u32>(gpa) < bytes &&
+                v.tlb.valid(entry, 0)) {
+                v.shadow.drop(entry);
+            }
         }
     }
 }
@@ -189,7 +193,7 @@ void unmirror(Vcpu& v, MirrorFrame& frame, unsigned first, unsigned count, bool 
 void carve(Vcpu& v, MirrorFrame& frame, unsigned page) {
     // When it has come to this often, as much as lies in one aligned block without a patch, but not
     // more than the first block.
-    constexpr u32 often = 8;
+    constexpr u32 often = 32;
     unsigned first = page, count = 1;
     for (unsigned larger = 4; larger <= first_block / page_bytes && frame.carved >= often;
          larger *= 4) {

@@ -134,7 +134,7 @@ void start(Vcpu& v, Patcher* patcher, const Config& config) {
     Patcher& p = *patcher;
     p.mode = config.mode;
     p.costs = {34'000, 400, 5'000, 600'000, 1'200'000};
-    p.threshold = config.threshold != 0 ? config.threshold : 16;
+    p.threshold = config.threshold != 0 ? config.threshold : 24;
     p.overlay.mirror.reset(config.frames);
     p.overlay.cache.reset();
     p.overlay.mirror_hpa = config.mirror_hpa;
