@@ -107,7 +107,7 @@
     ori     10, 10, \cause << 1
     rlwimi  10, 12, 18, 31, 31
     addis   11, 10, PAGE_SALT_HIGH * \cause
-    rlwinm  11, 11, 26, 16, 25          // page number modulo 1024 sets of 64 bytes
+    rlwinm  11, 11, 26, 15, 25          // page number modulo 2048 sets of 64 bytes
     lwz     12, VCPU_PAGE_SLOTS(13)
     add     11, 11, 12
     lwz     12, PAGE_KEY(11)

@@ -32,7 +32,7 @@ extern "C" void offsets();
 static_assert(sizeof(ExitRecord) == 32, "fast.inc masks the offset into 32 of them");
 static_assert(ExitRecord::user_mode == msr::pr >> 6 && msr::pr == 0x4000, "and moves MSR[PR]");
 static_assert(SiteTable::bucket_mask == 0x1fffc, "fast.inc masks the EA into a bucket's offset");
-static_assert(sizeof(PageCount) * PageTable::ways == 64 && PageTable::sets == 1024,
+static_assert(sizeof(PageCount) * PageTable::ways == 64 && PageTable::sets == 2048,
               "fast.inc masks the page number into a set's offset");
 static_assert(sizeof(ShadowTlb::Ready) == 16 && ShadowTlb::ready_slots == 2048,
               "miss.inc masks the page number into a slot's offset");

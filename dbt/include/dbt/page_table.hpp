@@ -25,7 +25,7 @@ struct PageCount {
 /// held is counted as lost.
 class PageTable {
   public:
-    static constexpr unsigned sets = 1024, ways = 4, causes = 32;
+    static constexpr unsigned sets = 2048, ways = 4, causes = 32;
 
     void reset();
 
