@@ -5,6 +5,7 @@
 
 #include "dbt/page_table.hpp"
 #include "dbt/site_table.hpp"
+#include "hv/patch/patcher.hpp"
 #include "hv/vcpu/vcpu.hpp"
 
 using trapeze::dbt::PageCount;
@@ -117,4 +118,8 @@ void offsets() {
     DEFINE(MSR_PASSED_THROUGH, msr::passed_through);
     DEFINE(ESR_PIL, trapeze::e500::esr::pil);
     DEFINE(MSR_KEPT, msr::kept_by_noncritical);
+    DEFINE(CALIBRATE_AT, trapeze::patch::calibrate_at);
+    DEFINE(CALIBRATE_TURNS, trapeze::patch::calibrate_turns);
+    DEFINE(CALIBRATE_WARM, trapeze::patch::calibrate_warm);
+    DEFINE(CALIBRATE_FAULTS, trapeze::patch::calibrate_faults);
 }

@@ -52,6 +52,13 @@ Host read_host(u64 tree_hpa);
 // `mirror_size` bytes for patched text go before it, at `mirror`; less where there is no room.
 u64 place_ram(const Host& host, u64& size, u64& mirror, u64& mirror_size);
 
+// Runs a small guest in guest RAM that nothing stands in yet, to time exits, patches and tracing
+// faults (docs/patching.md), and goes on at `then`. The Vcpu, whose `patcher` is set, has been used.
+[[noreturn]] void calibrate(vcpu::Vcpu& v, u64 ram_hpa, const patch::Config& config, mmu::Hole hole,
+                            void (*then)(vcpu::Vcpu&));
+// What that found; zeroes before.
+const patch::Costs& measured_costs();
+
 // Copies the guest image into guest RAM and makes its device tree.
 vcpu::Boot load_guest(const Host& host, u64 ram_hpa, u64 ram_size);
 

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cstring>
+
 #include "hv/arch/cpu.hpp"
 #include "hv/arch/setup.hpp"
 #include "hv/board/ppce500.hpp"
@@ -79,39 +81,75 @@ void boot::reject(const char* what, const char* detail) {
 
 }  // namespace trapeze
 
+namespace trapeze {
+
+namespace {
+
+// What there is to boot, from the first line of hv_main to the guest's first instruction.
+struct {
+    boot::Host host;
+    boot::Options options;
+    u64 ram_hpa, ram_size;
+    patch::Config patch;
+} plan;
+
+constexpr mmu::Hole hole{board::hv_base, board::hole_size};
+
+void make_guest() {
+    memset(static_cast<void*>(&guest_vcpu), 0, sizeof guest_vcpu);
+    guest_devices = {};
+    build_memory_map(guest_vcpu.memory, plan.ram_hpa, plan.ram_size, plan.options.exits_device);
+    guest_vcpu.devices = &guest_devices;
+    guest_vcpu.hang_ticks = u64{plan.options.watchdog} * plan.host.timebase_frequency;
+    guest_vcpu.dump_ticks = u64{plan.options.dump_every} * plan.host.timebase_frequency;
+    vcpu::start_profile(guest_vcpu, plan.options.profile ? &guest_profile : nullptr);
+    guest_vcpu.patcher = plan.patch.mode != patch::Mode::off ? &guest_patcher : nullptr;
+}
+
+[[noreturn]] void enter_guest(vcpu::Vcpu& v) {
+    plan.patch.costs = boot::measured_costs();
+    make_guest();
+    vcpu::Boot start = boot::load_guest(plan.host, plan.ram_hpa, plan.ram_size);
+    start.tlb0_sets = plan.options.tlb0_entries / mmu::VirtualTlb::ways;
+    console::log("guest: entering");
+    boot::unmap_linear();
+    vcpu::reset(v, start, hole);
+    patch::start(v, v.patcher, plan.patch);
+    vcpu::run(v);
+}
+
+}  // namespace
+
+}  // namespace trapeze
+
 extern "C" [[noreturn]] void hv_main(trapeze::e500::u32 tree_hpa) {
     using namespace trapeze;
     arch::setup(&guest_vcpu);
     boot::map_linear();
     console::start();
     console::put("\n");
-    const boot::Host host = boot::read_host(tree_hpa);
+    plan.host = boot::read_host(tree_hpa);
+    const boot::Host& host = plan.host;
     monitor::machine_info() = {host.timebase_frequency, host.ram};
     console::set_clock(host.timebase_frequency, arch::timebase());
     console::log("Trapeze on {}: PVR {:x}, {} MiB RAM, time base {} Hz", board::name,
                  arch::read_pvr(), host.ram >> 20, host.timebase_frequency);
-    const boot::Options options = boot::parse_options(host.command_line);
+    plan.options = boot::parse_options(host.command_line);
+    const boot::Options& options = plan.options;
 
-    u64 ram_size = options.memory;
+    plan.ram_size = options.memory;
     const bool patches = options.profile && options.patch != patch::Mode::off;
     u64 mirror = 0, mirror_size = patches ? u64{options.mirror_mib} << 20 : 0;
-    const u64 ram_hpa = boot::place_ram(host, ram_size, mirror, mirror_size);
+    plan.ram_hpa = boot::place_ram(host, plan.ram_size, mirror, mirror_size);
     console::log("guest: {} MiB RAM at host-physical {:X}, TLB0 of {} entries, straight layout",
-                 ram_size >> 20, ram_hpa, options.tlb0_entries);
-    build_memory_map(guest_vcpu.memory, ram_hpa, ram_size, options.exits_device);
-    guest_vcpu.devices = &guest_devices;
-
-    vcpu::Boot start = boot::load_guest(host, ram_hpa, ram_size);
-    start.tlb0_sets = options.tlb0_entries / mmu::VirtualTlb::ways;
-    guest_vcpu.hang_ticks = u64{options.watchdog} * host.timebase_frequency;
-    guest_vcpu.dump_ticks = u64{options.dump_every} * host.timebase_frequency;
-    vcpu::start_profile(guest_vcpu, options.profile ? &guest_profile : nullptr);
+                 plan.ram_size >> 20, plan.ram_hpa, options.tlb0_entries);
+    plan.patch.mirror_hpa = mirror;
+    plan.patch.frames = static_cast<unsigned>(mirror_size / tcache::MirrorFrame::bytes);
+    plan.patch.mode = plan.patch.frames != 0 ? options.patch : patch::Mode::off;
+    plan.patch.threshold = options.threshold;
     arch::use_profile(options.profile);
-    console::log("guest: entering");
-    boot::unmap_linear();
-    vcpu::reset(guest_vcpu, start, {board::hv_base, board::hole_size});
-    const auto frames = static_cast<unsigned>(mirror_size / tcache::MirrorFrame::bytes);
-    patch::start(guest_vcpu, patches && frames != 0 ? &guest_patcher : nullptr,
-                 {options.patch, options.threshold, mirror, frames});
-    vcpu::run(guest_vcpu);
+    if (plan.patch.mode == patch::Mode::off) enter_guest(guest_vcpu);
+    make_guest();
+    boot::calibrate(guest_vcpu, plan.ram_hpa, plan.patch, hole,
+                    [](vcpu::Vcpu& v) { enter_guest(v); });
 }

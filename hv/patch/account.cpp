@@ -14,7 +14,7 @@ namespace {
 
 // One part in so many of the time is spent in windows.
 constexpr u64 window_share = 128;
-constexpr u64 shortest_gap = 16'000'000;
+constexpr u64 shortest_gap = 16'000'000, longest_gap = 8 * irq::heartbeat_period;
 
 // A page may cost this much before it has shown what it saves, in faults.
 constexpr u32 grace = 16;
@@ -32,13 +32,8 @@ u32 next_random(Patcher& p) {
     return p.random;
 }
 
-// What a tracing fault has cost so far, and will until the guest goes on.
-u32 fault_ticks(const Vcpu& v) {
-    const Costs& costs = v.patcher->costs;
-    const u32 so_far = arch::timebase_low() - v.exit_time;
-    const u32 known = costs.fault / 1000;
-    return so_far > known ? so_far : known;
-}
+// What a tracing fault has cost so far; the way back into the guest is little beside it.
+u32 fault_ticks(const Vcpu& v) { return arch::timebase_low() - v.exit_time; }
 
 // Time that the guest itself has had: what it did in it is the same with patches and without.
 void read_guest_clock(Vcpu& v, u64 now) {
@@ -117,7 +112,7 @@ void schedule_window(Vcpu& v, u64 now) {
     Patcher& p = *v.patcher;
     u64 gap = now / 4;
     if (gap < shortest_gap) gap = shortest_gap;
-    if (gap > irq::heartbeat_period) gap = irq::heartbeat_period;
+    if (gap > longest_gap) gap = longest_gap;
     const u64 length = gap / window_share;
     // Not in step with what the guest does at regular times.
     gap = gap / 2 + gap * (next_random(p) % 1024) / 1024;

@@ -120,6 +120,15 @@ const char* name(State state) {
 }
 const char* name(Reason reason) { return reason_names[static_cast<unsigned>(reason)]; }
 
+u32 threshold_for(const Costs& costs) {
+    // A site that has been executed so often is likely to be executed as often again. Not fewer than
+    // `least`: what the core fetches anew after a patch is not in its costs.
+    constexpr u32 least = 16, most = 1000;
+    const u32 gain = costs.exit > costs.stub ? costs.exit - costs.stub : 1;
+    const u32 turns = costs.patch / gain;
+    return turns < least ? least : turns > most ? most : turns;
+}
+
 u64 now_of(const Vcpu& v) { return arch::timebase() - v.start_time; }
 
 void start(Vcpu& v, Patcher* patcher, const Config& config) {
@@ -133,8 +142,8 @@ void start(Vcpu& v, Patcher* patcher, const Config& config) {
     }
     Patcher& p = *patcher;
     p.mode = config.mode;
-    p.costs = {34'000, 400, 5'000, 600'000, 1'200'000};
-    p.threshold = config.threshold != 0 ? config.threshold : 24;
+    p.costs = config.costs;
+    p.threshold = config.threshold != 0 ? config.threshold : threshold_for(p.costs);
     p.overlay.mirror.reset(config.frames);
     p.overlay.cache.reset();
     p.overlay.mirror_hpa = config.mirror_hpa;
@@ -143,6 +152,7 @@ void start(Vcpu& v, Patcher* patcher, const Config& config) {
     p.overlay.low = p.overlay.bytes = 0;
     p.overlay.track = config.mode == Mode::eager;
     p.in_window = false;
+    p.least_patch_ticks = ~u64{0};
     p.guest_clock = p.clock_read = p.window_began = p.window_ticks = 0;
     p.random = 0x2545f491;
     p.made = p.dropped = p.back = p.faults = p.fault_ticks = p.patch_ticks = 0;
@@ -154,6 +164,14 @@ void start(Vcpu& v, Patcher* patcher, const Config& config) {
     place_register_page(v);
     mode_changes(v);
     schedule_window(v, 0);
+}
+
+void stop(Vcpu& v) {
+    v.patcher->overlay.on = v.patcher->overlay.present = false;
+    unpin(v);
+    v.shadow.attach(nullptr);
+    v.patcher = nullptr;
+    v.on_calibrated = nullptr;
 }
 
 void consider(Vcpu& v) {
@@ -192,7 +210,9 @@ void consider(Vcpu& v) {
             site.arm(p.threshold * patience);
         }
     }
-    p.patch_ticks += arch::timebase() - began;
+    const u64 ticks = arch::timebase() - began;
+    if (is_patched(site) && ticks < p.least_patch_ticks) p.least_patch_ticks = ticks;
+    p.patch_ticks += ticks;
 }
 
 Text text_at(const Vcpu& v, const MirrorFrame& frame, unsigned page, unsigned word) {

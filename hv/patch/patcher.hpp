@@ -56,9 +56,15 @@ struct Costs {
     u32 exit, load, stub, fault, patch;
 };
 
+// How they are measured: turns of each instruction, of one that is patched meanwhile (from
+// calibrate_threshold exits on), and of a load that faults, before the account would object.
+inline constexpr u32 calibrate_at = 0x1000, calibrate_turns = 256, calibrate_warm = 32,
+                     calibrate_faults = 7, calibrate_threshold = 300;
+
 struct Config {
     Mode mode;
     u32 threshold;    // exits of a site before it is patched; 0: what the costs say
+    Costs costs;
     u64 mirror_hpa;   // memory of the mirror, a multiple of its frames
     unsigned frames;  // and how many
 };
@@ -81,7 +87,7 @@ struct Patcher {
     u64 made, dropped, back;  // patches
     u64 faults, fault_ticks;
     u64 patch_ticks;
-    u64 patch_ticks_max;
+    u64 least_patch_ticks;  // that one patch took
 
     // Stolen pages, by slot of the cache.
     struct Stolen {
@@ -100,8 +106,14 @@ struct Patcher {
     alignas(65536) u32 stubs[tcache::Cache::max_pages][1024];
 };
 
+// Exits after which a patch has paid for itself.
+u32 threshold_for(const Costs& costs);
+
 // Begins with nothing patched. `patcher` null: never patches.
 void start(Vcpu& v, Patcher* patcher, const Config& config);
+
+// Ends it: what the core has of patches is gone.
+void stop(Vcpu& v);
 
 // All that follows is for a Vcpu that has a patcher.
 

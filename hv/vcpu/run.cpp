@@ -144,6 +144,7 @@ Cause program_exit(Vcpu& v) {
         if (profiled && v.patcher != nullptr && v.site->due()) patch::consider(v);
         return Cause::privileged;
     }
+    if (v.on_calibrated != nullptr) v.on_calibrated(v);
     inject_program(v, privileged_though_illegal(v, word) ? esr::ppr : syndrome);
     return Cause::program;
 }

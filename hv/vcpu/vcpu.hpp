@@ -81,6 +81,7 @@ struct Vcpu {
     patch::Patcher* patcher;         // null: off; it needs the profile
     u32 stub_low, stub_bytes;        // effective addresses between which all stubs are
     u64 next_sample;                 // time base; when patch::sample is due
+    void (*on_calibrated)(Vcpu& v);  // what an illegal instruction ends in; null: the guest's own
     bool traced_fault;               // what is left of a light exit is a tracing fault
     bool last_miss_user;             // mode and kind of the last TLB miss that was reflected
     mmu::Access last_miss;

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hv/arch/cpu.hpp"
+#include "hv/boot/boot.hpp"
+#include "hv/monitor/console.hpp"
+
+extern "C" {
+// arch/calibrate.S
+extern const unsigned char calibrate_begin[], calibrate_end[];
+}
+
+namespace trapeze::boot {
+
+namespace {
+
+// The registers that the program leaves its times in.
+enum Times : unsigned { nothing = 20, load_exit, load, stub_exit, stub, fault };
+
+patch::Costs costs;
+
+// Ticks / 1000 of one turn of a loop that took `ticks`, without what the loop itself takes.
+u32 each(u32 ticks, u32 empty, u32 turns) {
+    return ticks > empty ? static_cast<u32>(u64{ticks - empty} * 1000 / turns) : 0;
+}
+
+void read_costs(const vcpu::Vcpu& v) {
+    using namespace patch;
+    const u32 empty = v.gpr[nothing];
+    const u32 loads = each(v.gpr[load_exit], empty, calibrate_turns);
+    const u32 stubs = each(v.gpr[stub_exit], empty, calibrate_turns);
+    costs.exit = (loads + stubs) / 2;
+    costs.load = each(v.gpr[load], empty, calibrate_turns);
+    costs.stub = each(v.gpr[stub], empty, calibrate_turns);
+    costs.fault = each(v.gpr[fault], 0, calibrate_faults);
+    // The first ones had to mirror the page, and to steal one.
+    constexpr u64 none = 10'000;
+    const u64 least = v.patcher->least_patch_ticks;
+    costs.patch = static_cast<u32>((least < none ? least : none) * 1000);
+}
+
+}  // namespace
+
+const patch::Costs& measured_costs() { return costs; }
+
+void calibrate(vcpu::Vcpu& v, u64 ram_hpa, const patch::Config& config, mmu::Hole hole,
+               void (*then)(vcpu::Vcpu&)) {
+    static void (*go_on)(vcpu::Vcpu&);
+    static u64 program_hpa;
+    go_on = then;
+    program_hpa = ram_hpa + patch::calibrate_at;
+    const auto size = static_cast<u32>(calibrate_end - calibrate_begin);
+    for (u32 i = 0; i < size; ++i) at(program_hpa)[i] = calibrate_begin[i];
+    arch::invalidate_icache();
+    unmap_linear();
+    vcpu::Boot start{};
+    start.entry = patch::calibrate_at;
+    start.initial_map_size = 4u << 20;
+    start.tlb0_sets = mmu::VirtualTlb::max_sets;
+    vcpu::reset(v, start, hole);
+    patch::start(v, v.patcher, {patch::Mode::hot, patch::calibrate_threshold, {},
+                                config.mirror_hpa, config.frames});
+    v.on_calibrated = [](vcpu::Vcpu& done) {
+        read_costs(done);
+        patch::stop(done);
+        done.shadow.flush();
+        map_linear();
+        const auto bytes = static_cast<u32>(calibrate_end - calibrate_begin);
+        for (u32 i = 0; i < bytes; ++i) at(program_hpa)[i] = 0;
+        go_on(done);
+    };
+    vcpu::run(v);
+}
+
+}  // namespace trapeze::boot
