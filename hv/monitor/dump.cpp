@@ -52,7 +52,7 @@ void dump_patches(Vcpu& v, u64 now) {
           patch::saved(v, now), p.faults, net < 0 ? "-" : "",
           static_cast<u64>(net < 0 ? -net : net));
     print(" {} {} {} {} {} {}\n", p.made, p.dropped, p.back, cache.pages(), mirror.mirrored(),
-          p.window_ticks);
+          p.windows.ticks);
     const patch::Costs& c = p.costs;
     print("cost exit {}\ncost load {}\ncost stub {}\ncost fault {}\ncost patch {}\n", c.exit,
           c.load, c.stub, c.fault, c.patch);
@@ -157,7 +157,7 @@ void dump_sites(const Vcpu& v, bool live, u64 now) {
               site.newest, site.recent * frequency / rate_unit, site_order[i]);
         print(" {} {} {}\n", patch::name(static_cast<patch::State>(site.state)),
               patch::name(static_cast<patch::Reason>(site.reason)),
-              v.patcher != nullptr ? patch::saved(*v.patcher, site, now) : 0);
+              v.patcher != nullptr ? patch::saved(v, site, now) : 0);
     }
 }
 

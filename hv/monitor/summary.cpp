@@ -58,7 +58,7 @@ void patches(Vcpu& v, u64 now) {
     field("back", p.back);
     field("stolen_pages", p.overlay.cache.pages());
     field("mirrored_pages", p.overlay.mirror.mirrored());
-    field("window_ticks", p.window_ticks, "}");
+    field("window_ticks", p.windows.ticks, "}");
 }
 
 }  // namespace

@@ -35,15 +35,38 @@ u32 next_random(Patcher& p) {
 // What a tracing fault has cost so far; the way back into the guest is little beside it.
 u32 fault_ticks(const Vcpu& v) { return arch::timebase_low() - v.exit_time; }
 
-// Time that the guest itself has had: what it did in it is the same with patches and without.
-void read_guest_clock(Vcpu& v, u64 now) {
+bool saved_by_patches(vcpu::Cause cause) {
+    using enum vcpu::Cause;
+    return cause == privileged || cause == tracing || cause == dtlb_shadow ||
+           cause == itlb_shadow || cause == decrementer || cause == heartbeat;
+}
+
+u64 events(const Vcpu& v) {
+    u64 sum = 0;
+    for (unsigned i = 0; i < vcpu::cause_count; ++i) {
+        if (!saved_by_patches(static_cast<vcpu::Cause>(i))) {
+            sum += v.exits[i].folded_count + v.exits[i].count;
+        }
+    }
+    return sum;
+}
+
+void read_clock(Vcpu& v, u64 now) {
     Patcher& p = *v.patcher;
     u64 vmm = v.idle_ticks;
     for (const auto& stats : v.exits) vmm += stats.folded_ticks + stats.ticks;
     const auto& sites = v.profile->sites;
     for (unsigned i = 0; i < sites.used(); ++i) vmm += sites.site(i).ticks;
-    p.guest_clock = now > vmm ? now - vmm : 0;
+    p.clock = {now > vmm ? now - vmm : 0, events(v)};
     p.clock_read = now;
+}
+
+// How much more a clock showed in all of the time than in the windows, times `windows`; false if
+// the windows have too little of it.
+bool extrapolate(u64 windows, u64 whole, u64 seen, u64 least, u64& result) {
+    if (seen < least || whole < seen) return false;
+    result = windows * (whole - seen) / seen;
+    return true;
 }
 
 void begin_window(Vcpu& v) {
@@ -54,7 +77,7 @@ void begin_window(Vcpu& v) {
         if (is_patched(site)) site.marked = site.exits();
     }
     p.in_window = true;
-    p.window_began = p.guest_clock;
+    p.window_began = p.clock;
     p.overlay.on = false;
     drop_text(v);
 }
@@ -62,7 +85,8 @@ void begin_window(Vcpu& v) {
 void end_window(Vcpu& v) {
     Patcher& p = *v.patcher;
     auto& sites = v.profile->sites;
-    p.window_ticks += p.guest_clock - p.window_began;
+    p.windows.ticks += p.clock.ticks - p.window_began.ticks;
+    p.windows.events += p.clock.events - p.window_began.events;
     for (unsigned i = 0; i < sites.used(); ++i) {
         Site& site = sites.site(i);
         if (!is_patched(site)) continue;
@@ -122,7 +146,7 @@ void schedule_window(Vcpu& v, u64 now) {
 void sample(Vcpu& v, u64 now) {
     Patcher& p = *v.patcher;
     now -= v.start_time;
-    read_guest_clock(v, now);
+    read_clock(v, now);
     if (p.in_window) {
         end_window(v);
     } else if (p.overlay.on && p.overlay.mirror.patches() != 0) {
@@ -184,22 +208,31 @@ void charge_stolen(Vcpu& v, u32 ea) {
     }
 }
 
-u64 guest_clock(const Patcher& p, u64 now) { return p.guest_clock + (now - p.clock_read); }
-
-u64 saved(const Patcher& p, const Site& site, u64 now) {
-    if (!is_patched(site)) return site.saved;
-    const u64 seen = p.window_ticks - site.window_start;
-    const u64 clock = guest_clock(p, now);
-    if (seen == 0 || clock < site.patched_at + seen) return site.saved;
-    return site.saved + site.windows * (clock - site.patched_at - seen) / seen;
+Clock clock_at(const Vcpu& v, u64 now) {
+    const Patcher& p = *v.patcher;
+    return {p.clock.ticks + (now - p.clock_read), events(v)};
 }
 
-void settle(Vcpu& v, u64 now) { read_guest_clock(v, now); }
+u64 saved(const Vcpu& v, const Site& site, u64 now) {
+    const Patcher& p = *v.patcher;
+    if (!is_patched(site)) return site.saved;
+    constexpr u64 few_events = 32;
+    const Clock clock = clock_at(v, now);
+    u64 exits = 0;
+    if (!extrapolate(site.windows, clock.events - site.patched_at[1],
+                     p.windows.events - site.window_start[1], few_events, exits)) {
+        extrapolate(site.windows, clock.ticks - site.patched_at[0],
+                    p.windows.ticks - site.window_start[0], 1, exits);
+    }
+    return site.saved + exits;
+}
+
+void settle(Vcpu& v, u64 now) { read_clock(v, now); }
 
 u64 saved(const Vcpu& v, u64 now) {
     const auto& sites = v.profile->sites;
     u64 sum = 0;
-    for (unsigned i = 0; i < sites.used(); ++i) sum += saved(*v.patcher, sites.site(i), now);
+    for (unsigned i = 0; i < sites.used(); ++i) sum += saved(v, sites.site(i), now);
     return sum;
 }
 
@@ -209,7 +242,7 @@ std::int64_t net_ticks(const Vcpu& v, u64 now) {
     u64 gain = 0;
     for (unsigned i = 0; i < sites.used(); ++i) {
         const Site& site = sites.site(i);
-        const u64 exits = saved(p, site, now);
+        const u64 exits = saved(v, site, now);
         if (exits == 0) continue;
         const bool stub = dbt::plan(site.word, p.map).kind == dbt::PatchKind::stub;
         gain += exits * (p.costs.exit - (stub ? p.costs.stub : p.costs.load)) / 1000;

@@ -136,7 +136,7 @@ MirrorFrame* make_room(Vcpu& v, u64 gpa) {
     if (least == nullptr || least->patches > few) return nullptr;
     unmirror(v, *least, 0, MirrorFrame::pages, false, Reason::no_mirror);
     mirror.close(*least);
-    return mirror.open(gpa, guest_clock(*v.patcher, now_of(v)));
+    return mirror.open(gpa);
 }
 
 }  // namespace
@@ -148,7 +148,7 @@ Reason mirror_page(Vcpu& v, const mmu::VirtualEntry& entry, u32 ea) {
     if (!v.memory.ram_range(gpa & ~u64{page_bytes - 1}, page_bytes, hpa)) {
         return Reason::no_mapping;
     }
-    MirrorFrame* frame = p.overlay.mirror.open(gpa, guest_clock(p, now_of(v)));
+    MirrorFrame* frame = p.overlay.mirror.open(gpa);
     if (frame == nullptr) frame = make_room(v, gpa);
     if (frame == nullptr) return Reason::no_mirror;
     const unsigned i = MirrorFrame::index(gpa);

@@ -52,13 +52,16 @@ void set(Site& site, State state, Reason reason) {
 bool is_patched(const Site& site) { return site.state == static_cast<u8>(State::patched); }
 
 // The site is patched from now on: its exits are those in sampling windows.
-void adopt(Vcpu& v, Site& site, Reason reason, u64 since) {
+void adopt(Vcpu& v, Site& site, Reason reason) {
     const Patcher& p = *v.patcher;
+    const Clock now = clock_at(v, now_of(v));
     set(site, State::patched, reason);
     site.limit = Site::never;
     site.windows = site.window_rate = 0;
-    site.window_start = p.window_ticks;
-    site.patched_at = since;
+    site.window_start[0] = p.windows.ticks;
+    site.window_start[1] = p.windows.events;
+    site.patched_at[0] = now.ticks;
+    site.patched_at[1] = now.events;
     site.marked = site.exits();
 }
 
@@ -153,7 +156,8 @@ void start(Vcpu& v, Patcher* patcher, const Config& config) {
     p.overlay.track = config.mode == Mode::eager;
     p.in_window = false;
     p.least_patch_ticks = ~u64{0};
-    p.guest_clock = p.clock_read = p.window_began = p.window_ticks = 0;
+    p.clock = p.window_began = p.windows = {};
+    p.clock_read = 0;
     p.random = 0x2545f491;
     p.made = p.dropped = p.back = p.faults = p.fault_ticks = p.patch_ticks = 0;
     for (auto& stolen : p.stolen) stolen = {};
@@ -188,13 +192,12 @@ void consider(Vcpu& v) {
         const unsigned i = MirrorFrame::index(site.gpa);
         const Text text = text_at(v, *frame, i, static_cast<unsigned>(site.gpa % page_bytes / 4));
         if (arch::read_ram(text.own, 4) == site.word) {
-            const u64 since = guest_clock(p, now_of(v));
             if (arch::read_ram(text.copy, 4) != site.word) {
-                adopt(v, site, p.mode == Mode::eager ? Reason::eager : Reason::pays, frame->since);
+                adopt(v, site, p.mode == Mode::eager ? Reason::eager : Reason::pays);
                 return;
             }
             reason = patch_word(v, *frame, text);
-            if (reason == Reason::none) adopt(v, site, Reason::pays, since);
+            if (reason == Reason::none) adopt(v, site, Reason::pays);
         }
     }
     if (!is_patched(site)) {
@@ -244,8 +247,7 @@ void note(Vcpu& v, u32 ea, u32 word, State state, Reason reason) {
     Patcher& p = *v.patcher;
     Site* const site = v.profile->sites.find(ea, word);
     if (site == nullptr || !is_patched(*site)) return;
-    site->saved = saved(p, *site, now_of(v));
-    site->patched_at = 0;
+    site->saved = saved(v, *site, now_of(v));
     set(*site, state, reason);
     site->arm(p.threshold);
 }
@@ -279,12 +281,11 @@ void follow_register_page(Vcpu& v) {
                 const u32 own = arch::read_ram(text.own, 4);
                 if (own == arch::read_ram(text.copy, 4)) continue;
                 Site* const site = v.profile->sites.find(text.ea, own);
-                const u64 since = site != nullptr ? site->patched_at : 0;
                 unpatch(v, frame, text, State::back, Reason::waiting);
                 --p.back;
                 if (patch_word(v, frame, text) != Reason::none) continue;
                 --p.made;
-                if (site != nullptr) adopt(v, *site, Reason::pays, since);
+                if (site != nullptr) adopt(v, *site, Reason::pays);
             }
         }
     }

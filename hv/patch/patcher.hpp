@@ -61,6 +61,13 @@ struct Costs {
 inline constexpr u32 calibrate_at = 0x1000, calibrate_turns = 256, calibrate_warm = 32,
                      calibrate_faults = 7, calibrate_threshold = 300;
 
+// How far the guest has come, patched or not: by the time that it itself has had, and by exits that
+// patches do not save. Events are the better clock if there are any: text that is seldom executed
+// is slow at first, on a core for its caches, in QEMU for its translation.
+struct Clock {
+    u64 ticks, events;
+};
+
 struct Config {
     Mode mode;
     u32 threshold;    // exits of a site before it is patched; 0: what the costs say
@@ -79,10 +86,10 @@ struct Patcher {
 
     // The account (account.cpp). Times are since the guest's start.
     bool in_window;     // all text is run unpatched, to count
-    u64 guest_clock;    // ticks that the guest itself has had, as read
-    u64 clock_read;     // at this time
-    u64 window_began;   // in guest ticks,
-    u64 window_ticks;   // and how long all were
+    Clock clock;         // as read
+    u64 clock_read;      // at this time
+    Clock window_began;  // and
+    Clock windows;       // how long all were
     u32 random;
     u64 made, dropped, back;  // patches
     u64 faults, fault_ticks;
@@ -156,8 +163,8 @@ u32 own_word(Vcpu& v, u32 ea, u32 word);
 // Account.
 void beat(Vcpu& v);
 void sample(Vcpu& v, u64 now);
-u64 guest_clock(const Patcher& p, u64 now);
-u64 saved(const Patcher& p, const dbt::Site& site, u64 now);
+Clock clock_at(const Vcpu& v, u64 now);
+u64 saved(const Vcpu& v, const dbt::Site& site, u64 now);
 // Brings the account up to `now`, before it is read.
 void settle(Vcpu& v, u64 now);
 u64 saved(const Vcpu& v, u64 now);

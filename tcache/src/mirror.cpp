@@ -34,14 +34,13 @@ void Mirror::reset(unsigned frames) {
     for (MirrorFrame& frame : frame_) frame.used = false;
 }
 
-MirrorFrame* Mirror::open(uint64_t gpa, uint64_t now) {
+MirrorFrame* Mirror::open(uint64_t gpa) {
     if (MirrorFrame* const known = find(gpa)) return known;
     for (unsigned i = 0; i < capacity_; ++i) {
         if (frame_[i].used) continue;
         frame_[i] = {};
         frame_[i].used = true;
         frame_[i].gpa = gpa & ~(MirrorFrame::bytes - 1);
-        frame_[i].since = now;
         return &frame_[i];
     }
     return nullptr;

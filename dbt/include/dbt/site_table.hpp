@@ -45,9 +45,9 @@ struct alignas(32) Site {
     std::uint8_t reason;
     std::uint32_t windows;       ///< While patched: exits in sampling windows since `patched_at`,
     std::uint32_t window_rate;   ///< the same as a decaying rate,
-    std::uint64_t window_start;  ///< what the ticks of all windows were at `patched_at`,
-    std::uint64_t patched_at;    ///< time,
-    std::uint64_t marked;        ///< exits when the newest window began.
+    std::uint64_t marked;        ///< exits when the newest window began,
+    std::uint64_t window_start[2];  ///< how much of each clock all windows had had at
+    std::uint64_t patched_at[2];    ///< this time of each clock (patch::Clock).
     std::uint64_t saved;         ///< Exits saved in earlier lives as a patched site.
     std::uint32_t news;  ///< Exits since the last dump, folded; whoever dumps sets it to 0.
     std::uint64_t total_count, total_ticks;

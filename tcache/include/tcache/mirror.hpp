@@ -36,7 +36,6 @@ struct MirrorFrame {
     std::uint32_t carved;      ///< Pages given back since the last beat.
     std::uint32_t not_before;  ///< Time before which none of it is mirrored, and
     std::uint8_t strikes;      ///< how often that was so.
-    std::uint64_t since;       ///< Time of its first page.
     std::uint32_t bits[pages / 32];   ///< Mirrored pages, from the least significant bit.
     std::uint32_t plain[pages / 32];  ///< Pages that are executed as they are, see set_plain.
     MirrorPage page[pages];
@@ -68,7 +67,7 @@ class Mirror {
         return const_cast<Mirror*>(this)->find(gpa);
     }
     /// The same, made if there is room; null: there is none.
-    MirrorFrame* open(std::uint64_t gpa, std::uint64_t now);
+    MirrorFrame* open(std::uint64_t gpa);
     /// Forgets a frame without mirrored pages.
     void close(MirrorFrame& frame);
     unsigned number(const MirrorFrame& frame) const {
