@@ -30,9 +30,9 @@ struct Options {
     bool exits_device = false;  // let the guest read the exit counters
     u32 dump_every = 0;         // seconds between dumps of the profile; 0: off
     patch::Mode patch = patch::Mode::hot;
-    u32 threshold = 0;          // exits of a site before it is patched; 0: as the costs say
-    u32 mirror_mib = 16;        // memory for patched text
-    u32 tlb0_entries = 2048;    // of the virtual TLB0: 512 (the core's own), 1024 or 2048
+    u32 threshold = 0;        // exits of a site before it is patched; 0: as the costs say
+    u32 mirror_mib = 16;      // memory for patched text
+    u32 tlb0_entries = 2048;  // of the virtual TLB0: 512 (the core's own), 1024 or 2048
 };
 Options parse_options(const char* p);
 
@@ -53,7 +53,8 @@ Host read_host(u64 tree_hpa);
 u64 place_ram(const Host& host, u64& size, u64& mirror, u64& mirror_size);
 
 // Runs a small guest in guest RAM that nothing stands in yet, to time exits, patches and tracing
-// faults (docs/patching.md), and goes on at `then`. The Vcpu, whose `patcher` is set, has been used.
+// faults (docs/patching.md), and goes on at `then`. The Vcpu, whose `patcher` is set, has been
+// used.
 [[noreturn]] void calibrate(vcpu::Vcpu& v, u64 ram_hpa, const patch::Config& config, mmu::Hole hole,
                             void (*then)(vcpu::Vcpu&));
 // What that found; zeroes before.

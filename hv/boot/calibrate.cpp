@@ -56,8 +56,9 @@ void calibrate(vcpu::Vcpu& v, u64 ram_hpa, const patch::Config& config, mmu::Hol
     start.initial_map_size = 4u << 20;
     start.tlb0_sets = mmu::VirtualTlb::max_sets;
     vcpu::reset(v, start, hole);
-    patch::start(v, v.patcher, {patch::Mode::hot, patch::calibrate_threshold, {},
-                                config.mirror_hpa, config.frames});
+    patch::start(
+        v, v.patcher,
+        {patch::Mode::hot, patch::calibrate_threshold, {}, config.mirror_hpa, config.frames});
     v.on_calibrated = [](vcpu::Vcpu& done) {
         read_costs(done);
         patch::stop(done);

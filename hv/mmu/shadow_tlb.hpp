@@ -127,7 +127,7 @@ class ShadowTlb {
     bool split_ = false;               // guest runs with IS != DS: run crossed, one side an entry
     bool spaces_[2] = {false, false};  // guest AS that the core's AS0, AS1 hold
     bool split_user_ = false, split_is_ = false;
-    bool fragments_ = false;  // TLB0 holds pieces of larger guest pages
+    bool fragments_ = false;                // TLB0 holds pieces of larger guest pages
     u32 pieces_[2][ready_slots / 32] = {};  // which ready entries may be such
     u8 victim0_[sets] = {};
     Slot tlb1_[tlb1_slots] = {};

@@ -87,8 +87,8 @@ class VirtualTlb {
         ++generation_;
         for (bool& mapped : small_frames_) mapped = false;
     }
-    // Whether a 4 KiB entry may map some of the 4 MiB of physical memory that hold `gpa`: false only
-    // if none does.
+    // Whether a 4 KiB entry may map some of the 4 MiB of physical memory that hold `gpa`: false
+    // only if none does.
     bool may_map_small(u64 gpa) const { return small_frames_[frame(gpa)]; }
     // Drops the entries without IPROT.
     void flush_tlb1();

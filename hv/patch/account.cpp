@@ -162,24 +162,24 @@ void beat(Vcpu& v) {
         MirrorFrame& frame = mirror.frame(f);
         if (!frame.used) continue;
         frame.carved = 0;
-        for (unsigned i = 0; i < MirrorFrame::pages; ++i) frame.page[i].debt /= 2;
+        for (MirrorPage& page : frame.page) page.debt /= 2;
     }
     for (auto& stolen : p.stolen) stolen.debt /= 2;
 }
 
-void charge_text(Vcpu& v, MirrorFrame& frame, unsigned i) {
+void charge_text(Vcpu& v, MirrorFrame& frame, unsigned number) {
     Patcher& p = *v.patcher;
     const u32 ticks = fault_ticks(v);
-    MirrorPage& page = frame.page[i];
+    MirrorPage& page = frame.page[number];
     p.fault_ticks += ticks;
     ++page.faults;
     page.debt += ticks;
     if (page.patches == 0) {
-        if (page.debt > few_faults * p.costs.fault / 1000) carve(v, frame, i);
+        if (page.debt > few_faults * p.costs.fault / 1000) carve(v, frame, number);
     } else if (page.faults % 16 == 0) {
-        const u64 gpa = frame.gpa + u64{i} * page_bytes;
+        const u64 gpa = frame.gpa + u64{number} * page_bytes;
         if (loses(p, page.debt, exits_saved_by(v, gpa, page_bytes))) {
-            unmirror(v, frame, i, 1, true, Reason::faults);
+            unmirror(v, frame, number, 1, true, Reason::faults);
             ++frame.carved;
         }
     }
@@ -201,9 +201,8 @@ void charge_stolen(Vcpu& v, u32 ea) {
     p.fault_ticks += ticks;
     ++stolen.faults;
     stolen.debt += ticks;
-    if (p.overlay.cache.live(slot) == 0) {
-        give_back(v, ea, true);
-    } else if (stolen.faults % 16 == 0 && loses(p, stolen.debt, exits_saved_by_stubs(v, slot))) {
+    const bool bare = p.overlay.cache.live(slot) == 0;
+    if (bare || (stolen.faults % 16 == 0 && loses(p, stolen.debt, exits_saved_by_stubs(v, slot)))) {
         give_back(v, ea, true);
     }
 }

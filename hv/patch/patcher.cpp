@@ -24,21 +24,22 @@ namespace {
 
 constexpr const char* mode_names[] = {"off", "hot", "eager"};
 constexpr const char* state_names[] = {"cold", "hot", "patched", "dropped", "back"};
-constexpr const char* reason_names[] = {"-",         "pays",    "eager",   "no-template",
+constexpr const char* reason_names[] = {"-",          "pays",      "eager",   "no-template",
                                         "no-mapping", "no-mirror", "no-page", "written",
-                                        "faults",    "waiting", "off"};
+                                        "faults",     "waiting",   "off"};
 static_assert(sizeof reason_names / sizeof *reason_names == static_cast<unsigned>(Reason::count));
 
 constexpr u16 in_page(std::size_t offset) { return static_cast<u16>(offset); }
 
 dbt::RegisterMap map_at(u32 register_ea) {
     using vcpu::RegisterPage;
-    return {static_cast<std::int32_t>(register_ea),
-            in_page(offsetof(RegisterPage, msr)),
-            in_page(offsetof(RegisterPage, pending)),
-            {in_page(offsetof(RegisterPage, scratch)), in_page(offsetof(RegisterPage, scratch) + 4)},
-            vcpu::spr_read_offset.offset,
-            vcpu::spr_write_offset.offset};
+    return {
+        static_cast<std::int32_t>(register_ea),
+        in_page(offsetof(RegisterPage, msr)),
+        in_page(offsetof(RegisterPage, pending)),
+        {in_page(offsetof(RegisterPage, scratch)), in_page(offsetof(RegisterPage, scratch) + 4)},
+        vcpu::spr_read_offset.offset,
+        vcpu::spr_write_offset.offset};
 }
 
 // How long a site that could not be patched is not asked about again, in its own exits.
@@ -65,9 +66,7 @@ void adopt(Vcpu& v, Site& site, Reason reason) {
     site.marked = site.exits();
 }
 
-bool final(Reason reason) {
-    return reason == Reason::no_template;
-}
+bool final(Reason reason) { return reason == Reason::no_template; }
 
 // Where the site's word is, once its page is mirrored; else why it is not.
 Reason reach(Vcpu& v, const Site& site, MirrorFrame*& frame) {
@@ -124,8 +123,8 @@ const char* name(State state) {
 const char* name(Reason reason) { return reason_names[static_cast<unsigned>(reason)]; }
 
 u32 threshold_for(const Costs& costs) {
-    // A site that has been executed so often is likely to be executed as often again. Not fewer than
-    // `least`: what the core fetches anew after a patch is not in its costs.
+    // A site that has been executed so often is likely to be executed as often again. Not fewer
+    // than `least`: what the core fetches anew after a patch is not in its costs.
     constexpr u32 least = 16, most = 1000;
     const u32 gain = costs.exit > costs.stub ? costs.exit - costs.stub : 1;
     const u32 turns = costs.patch / gain;
@@ -221,8 +220,9 @@ void consider(Vcpu& v) {
 Text text_at(const Vcpu& v, const MirrorFrame& frame, unsigned page, unsigned word) {
     const mmu::Overlay& o = v.patcher->overlay;
     Text text{};
-    text.ea = frame.page[page].ea + 4 * word;
-    text.gpa = frame.gpa + u64{page} * page_bytes + 4 * word;
+    const u32 offset = 4 * word;
+    text.ea = frame.page[page].ea + offset;
+    text.gpa = frame.gpa + u64{page} * page_bytes + offset;
     v.memory.ram_range(text.gpa, 4, text.own);
     text.copy = o.text_hpa(text.gpa);
     return text;

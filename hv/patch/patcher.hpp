@@ -25,8 +25,8 @@ enum class Mode : u8 { off, hot, eager };
 
 // What became of a site: dbt::Site::state.
 enum class State : u8 {
-    cold,     // not due yet
-    hot,      // due, but it cannot be patched
+    cold,  // not due yet
+    hot,   // due, but it cannot be patched
     patched = dbt::SiteTable::stays,
     dropped = 3,  // was patched; the guest wrote to it or its page went
     back,         // was patched; did not pay
@@ -70,7 +70,7 @@ struct Clock {
 
 struct Config {
     Mode mode;
-    u32 threshold;    // exits of a site before it is patched; 0: what the costs say
+    u32 threshold;  // exits of a site before it is patched; 0: what the costs say
     Costs costs;
     u64 mirror_hpa;   // memory of the mirror, a multiple of its frames
     unsigned frames;  // and how many
@@ -85,7 +85,7 @@ struct Patcher {
     u32 register_ea;  // of the register page in guest kernel data; 0: it has no place
 
     // The account (account.cpp). Times are since the guest's start.
-    bool in_window;     // all text is run unpatched, to count
+    bool in_window;      // all text is run unpatched, to count
     Clock clock;         // as read
     u64 clock_read;      // at this time
     Clock window_began;  // and
@@ -146,12 +146,10 @@ struct Left {
     // Elsewhere: on a page of the guest's between stolen ones. Nothing: on a stolen page where
     // there is no stub; the guest went there, and it is the guest's again.
     enum : u8 { elsewhere, nothing, before, done } how;
-    u32 site;                                 // EA of the instruction,
-    u32 word;                                 // and itself
+    u32 site;  // EA of the instruction,
+    u32 word;  // and itself
 };
-inline bool in_stub(const Vcpu& v) {
-    return v.nip - v.stub_low < v.stub_bytes && !v.user();
-}
+inline bool in_stub(const Vcpu& v) { return v.nip - v.stub_low < v.stub_bytes && !v.user(); }
 Left leave_stub(Vcpu& v);
 
 // A load or store that the VMM must make for the guest. v.nip moves on if it was made.

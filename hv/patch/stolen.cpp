@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The pages whose addresses stubs have taken, and the register page's.
+#include <algorithm>
+
 #include "hv/arch/cpu.hpp"
 #include "hv/board/ppce500.hpp"
 #include "hv/patch/parts.hpp"
@@ -26,10 +28,9 @@ constexpr unsigned blocks = 2 * reach / block_bytes;
 constexpr u32 unused_word = 0x7fe0'0008;  // trap
 
 // Where a displacement from 0 reaches.
-constexpr u32 register_places[] = {
-    0xffff'8000, 0xffff'9000, 0xffff'a000, 0xffff'b000, 0xffff'c000, 0xffff'd000, 0xffff'e000,
-    0xffff'f000, 0x0000'7000, 0x0000'6000, 0x0000'5000, 0x0000'4000, 0x0000'3000, 0x0000'2000,
-    0x0000'1000};
+constexpr u32 register_places[] = {0xffff'8000, 0xffff'9000, 0xffff'a000, 0xffff'b000, 0xffff'c000,
+                                   0xffff'd000, 0xffff'e000, 0xffff'f000, 0x0000'7000, 0x0000'6000,
+                                   0x0000'5000, 0x0000'4000, 0x0000'3000, 0x0000'2000, 0x0000'1000};
 
 bool memory_behind(const Vcpu& v, const mmu::VirtualEntry& entry, u32 ea) {
     return v.memory.find(entry.gpa(ea)) != nullptr;
@@ -68,10 +69,9 @@ struct BlockMap {
 };
 
 bool avoided(const Patcher& p, u32 now, u32 ea) {
-    for (const auto& a : p.avoided) {
-        if (a.until > now && a.ea / block_bytes == ea / block_bytes) return true;
-    }
-    return false;
+    return std::ranges::any_of(p.avoided, [&](const Patcher::Avoided& a) {
+        return a.until > now && a.ea / block_bytes == ea / block_bytes;
+    });
 }
 
 void mark_guest(Vcpu& v, BlockMap& map) {

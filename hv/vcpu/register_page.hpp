@@ -14,7 +14,7 @@ using e500::u8;
 // and stores directly. Only what the guest itself may know stands here.
 struct alignas(4096) RegisterPage {
     u32 msr;
-    u32 pending;  // interrupts that wait, as the MSR bits that would let them in (ee, ce, me)
+    u32 pending;     // interrupts that wait, as the MSR bits that would let them in (ee, ce, me)
     u32 scratch[2];  // of stubs: the guest's registers that they borrow
     u32 srr0, srr1, csrr0, csrr1, mcsrr0, mcsrr1, dsrr0, dsrr1;
     u32 dear, esr, mcsr, mcar;

@@ -44,8 +44,7 @@ namespace {
         charge_page(v, cause, v.nip, v.user(), ticks);
     } else {
         const ExitRecord& e = v.traced[v.trace_head / sizeof(ExitRecord)];
-        const bool data =
-            cause == Cause::dsi || cause == Cause::mmio || cause == Cause::tracing;
+        const bool data = cause == Cause::dsi || cause == Cause::mmio || cause == Cause::tracing;
         charge_page(v, cause, data ? e.dear : e.nip, (e.info & ExitRecord::user_mode) != 0, ticks);
     }
 }

@@ -19,8 +19,8 @@ struct SiteKey {
     bool operator==(const SiteKey&) const = default;
 };
 
-/// A trap site and what its exits cost. Times are time-base ticks. The members up to `limit` fill one
-/// 32-byte cache line, the only one that an exit at a known site touches (hv/arch/fast.inc).
+/// A trap site and what its exits cost. Times are time-base ticks. The members up to `limit` fill
+/// one 32-byte cache line, the only one that an exit at a known site touches (hv/arch/fast.inc).
 struct alignas(32) Site {
     /// The EA whose exits are charged here without asking further; `nothing` when the guest's
     /// translations may have changed since.
@@ -41,14 +41,14 @@ struct alignas(32) Site {
     std::uint8_t mode;
     std::uint8_t kind;  ///< The user's own mark, see SiteTable::enter.
     bool used, small;
-    std::uint8_t state;   ///< What became of it: marks of the user's own, 0 when it is entered.
+    std::uint8_t state;  ///< What became of it: marks of the user's own, 0 when it is entered.
     std::uint8_t reason;
-    std::uint32_t windows;       ///< While patched: exits in sampling windows since `patched_at`,
-    std::uint32_t window_rate;   ///< the same as a decaying rate,
-    std::uint64_t marked;        ///< exits when the newest window began,
+    std::uint32_t windows;      ///< While patched: exits in sampling windows since `patched_at`,
+    std::uint32_t window_rate;  ///< the same as a decaying rate,
+    std::uint64_t marked;       ///< exits when the newest window began,
     std::uint64_t window_start[2];  ///< how much of each clock all windows had had at
     std::uint64_t patched_at[2];    ///< this time of each clock (patch::Clock).
-    std::uint64_t saved;         ///< Exits saved in earlier lives as a patched site.
+    std::uint64_t saved;            ///< Exits saved in earlier lives as a patched site.
     std::uint32_t news;  ///< Exits since the last dump, folded; whoever dumps sets it to 0.
     std::uint64_t total_count, total_ticks;
     std::uint64_t first;   ///< When it was entered, and
@@ -61,9 +61,7 @@ struct alignas(32) Site {
     /// All exits so far.
     std::uint64_t exits() const { return total_count + count; }
     /// Makes it due after `exits` more.
-    void arm(std::uint32_t exits) {
-        limit = exits >= never - count ? never : count + exits;
-    }
+    void arm(std::uint32_t exits) { limit = exits >= never - count ? never : count + exits; }
     bool due() const { return count >= limit; }
     SiteKey key() const { return {ea, word, gpa, pid, mode}; }
 };

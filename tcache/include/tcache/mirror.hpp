@@ -3,8 +3,9 @@
 
 #include <cstdint>
 
-/// Which pages of guest memory are executed from a patched copy: the text mirror (docs/patching.md).
-/// It knows addresses only; who copies and maps is its user. Bounded, without heap.
+/// Which pages of guest memory are executed from a patched copy: the text mirror
+/// (docs/patching.md). It knows addresses only; who copies and maps is its user. Bounded, without
+/// heap.
 namespace trapeze::tcache {
 
 /// One 4 KiB guest-physical page.
@@ -27,7 +28,7 @@ struct MirrorFrame {
 
     std::uint64_t gpa;  ///< Multiple of `bytes`.
     bool used;
-    bool scattered;      ///< Not all its mirrored pages are executed `shift` above their GPA.
+    bool scattered;  ///< Not all its mirrored pages are executed `shift` above their GPA.
     std::uint32_t shift;
     std::uint32_t low, high;   ///< EAs of its mirrored pages, now and before, lie from low to high.
     std::uint32_t mirrored;    ///< Pages, and
@@ -42,9 +43,7 @@ struct MirrorFrame {
 
     bool is_mirrored(unsigned i) const { return (bits[i / 32] >> i % 32 & 1U) != 0; }
     bool is_plain(unsigned i) const { return (plain[i / 32] >> i % 32 & 1U) != 0; }
-    static unsigned index(std::uint64_t gpa) {
-        return static_cast<unsigned>(gpa % bytes / 4096);
-    }
+    static unsigned index(std::uint64_t gpa) { return static_cast<unsigned>(gpa % bytes / 4096); }
 };
 
 class Mirror {

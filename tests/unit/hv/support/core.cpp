@@ -183,9 +183,7 @@ void copy_text(u64 to, u64 from) {
     core().ram[to] = page;
     core().synced.push_back(to);
 }
-bool is_zero_page(u64 hpa) {
-    return core().ram[hpa] == std::array<unsigned char, 4096>{};
-}
+bool is_zero_page(u64 hpa) { return core().ram[hpa] == std::array<unsigned char, 4096>{}; }
 void sync_text(u64 hpa) { core().synced.push_back(hpa); }
 void sync_own_text(const u32* /*words*/, unsigned /*count*/) {}
 u64 own_hpa(const void* /*at*/) { return test::own_memory; }

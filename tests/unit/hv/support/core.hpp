@@ -72,7 +72,7 @@ inline constexpr u32 pvr = 0x80210030, svr = 0x80390020, mmucfg = 0x00000048;
 inline constexpr mmu::Hole hole{0xf4000000U, 0x02000000U};
 inline constexpr u64 ram_hpa = 0x4000'1000;  // aligned to 4 KiB and to nothing larger
 
-inline constexpr u64 own_memory = 0x0010'0000;   // where all of the VMM's own memory is
+inline constexpr u64 own_memory = 0x0010'0000;  // where all of the VMM's own memory is
 
 // The one guest, made anew: after reset, with 64 MiB of RAM at 0 and a trapped device at
 // 0xe0000000, both mapped for everyone where they lie.
