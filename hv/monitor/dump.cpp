@@ -66,7 +66,7 @@ void dump_patches(Vcpu& v, u64 now) {
         for (unsigned i = 0; frame.used && i < tcache::MirrorFrame::pages; ++i) {
             const tcache::MirrorPage& page = frame.page[i];
             if (page.faults == 0 && (!frame.is_mirrored(i) || page.patches == 0)) continue;
-            print("traced {:x} {:X} {} {}\n", page.ea, frame.gpa + 4096 * i,
+            print("traced {:x} {:X} {} {}\n", page.ea, frame.gpa + u64{4096} * i,
                   frame.is_mirrored(i) ? page.patches : 0, page.faults);
         }
     }
