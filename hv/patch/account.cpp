@@ -218,10 +218,11 @@ u64 saved(const Vcpu& v, const Site& site, u64 now) {
     constexpr u64 few_events = 32;
     const Clock clock = clock_at(v, now);
     u64 exits = 0;
+    // Between two readings the clock counts time in the VMM too: it can go back.
+    const u64 ticks = clock.ticks > site.patched_at[0] ? clock.ticks - site.patched_at[0] : 0;
     if (!extrapolate(site.windows, clock.events - site.patched_at[1],
                      p.windows.events - site.window_start[1], few_events, exits)) {
-        extrapolate(site.windows, clock.ticks - site.patched_at[0],
-                    p.windows.ticks - site.window_start[0], 1, exits);
+        extrapolate(site.windows, ticks, p.windows.ticks - site.window_start[0], 1, exits);
     }
     return site.saved + exits;
 }
