@@ -49,9 +49,10 @@ def parse(output):
 
 
 def measure(program=PROGRAM):
-    """Boots the guest with --icount and default options, and returns parse() of its console."""
+    """Boots the guest with --icount and without patches, which would replace the paths, and
+    returns parse() of its console."""
     command = [os.path.join(ROOT, "trapeze"), "boot", "--kernel", program, "--quiet", "--icount",
-               "--append", "exits", "--vmm-append", "exits-device=on", "--timeout", str(TIMEOUT)]
+               "--patch=off", "--append", "exits", "--vmm-append", "exits-device=on", "--timeout", str(TIMEOUT)]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                           errors="replace", check=False)
     if done.returncode != 0:

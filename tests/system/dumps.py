@@ -5,8 +5,17 @@ import re
 import struct
 import zlib
 
-Site = collections.namedtuple("Site", "ea gpa word pid mode count ticks max first last rate id")
+Site = collections.namedtuple("Site", "ea gpa word pid mode count ticks max first last rate id "
+                                      "state reason saved")
 Cause = collections.namedtuple("Cause", "count ticks min max lost")
+Patch = collections.namedtuple("Patch", "mode threshold patched saved faults net made dropped back "
+                                        "stolen mirrored window")
+
+# What may be said of a site of each state (docs/dump-format.md); of one given back also what
+# forbids the next try.
+HOT = {"no-template", "no-mapping", "no-mirror", "no-page", "waiting"}
+REASONS = {"cold": {"-", "off"}, "hot": HOT, "patched": {"pays", "eager"}, "dropped": {"written"},
+           "back": {"faults"} | HOT}
 
 # Primary opcode 31 by extended opcode; the names of the VMM's counters.
 _KINDS = {83: "mfmsr", 146: "mtmsr", 131: "wrtee", 163: "wrteei", 339: "mfspr", 467: "mtspr",
@@ -38,6 +47,7 @@ class Dump:
         self.values, self.causes, self.instructions = {}, {}, {}
         self.sites, self.pages, self.symbols, self.spans = {}, {}, {}, []
         self.columns, self.span_ticks = None, None
+        self.costs, self.stolen, self.traced = {}, {}, {}
         for line in lines[1:-1]:
             word, *fields = line.split(" ")
             getattr(self, "_" + word)(fields)
@@ -73,15 +83,30 @@ class Dump:
 
     def _site(self, fields):
         numbers = [int(field, 16) for field in fields[:3]] + [int(fields[3]), fields[4]]
-        site = Site(*numbers, *map(int, fields[5:]))
+        site = Site(*numbers, *map(int, fields[5:12]), *fields[12:14], int(fields[14]))
         assert site[:5] not in self.sites, f"twice: {site}"
         assert site.mode in "kKuU" and site.first <= site.last, site
+        assert site.reason in REASONS[site.state] and site.saved >= 0, site
         self.sites[site[:5]] = site
 
     def _page(self, fields):
         key = (int(fields[0], 16), fields[1], fields[2])
         assert key not in self.pages and key[0] % 4096 == 0 and key[1] in "uk", fields
         self.pages[key] = int(fields[3])
+
+    def _patch(self, fields):
+        assert fields[0] in ("hot", "eager"), fields
+        self._value("patch", Patch(fields[0], *map(int, fields[1:])))
+
+    def _cost(self, fields):
+        assert fields[0] not in self.costs, fields
+        self.costs[fields[0]] = int(fields[1])
+
+    def _stolen(self, fields):
+        self.stolen[int(fields[0], 16)] = [int(field) for field in fields[1:]]
+
+    def _traced(self, fields):
+        self.traced[int(fields[0], 16), int(fields[1], 16)] = [int(field) for field in fields[2:]]
 
     def _symbol(self, fields):
         self.symbols[int(fields[0], 16)] = fields[1]
@@ -139,6 +164,8 @@ def sums(dump, sites=None, pages=None):
             kinds[kind_of(site.word)] += site.count
         kinds.pop(None, None)
         same("instructions", dict(+kinds), dump.instructions)
+    if dump.kind != "live":
+        wrong += patch_sums(dump)
     same("pages", len(pages), dump.values["pages"][1])
     for name, cause in dump.causes.items():
         if name != "privileged":
@@ -147,6 +174,25 @@ def sums(dump, sites=None, pages=None):
         if dump.columns is not None:
             column = dump.columns.index(name)
             same(f"spans of {name}", sum(span[column] for span in dump.spans), cause.count)
+    return wrong
+
+
+def patch_sums(dump):
+    """What is wrong with what a whole dump says of patches."""
+    wrong = []
+    patched = [site for site in dump.sites.values() if site.state == "patched"]
+    patch = dump.values.get("patch")
+    if patch is None:  # nothing can be patched
+        return [f"patched: {site}" for site in patched]
+    if len(patched) != patch.patched:
+        wrong.append(f"{len(patched)} sites are patched, should be {patch.patched}")
+    if len(dump.stolen) != patch.stolen:
+        wrong.append(f"{len(dump.stolen)} stolen pages, should be {patch.stolen}")
+    held = sum(patches for patches, _ in dump.traced.values())
+    if held != patch.patched:
+        wrong.append(f"{held} patches in traced pages, should be {patch.patched}")
+    if patch.patched + patch.dropped + patch.back > patch.made:
+        wrong.append(f"more patches gone and there than made: {patch}")
     return wrong
 
 

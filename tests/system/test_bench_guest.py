@@ -117,7 +117,8 @@ class Figures(Case):
         for sample in self.native["null_syscall"]:
             self.assertTrue(100 < sample.instructions < 400, sample.instructions)
         for sample in self.trapped["null_syscall"]:
-            self.assertTrue(3 <= sum(sample.exits.values()) / sample.ops <= 40, sample.exits)
+            # sc and rfi always; what else the kernel's path has is patched once it is hot.
+            self.assertTrue(2 <= sum(sample.exits.values()) / sample.ops <= 40, sample.exits)
             self.assertTrue(sample.ops <= sample.exits["syscall"] <= sample.ops + 5, sample.exits)
             self.assertGreaterEqual(sample.kinds["rfi"], sample.ops)
             # What the device counts for its own loads is taken off.

@@ -23,11 +23,12 @@ SLOW = {"mfspr DEC": 1, "mtspr PID0": 1}
 
 
 class Cost(Case):
-    """The same guest with the profile and without."""
+    """The same guest with the profile and without, and without patches: they need the profile."""
 
     def paths(self, profile):
         """{row: instructions} of the guest that measures paths."""
-        done = trapeze("boot", "--quiet", "--icount", "--profile", profile, "--kernel", PATHS)
+        done = trapeze("boot", "--quiet", "--icount", "--patch=off", "--profile", profile,
+                       "--kernel", PATHS)
         self.ends(done, 0)
         rows = {name: float(value)
                 for name, value in re.findall(r"^# (.+): ([\d.]+)$", done.out, re.M)}
@@ -54,8 +55,8 @@ class Cost(Case):
         used = {}
         for profile in ("off", "on"):
             path = self.path(profile + ".json")
-            done = trapeze("boot", "--quiet", "--icount", "--profile", profile, "--json", path,
-                           "--run", "true")
+            done = trapeze("boot", "--quiet", "--icount", "--patch=off", "--profile", profile,
+                           "--json", path, "--run", "true")
             self.ends(done, 0)
             with open(path, encoding="utf-8") as handle:
                 ticks = json.load(handle)["ticks"]

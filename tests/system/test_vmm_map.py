@@ -36,7 +36,8 @@ class Ends(Case):
         result = trapeze("boot", COLUMNS="120")
         self.ends(result, 0)
         table = result.out[result.out.index("where the time went"):]
-        rows = re.findall(r"(?m)^.* (?:mfspr|mtspr|mfmsr|mtmsr|wrtee|wrteei|rfi|m[ft]\w+) .*$", table)
+        rows = re.findall(r"(?m)^.* (?:mfspr|mtspr|mfmsr|mtmsr|wrtee|wrteei|rfi|m[ft]\w+|tlb\w+) .*$",
+                          table)
         self.assertEqual(len(rows), 10, table)
         self.assertRegex(table, r"entry_32\.S:\d+")
         self.assertRegex(table, r"\n  heat map: .*build/last/heatmap\.html\n$")

@@ -95,11 +95,11 @@ class Profile(Case):
                              if key[1:] == ("u", "syscall")), 40 + 1 + 2 + 1 + 1)
 
     def test_known_counts(self):
-        self.known_counts(*self.boot("--kernel", program("heat")))
+        self.known_counts(*self.boot("--patch=off", "--kernel", program("heat")))
 
     def test_known_counts_repeat_with_and_without(self):
         """The same guest by counted instructions, with the profile and without."""
-        options = ("--icount", "--kernel", program("heat"))
+        options = ("--icount", "--patch=off", "--kernel", program("heat"))
         result, on = self.boot(*options)
         self.known_counts(result, on)
         self.assertFalse(on.values["sites"][2], "no site made way")
@@ -121,7 +121,8 @@ class Profile(Case):
         self.assertEqual(
             {(site["ea"], site["gpa"], site["word"], site["pid"],
               modes[site["mode"], site["space"]], site["count"], site["ticks"], site["max"],
-              site["first"], site["last"], site["rate"], site["id"]) for site in told["sites"]},
+              site["first"], site["last"], site["rate"], site["id"],
+              site["state"], site["reason"] or "-", site["saved"]) for site in told["sites"]},
             set(dump.sites.values()))
         self.assertEqual({(page["ea"], page["mode"][0], page["cause"]): page["count"]
                           for page in told["pages"]}, dump.pages)
@@ -133,7 +134,7 @@ class Profile(Case):
                                          "counts": dump.spans})
 
     def test_more_sites_than_there_is_room_for(self):
-        _, dump = self.boot("--kernel", program("flood"))
+        _, dump = self.boot("--patch=off", "--kernel", program("flood"))
         capacity, used, evicted, lost, _ = dump.values["sites"]
         self.assertEqual(used, capacity)
         flood = [site for site in dump.sites.values() if 0x600000 <= site.ea < 0x700000]
