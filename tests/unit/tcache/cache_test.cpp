@@ -98,7 +98,7 @@ TEST_F(CacheTest, PagesAreGivenBackWhenEmpty) {
     EXPECT_EQ(cache.allocate(site, 8), nullptr);
 }
 
-TEST_F(CacheTest, HoldsSixteenPages) {
+TEST_F(CacheTest, HoldsSoManyPages) {
     for (unsigned i = 0; i < Cache::max_pages; ++i) {
         EXPECT_TRUE(cache.add_page(page + i * 0x1000));
     }
@@ -127,6 +127,42 @@ TEST_F(CacheTest, VictimsMakeRoomForAnyStubAndComeRoundInTurn) {
         cache.release(*entry);
         ASSERT_LE(++released, 5U) << "neighbours go one after the other";
     }
+}
+
+TEST_F(CacheTest, ASlotIsAPagesForAsLongAsItIsTheCaches) {
+    EXPECT_EQ(cache.slot(page), Cache::max_pages) << "no page yet";
+    EXPECT_EQ(cache.slot(Cache::no_page), Cache::max_pages);
+    for (unsigned i = 0; i < 5; ++i) ASSERT_TRUE(cache.add_page(page + i * 0x1000));
+    for (unsigned i = 0; i < 5; ++i) {
+        EXPECT_EQ(cache.slot(page + i * 0x1000), i);
+        EXPECT_EQ(cache.page(i), page + i * 0x1000);
+    }
+    EXPECT_EQ(cache.slot(page + 0x5000), Cache::max_pages);
+    ASSERT_TRUE(cache.remove_page(page + 0x2000));
+    EXPECT_EQ(cache.slot(page + 0x2000), Cache::max_pages);
+    EXPECT_EQ(cache.page(2), Cache::no_page);
+    EXPECT_EQ(cache.slot(page + 0x4000), 4U) << "the others keep theirs";
+    ASSERT_TRUE(cache.add_page(0x10000000));
+    EXPECT_EQ(cache.slot(0x10000000), 2U);
+    ASSERT_TRUE(cache.add_page(0)) << "an address as any other";
+    EXPECT_EQ(cache.slot(0), 5U);
+}
+
+TEST_F(CacheTest, FreeBytesAreWhatNoStubHas) {
+    ASSERT_TRUE(cache.add_page(page));
+    ASSERT_TRUE(cache.add_page(page + 0x1000));
+    EXPECT_EQ(cache.free_bytes(0), 4096U);
+    Entry* const six = cache.allocate(site, 6);
+    Entry* const four = cache.allocate(site + 4, 4);
+    ASSERT_NE(six, nullptr);
+    ASSERT_NE(four, nullptr);
+    EXPECT_EQ(cache.free_bytes(0), 4096U - 32 - 16) << "in units";
+    EXPECT_EQ(cache.live(0), 2U);
+    EXPECT_EQ(cache.free_bytes(1), 4096U);
+    cache.release(*six);
+    EXPECT_EQ(cache.free_bytes(0), 4096U - 16);
+    cache.release(*four);
+    EXPECT_EQ(cache.free_bytes(0), 4096U);
 }
 
 TEST_F(CacheTest, AgreesWithAModel) {
