@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+// What patches save and what they cost.
+#include "hv/irq/timers.hpp"
+#include "patched_guest.hpp"
+
+namespace trapeze::test {
+namespace {
+
+using mmu::Access;
+using mmu::Fill;
+
+class AccountTest : public PatchTest {
+  protected:
+    // A window of `ticks` in which the site has `exits`.
+    void window(dbt::Site& site, u64 ticks, unsigned exits) {
+        begin_or_end_window();
+        EXPECT_TRUE(patcher->in_window);
+        pass(ticks);
+        for (unsigned i = 0; i < exits; ++i) dbt::SiteTable::charge(site, 0);
+        begin_or_end_window();
+        EXPECT_FALSE(patcher->in_window);
+    }
+    u64 saved(const dbt::Site& site) {
+        patch::settle(v, now());
+        return patch::saved(*patcher, site, now());
+    }
+    // Tracing faults at `ea` until its page is the guest's again, at most `most`.
+    unsigned faults_until_back(u32 ea, unsigned most) {
+        unsigned faults = 0;
+        while (faults < most && mirrored(ea)) {
+            load(ea);
+            ++faults;
+        }
+        return faults;
+    }
+};
+
+TEST_F(AccountTest, InAWindowTextRunsUnpatched) {
+    heat(site_ea, mfmsr(3));
+    ASSERT_EQ(fill(site_ea, Access::fetch), Fill::done);
+    begin_or_end_window();
+    EXPECT_TRUE(core().matches(site_ea, true).empty()) << "what it was executed from is gone";
+    ASSERT_EQ(fill(site_ea, Access::fetch), Fill::done);
+    CoreEntry entry = entry_for(site_ea, true);
+    EXPECT_EQ(entry.rpn() + site_ea % entry.size(), ram_hpa + site_ea);
+    EXPECT_EQ(fill(site_ea, Access::store), Fill::traced) << "the copy must follow";
+    access(stw, site_ea + 8, 0x3860'0001);
+    EXPECT_EQ(copy(site_ea + 8), 0x3860'0001U);
+    begin_or_end_window();
+    EXPECT_TRUE(core().matches(site_ea, true).empty());
+    ASSERT_EQ(fill(site_ea, Access::fetch), Fill::done);
+    entry = entry_for(site_ea, true);
+    EXPECT_EQ(entry.rpn() + site_ea % entry.size(), patcher->overlay.text_hpa(site_ea));
+}
+
+TEST_F(AccountTest, ThereIsNoWindowWithoutPatches) {
+    begin_or_end_window();
+    EXPECT_FALSE(patcher->in_window);
+    EXPECT_TRUE(patcher->overlay.on);
+    EXPECT_GT(v.next_sample, core().timebase) << "but it is asked again";
+}
+
+TEST_F(AccountTest, WindowsAreShortAndComeAgain) {
+    heat(site_ea, mfmsr(3));
+    u64 open = 0, all = 0;
+    for (unsigned i = 0; i < 4000; ++i) {
+        const u64 wait = v.next_sample - core().timebase;
+        ASSERT_LE(wait, 3 * irq::heartbeat_period / 2);
+        (patcher->in_window ? open : all) += wait;
+        pass(wait);
+        begin_or_end_window();
+    }
+    EXPECT_GT(open, all / 256);
+    EXPECT_LT(open, all / 64) << "one part in 128";
+    EXPECT_NEAR(static_cast<double>(patcher->window_ticks), static_cast<double>(open),
+                static_cast<double>(open) / 100);
+}
+
+TEST_F(AccountTest, WhatIsSavedIsWhatWindowsSaw) {
+    dbt::Site& site = heat(site_ea, mfmsr(3));
+    EXPECT_EQ(saved(site), 0U) << "nobody knows yet";
+    window(site, 1000, 50);
+    EXPECT_EQ(saved(site), 0U) << "no time but the window's";
+    pass(100'000);
+    EXPECT_EQ(saved(site), 5000U) << "one in 20 ticks";
+    window(site, 3000, 0);
+    EXPECT_EQ(saved(site), 50U * 100'000 / 4000) << "all windows count";
+    pass(20'000);
+    EXPECT_EQ(saved(site), 50U * 120'000 / 4000);
+    patch::settle(v, now());
+    EXPECT_EQ(patch::saved(v, now()), saved(site));
+}
+
+TEST_F(AccountTest, TimeOfTheVmmIsNoTimeOfTheGuests) {
+    dbt::Site& site = heat(site_ea, mfmsr(3));
+    window(site, 1000, 50);
+    pass(100'000);
+    v.idle_ticks += 60'000;
+    dbt::SiteTable::charge(*profile->sites.find(site_ea, mfmsr(3)), 20'000);
+    v.exits[static_cast<unsigned>(vcpu::Cause::tracing)].add(10'000);
+    EXPECT_EQ(saved(site), 50U * 10'000 / 1000);
+}
+
+TEST_F(AccountTest, WhatWasSavedIsKeptWhenThePatchIsGone) {
+    dbt::Site& site = heat(site_ea, mfmsr(3));
+    window(site, 1000, 50);
+    pass(100'000);
+    patch::settle(v, now());
+    access(stw, site_ea, 0x3860'0000);
+    EXPECT_EQ(saved(site), 5000U);
+    pass(1'000'000);
+    EXPECT_EQ(saved(site), 5000U);
+    for (unsigned i = 0; i <= threshold; ++i) {
+        write(site_ea, mfmsr(3));
+        exit(site_ea, mfmsr(3));
+    }
+    ASSERT_EQ(site.state, static_cast<e500::u8>(State::patched));
+    window(site, 1000, 10);
+    pass(10'000);
+    EXPECT_EQ(saved(site), 5000U + 100U) << "of its second life";
+}
+
+TEST_F(AccountTest, NetIsWhatIsSavedLessFaultsAndWork) {
+    dbt::Site& word = heat(site_ea, mfmsr(3));
+    dbt::Site& stub = heat(site_ea + 4, wrteei(true));
+    window(word, 1000, 50);
+    pass(100'000);
+    patch::settle(v, now());
+    EXPECT_EQ(patch::net_ticks(v, now()), 5000 * (34'000 - 400) / 1000);
+    load(site_ea);
+    EXPECT_EQ(patch::net_ticks(v, now()), 5000 * (34'000 - 400) / 1000 - 600) << "a fault";
+    window(stub, 1000, 100);
+    patch::settle(v, now());
+    const u64 loads = patch::saved(*patcher, word, now());
+    const u64 stubs = patch::saved(*patcher, stub, now());
+    EXPECT_GT(stubs, 0U);
+    EXPECT_EQ(patch::net_ticks(v, now()),
+              static_cast<std::int64_t>(loads * 33'600 / 1000 + stubs * 29'000 / 1000) - 600);
+}
+
+TEST_F(AccountTest, APageThatLosesIsGivenBackForATimeThatDoubles) {
+    dbt::Site& site = heat(site_ea, mfmsr(3));
+    u32 wait = 1;
+    for (unsigned round = 0; round < 5; ++round) {
+        const unsigned faults = faults_until_back(site_ea, 100);
+        EXPECT_GE(faults, 16U) << "a correction is no reason";
+        EXPECT_LE(faults, 32U);
+        expect(site, State::back, Reason::faults);
+        EXPECT_EQ(fill(site_ea, Access::load), Fill::done);
+        // Beats do not shorten it.
+        pass(u64{wait - 1} << 20);
+        patch::beat(v);
+        expect(again(site_ea, mfmsr(3)), State::back, Reason::waiting);
+        pass(u64{2} << 20);
+        expect(again(site_ea, mfmsr(3)), State::patched, Reason::pays);
+        wait *= 2;
+    }
+    EXPECT_EQ(patcher->back, 5U);
+}
+
+TEST_F(AccountTest, APageThatPaysStays) {
+    dbt::Site& site = heat(site_ea, mfmsr(3));
+    window(site, 1000, 1000);
+    EXPECT_EQ(faults_until_back(site_ea, 400), 400U);
+    expect(site, State::patched, Reason::pays);
+    // If it goes on without end, not even that pays.
+    EXPECT_LT(faults_until_back(site_ea, 2000), 2000U);
+}
+
+TEST_F(AccountTest, FaultsOfLongAgoDoNotCount) {
+    heat(site_ea, mfmsr(3));
+    for (unsigned turn = 0; turn < 40; ++turn) {
+        EXPECT_EQ(faults_until_back(site_ea, 8), 8U);
+        patch::beat(v);
+    }
+    EXPECT_TRUE(mirrored(site_ea));
+    EXPECT_EQ(patcher->faults, 320U);
+}
+
+TEST_F(AccountTest, APageWithoutPatchesGoesSooner) {
+    heat(site_ea, mfmsr(3));
+    const u32 beside = site_page + 0x3000;
+    ASSERT_TRUE(mirrored(beside)) << "as the page's neighbour";
+    EXPECT_LT(faults_until_back(beside, 100), 16U);
+    EXPECT_TRUE(mirrored(site_ea));
+    EXPECT_TRUE(mirrored(site_page + 0x4000));
+}
+
+TEST_F(AccountTest, AFrameThatIsGoneThroughIsGivenBack) {
+    heat(site_ea, mfmsr(3));
+    for (u32 page = 0x0010'0000; page < 0x0030'0000; page += 0x1'0000) {
+        heat(page + 0x200, mfmsr(5));
+    }
+    const u32 before = patcher->overlay.mirror.mirrored();
+    ASSERT_GE(before, 32U * 16);
+    unsigned faults = 0;
+    for (u32 page = 0x0010'0000; page < 0x0030'0000; page += 0x1000) {
+        faults += faults_until_back(page, 40);
+    }
+    EXPECT_EQ(patcher->overlay.mirror.mirrored(), 0U);
+    EXPECT_LT(faults, 16 * 64U) << "not page after page";
+    expect(again(site_ea, mfmsr(3)), State::back, Reason::waiting);
+}
+
+TEST_F(AccountTest, AStolenPageThatLosesIsGivenBack) {
+    dbt::Site& site = heat(site_ea, wrteei(true));
+    const u32 ea = stub_of(site_ea)->ea & ~0xfffU;
+    map(ea, 0x0030'0000);
+    unsigned faults = 0;
+    for (; faults < 100 && patcher->overlay.stolen(ea); ++faults) load(ea + 0x800);
+    EXPECT_GE(faults, 16U);
+    EXPECT_LE(faults, 32U);
+    expect(site, State::back, Reason::faults);
+    EXPECT_EQ(copy(site_ea), wrteei(true));
+    // One with no stub at all goes at once.
+    const u32 empty = ea + 0x1000;
+    ASSERT_TRUE(patcher->overlay.stolen(empty));
+    map(empty, 0x0030'1000);
+    load(empty);
+    EXPECT_FALSE(patcher->overlay.stolen(empty));
+}
+
+TEST_F(AccountTest, AStolenPageThatPaysStays) {
+    dbt::Site& site = heat(site_ea, wrteei(true));
+    const u32 ea = stub_of(site_ea)->ea & ~0xfffU;
+    map(ea, 0x0030'0000);
+    window(site, 1000, 1000);
+    for (unsigned i = 0; i < 200; ++i) load(ea + 0x800);
+    EXPECT_TRUE(patcher->overlay.stolen(ea));
+    expect(site, State::patched, Reason::pays);
+}
+
+}  // namespace
+}  // namespace trapeze::test

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+
+#include "core.hpp"
+#include "hv/patch/patcher.hpp"
+#include "hv/vcpu/profile.hpp"
+
+// The fresh guest (core.hpp) with a profile and a patcher, for the tests of the patcher.
+namespace trapeze::test {
+
+using patch::Patcher;
+using patch::Reason;
+using patch::State;
+
+inline constexpr u64 mirror_hpa = 0x8000'0000;
+inline constexpr u32 site_page = 0x0010'0000, site_ea = site_page + 0x100;  // in the guest's 256 MiB entry at 0
+inline constexpr u32 alias_page = 0x4000'0000, alias_ea = alias_page + 0x100;
+inline constexpr u32 threshold = 4;
+
+class PatchTest : public testing::Test {
+  protected:
+    PatchTest() : v(fresh_guest()), profile(std::make_unique<vcpu::Profile>()) {
+        static const auto instance = std::make_unique<Patcher>();
+        patcher = instance.get();
+        begin(patch::Mode::hot, 3);
+    }
+    ~PatchTest() override {
+        patch::start(v, nullptr, {});
+        vcpu::start_profile(v, nullptr);
+    }
+
+    void begin(patch::Mode mode, unsigned frames) {
+        vcpu::start_profile(v, profile.get());
+        patch::Config config{};
+        config.mode = mode;
+        config.threshold = threshold;
+        config.mirror_hpa = mirror_hpa;
+        config.frames = frames;
+        patch::start(v, patcher, config);
+        patcher->costs = {34'000, 400, 5'000, 600'000, 1'200'000};
+    }
+
+    // tlbwe by the guest: a page of TLB0, or of `tsize` in TLB1's entry 5 + `way`.
+    void map(u32 ea, u64 gpa, u32 tsize = 0, u32 way = 0, u32 tid = 0, u32 flags = e500::mas1::v) {
+        v.regs.mas0 = tsize == 0 ? way << 16 : 0x1000'0000 | (5 + way) << 16;
+        v.regs.mas1 = flags | tid << 16 | tsize << 8;
+        v.regs.mas2 = ea;
+        v.regs.mas3 = static_cast<u32>(gpa) | e500::mas3::permissions;
+        v.regs.mas7 = static_cast<u32>(gpa >> 32);
+        run(v, tlbwe);
+    }
+
+    // The guest's own word at a GPA, and the one that it executes there if its page is mirrored.
+    static void put(u64 gpa, u32 word) { arch::write_ram(ram_hpa + gpa, 4, word); }
+    // As a store of the guest's has it.
+    void write(u64 gpa, u32 word) {
+        put(gpa, word);
+        if (mirrored(gpa)) arch::write_ram(patcher->overlay.text_hpa(gpa), 4, word);
+    }
+    static u32 own(u64 gpa) { return arch::read_ram(ram_hpa + gpa, 4); }
+    u32 copy(u64 gpa) const { return arch::read_ram(patcher->overlay.text_hpa(gpa), 4); }
+    bool mirrored(u64 gpa) const { return patcher->overlay.mirror.page(gpa) != nullptr; }
+
+    // An exit for the instruction at `ea`, as hv/vcpu/run.cpp has it, but for its emulation.
+    dbt::Site& exit(u32 ea, u32 word) {
+        v.nip = ea;
+        vcpu::find_site(v, word);
+        if (v.site->due()) patch::consider(v);
+        vcpu::charge_site(v, 0);
+        return *v.site;
+    }
+    // As many as make the word at `ea` a patched site, if it can be one; it is put at `gpa`.
+    dbt::Site& heat(u32 ea, u32 word, u64 gpa) {
+        write(gpa, word);
+        for (unsigned i = 1; i < threshold; ++i) exit(ea, word);
+        return exit(ea, word);
+    }
+    dbt::Site& heat(u32 ea, u32 word) { return heat(ea, word, ea); }
+    // One more exit when whoever was told to wait is asked again.
+    dbt::Site& again(u32 ea, u32 word) {
+        dbt::Site& site = exit(ea, word);
+        site.arm(0);
+        return exit(ea, word);
+    }
+    static void expect(const dbt::Site& site, State state, Reason reason) {
+        EXPECT_STREQ(patch::name(static_cast<State>(site.state)), patch::name(state));
+        EXPECT_STREQ(patch::name(static_cast<Reason>(site.reason)), patch::name(reason));
+    }
+
+    // The stub that the word executed at `ea` branches to, or null.
+    const tcache::Entry* stub_of(u32 ea) const {
+        const u32 word = copy(ea);
+        if (!dbt::is_branch(word)) return nullptr;
+        return patcher->overlay.cache.find(dbt::branch_target(ea, word));
+    }
+    u32 stub_word(const tcache::Entry& entry, unsigned i) const {
+        return patcher->stubs[entry.page][entry.ea % 4096 / 4 + i];
+    }
+
+    // A load or store of the guest kernel that the core has refused. r4 is the address, r3 the data.
+    void access(u32 word, u32 ea, u32 value = 0) {
+        v.nip = 0x0020'0000;
+        v.gpr[4] = ea;
+        v.gpr[3] = value;
+        v.exit_time = static_cast<u32>(core().timebase);
+        patch::trace(v, word, ea);
+    }
+    static constexpr u32 lwz = d_form(32, 3, 4, 0), stw = d_form(36, 3, 4, 0);
+    static constexpr u32 lwarx = x_form(20, 3, 0, 4), icbi = x_form(982, 0, 0, 4);
+    u32 load(u32 ea) {
+        access(lwz, ea);
+        return v.gpr[3];
+    }
+
+    // What the core gets for an access, from nothing; the entry is empty if it gets none.
+    mmu::Fill fill(u32 ea, mmu::Access access, bool user = false) {
+        v.shadow.flush();
+        const auto hit = v.tlb.find(ea, false, v.regs.pid);
+        return v.shadow.fill(v.memory, *hit.entry, ea, access, user);
+    }
+    static CoreEntry entry_for(u32 ea, bool space) {
+        const auto found = core().matches(ea, space);
+        return found.empty() ? CoreEntry{} : found.front();
+    }
+    static u32 permissions(const CoreEntry& entry) {
+        using namespace e500::mas3;
+        return entry.mas3 & (ux | ur | uw);
+    }
+
+    void pass(u64 ticks) { core().timebase += ticks; }
+    u64 now() const { return core().timebase - v.start_time; }
+    void begin_or_end_window() { patch::sample(v, core().timebase); }
+
+    vcpu::Vcpu& v;
+    std::unique_ptr<vcpu::Profile> profile;
+    Patcher* patcher;
+};
+
+}  // namespace trapeze::test

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0
+// Stubs: where they stand, whose the pages are, and how a guest leaves them.
+#include <set>
+
+#include "patched_guest.hpp"
+
+namespace trapeze::test {
+namespace {
+
+using mmu::Access;
+using mmu::Fill;
+using tcache::Cache;
+using tcache::Entry;
+namespace mas1 = e500::mas1;
+namespace mas3 = e500::mas3;
+
+// In the middle of the guest's 64 MiB, with all that a branch reaches mapped.
+constexpr u32 inner = 0x0200'0000;
+constexpr u32 stw_opcode = 36, lwz_opcode = 32;
+constexpr u32 displacement(u32 word) { return static_cast<u32>(static_cast<std::int16_t>(word)); }
+
+class StolenTest : public PatchTest {
+  protected:
+    // What the guest has mapped at a stolen page's address since.
+    void map_stolen(u32 ea, u64 gpa) { map(ea & ~0xfffU, gpa); }
+    Entry& stub_at(u32 ea) {
+        Entry* const entry = const_cast<Entry*>(stub_of(ea));
+        if (entry == nullptr) throw std::logic_error("no stub");
+        return *entry;
+    }
+};
+
+// The instructions that stubs stand for, one for each stub, with a source that stubs would borrow.
+const u32 instructions[] = {wrteei(false), wrteei(true), wrtee(12), wrtee(10), wrtee(3),
+                            mtmsr(12),     mtmsr(10),    mtmsr(0)};
+
+TEST_F(StolenTest, AStubCanBeLeftBeforeEachOfItsWords) {
+    u32 at = site_ea;
+    for (const u32 word : instructions) {
+        expect(heat(at, word), State::patched, Reason::pays);
+        const Entry& entry = stub_at(at);
+        // What the words before the one at hand have done, by what they are.
+        bool done = false;
+        std::set<u32> saved;
+        const u32 base = patcher->register_ea;
+        for (unsigned i = 0; i < entry.words; ++i) {
+            SCOPED_TRACE(testing::Message() << std::hex << word << " word " << i);
+            for (u32 r = 0; r < 32; ++r) v.gpr[r] = 0x1000 + r;
+            v.regs.scratch[0] = 0xaaaa'0000;
+            v.regs.scratch[1] = 0xbbbb'0000;
+            v.nip = entry.ea + 4 * i;
+            ASSERT_TRUE(patch::in_stub(v));
+            const patch::Left left = patch::leave_stub(v);
+            EXPECT_EQ(left.how, done ? patch::Left::done : patch::Left::before);
+            EXPECT_EQ(v.nip, done ? at + 4 : at);
+            EXPECT_EQ(left.site, at);
+            EXPECT_EQ(left.word, word);
+            for (u32 r = 0; r < 32; ++r) {
+                const u32 first = v.regs.scratch[0], second = v.regs.scratch[1];
+                const bool is_saved = saved.count(r) != 0;
+                EXPECT_TRUE(is_saved ? v.gpr[r] == first || v.gpr[r] == second
+                                     : v.gpr[r] == 0x1000 + r)
+                    << "r" << r << " is " << std::hex << v.gpr[r];
+            }
+            const u32 now = stub_word(entry, i), opcode = now >> 26, reg = now >> 21 & 31U;
+            const u32 offset = displacement(now) - base;
+            const bool scratch = offset == offsetof(vcpu::RegisterPage, scratch) ||
+                                 offset == offsetof(vcpu::RegisterPage, scratch) + 4;
+            if (opcode == stw_opcode && scratch) saved.insert(reg);
+            if (opcode == lwz_opcode && scratch) saved.erase(reg);
+            if (opcode == stw_opcode && offset == offsetof(vcpu::RegisterPage, msr)) done = true;
+        }
+        EXPECT_TRUE(done);
+        EXPECT_TRUE(saved.empty());
+        at += 0x20;
+    }
+}
+
+TEST_F(StolenTest, AStubIsNamedByTheGuestsOwnWord) {
+    // wrteei has bits that no core looks at.
+    const u32 odd = wrteei(true) | 0x0000'0001U;
+    (void)odd;
+    heat(site_ea, wrteei(true));
+    v.nip = stub_at(site_ea).ea;
+    EXPECT_EQ(patch::leave_stub(v).word, wrteei(true));
+}
+
+TEST_F(StolenTest, UserModeIsNeverInAStub) {
+    heat(site_ea, wrteei(true));
+    v.nip = stub_at(site_ea).ea;
+    v.regs.msr |= e500::msr::pr;
+    EXPECT_FALSE(patch::in_stub(v));
+}
+
+TEST_F(StolenTest, TheGuestKernelFetchesStubsAndLoadsNothingThere) {
+    heat(site_ea, wrteei(true));
+    const u32 ea = stub_at(site_ea).ea;
+    map_stolen(ea, 0x0030'0000);
+    v.shadow.flush();
+    ASSERT_TRUE(patch::fetch_stub(v, ea));
+    const CoreEntry entry = entry_for(ea, true);
+    const unsigned slot = patcher->overlay.cache.slot(ea & ~0xfffU);
+    EXPECT_EQ(entry.rpn(), patcher->overlay.stub_hpa + u64{slot} * 4096);
+    EXPECT_EQ(permissions(entry), mas3::ux);
+    EXPECT_EQ(fill(ea, Access::load), Fill::traced);
+    EXPECT_EQ(fill(ea, Access::store), Fill::traced);
+    for (const Access access : {Access::fetch, Access::load, Access::store}) {
+        ASSERT_EQ(fill(ea, access, true), Fill::done);
+        EXPECT_EQ(entry_for(ea, false).rpn(), ram_hpa + 0x0030'0000) << "user mode has its own";
+    }
+}
+
+TEST_F(StolenTest, LoadsAndStoresGoToTheGuestsOwnPage) {
+    heat(site_ea, wrteei(true));
+    Entry& entry = stub_at(site_ea);
+    const u32 first = stub_word(entry, 0);
+    map_stolen(entry.ea, 0x0030'0000);
+    const u32 offset = entry.ea % 4096;
+    put(0x0030'0000 + offset, 0x1122'3344);
+    EXPECT_EQ(load(entry.ea), 0x1122'3344U);
+    access(stw, entry.ea, 0x5566'7788);
+    EXPECT_EQ(own(0x0030'0000 + offset), 0x5566'7788U);
+    EXPECT_EQ(stub_word(entry, 0), first) << "the stub stands";
+    expect(*profile->sites.find(site_ea, wrteei(true)), State::patched, Reason::pays);
+}
+
+TEST_F(StolenTest, AReservationTakesThePageBack) {
+    dbt::Site& site = heat(site_ea, wrteei(true));
+    const u32 ea = stub_at(site_ea).ea;
+    map_stolen(ea, 0x0030'0000);
+    access(lwarx, ea);
+    EXPECT_EQ(v.nip, 0x0020'0000U);
+    EXPECT_FALSE(patcher->overlay.stolen(ea));
+    EXPECT_EQ(copy(site_ea), wrteei(true));
+    expect(site, State::back, Reason::faults);
+    EXPECT_EQ(fill(ea, Access::store), Fill::done);
+    EXPECT_EQ(entry_for(ea, true).rpn(), ram_hpa + 0x0030'0000);
+    // Its neighbourhood is left alone for a time.
+    expect(again(site_ea, wrteei(true)), State::patched, Reason::pays);
+    EXPECT_NE(stub_at(site_ea).ea & ~0xfffU, ea & ~0xfffU);
+}
+
+TEST_F(StolenTest, ThePageIsTheGuestsWhenItGoesThere) {
+    dbt::Site& site = heat(site_ea, wrteei(true));
+    const u32 ea = stub_at(site_ea).ea;
+    const u32 beside = (ea & ~0xfffU) + 0xffc;
+    ASSERT_EQ(patcher->overlay.cache.find(beside), nullptr);
+    EXPECT_FALSE(patch::fetch_stub(v, beside));
+    EXPECT_FALSE(patcher->overlay.stolen(beside));
+    expect(site, State::back, Reason::faults);
+    EXPECT_FALSE(patch::fetch_stub(v, ea));
+    // The same when it got there over an entry of the core that covered stubs.
+    dbt::Site& other = heat(site_ea + 8, wrteei(false));
+    v.nip = (stub_at(site_ea + 8).ea & ~0xfffU) + 0xffc;
+    EXPECT_EQ(patch::leave_stub(v).how, patch::Left::nothing);
+    expect(other, State::back, Reason::faults);
+    EXPECT_FALSE(patcher->overlay.stolen(v.nip));
+    EXPECT_EQ(v.nip % 4096, 0xffcU);
+}
+
+TEST_F(StolenTest, BetweenStolenPagesIsTheGuests) {
+    heat(site_ea, wrteei(true));
+    const u32 ea = stub_at(site_ea).ea;
+    ASSERT_TRUE(patcher->overlay.cache.add_page((ea & ~0xfffU) + 0x40'0000));
+    heat(site_ea + 8, wrteei(true));
+    v.nip = (ea & ~0xfffU) + 0x20'0000;
+    v.stub_bytes = 0x40'1000;
+    ASSERT_TRUE(patch::in_stub(v));
+    const u32 at = v.nip;
+    EXPECT_EQ(patch::leave_stub(v).how, patch::Left::elsewhere);
+    EXPECT_EQ(v.nip, at);
+}
+
+// ---- Where pages come from.
+
+TEST_F(StolenTest, ZeroPagesAreTakenWhereNothingIsUnused) {
+    // The outermost have something in them.
+    constexpr u32 first = inner + 0x01c0'0000;
+    put(first, 1);
+    put(inner - 0x01c0'0000 + 0x800, 1);
+    expect(heat(inner, wrteei(true)), State::patched, Reason::pays);
+    const u32 page = stub_at(inner).ea & ~0xfffU;
+    EXPECT_TRUE(page == first - 0x1000 || page == inner - 0x01c0'0000 + 0x1000) << std::hex << page;
+    EXPECT_EQ(patcher->overlay.cache.pages(), 1U) << "one at a time";
+    EXPECT_EQ(load(page + 0xff0), 0U) << "reads as the zeroes it was";
+    access(stw, page + 0xff0, 0x1234'5678);
+    EXPECT_EQ(own(page + 0xff0), 0x1234'5678U);
+    EXPECT_EQ(fill(page + 0x1000, Access::load), Fill::done) << "its neighbour is no stolen page";
+}
+
+TEST_F(StolenTest, PagesInUseAreNotTaken) {
+    // Not all of them are looked at: that takes time.
+    for (u32 away = 0x0100'0000; away <= 0x01c0'0000; away += 0x1000) {
+        put(inner + away, 1);
+        put(inner - away, 1);
+    }
+    expect(heat(inner, wrteei(true)), State::hot, Reason::no_page);
+    EXPECT_EQ(patcher->overlay.cache.pages(), 0U);
+    EXPECT_EQ(copy(inner), wrteei(true));
+    expect(heat(inner + 8, mfmsr(3)), State::patched, Reason::pays);
+}
+
+TEST_F(StolenTest, OldStubsMakeWayWhenTheCacheIsFull) {
+    constexpr unsigned most = Cache::max_pages * Cache::units / 4;  // stubs of mtmsr, of 14 words
+    for (unsigned i = 0; i < most; ++i) heat(site_page + 4 * i, mtmsr(3));
+    ASSERT_EQ(patcher->overlay.cache.used(), most);
+    ASSERT_EQ(patcher->overlay.cache.pages(), Cache::max_pages);
+    dbt::Site& site = heat(site_page + 4 * most, mtmsr(3));
+    expect(site, State::patched, Reason::pays);
+    EXPECT_NE(stub_of(site_page + 4 * most), nullptr);
+    EXPECT_EQ(patcher->overlay.cache.used(), most);
+    unsigned gone = 0;
+    for (unsigned i = 0; i < most; ++i) {
+        const u32 at = site_page + 4 * i;
+        if (copy(at) != mtmsr(3)) continue;
+        ++gone;
+        expect(*profile->sites.find(at, mtmsr(3)), State::back, Reason::no_page);
+    }
+    EXPECT_EQ(gone, 1U);
+}
+
+TEST_F(StolenTest, StubsAreWithinReachOfEverySite) {
+    for (const u32 at : {0x1000U, 0x0002'0000U, 0x0048'0000U, 0x03ff'f000U, 0x03c0'0000U}) {
+        SCOPED_TRACE(testing::Message() << std::hex << at);
+        expect(heat(at, mtmsr(3)), State::patched, Reason::pays);
+        const Entry& entry = stub_at(at);
+        const u32 last = entry.ea + 4U * (entry.words - 1U);
+        EXPECT_EQ(dbt::branch_target(last, stub_word(entry, entry.words - 1U)), at + 4);
+    }
+}
+
+// ---- The register page.
+
+TEST_F(StolenTest, TheRegisterPageIsWhereTheGuestHasNothing) {
+    EXPECT_EQ(patcher->register_ea, 0xffff'8000U);
+    const CoreEntry entry = core().tlb1[12];
+    EXPECT_EQ(entry.epn(), 0xffff'8000U);
+    EXPECT_EQ(permissions(entry), mas3::ur | mas3::uw) << "no fetches";
+    EXPECT_NE(entry.mas1 & mas1::ts, 0U) << "guest user mode does not see it";
+}
+
+TEST_F(StolenTest, PatchesFollowTheRegisterPage) {
+    dbt::Site& load_site = heat(site_ea, mfmsr(3));
+    dbt::Site& stub_site = heat(site_ea + 4, wrteei(true));
+    map(0xffff'8000, 0x0030'0000);
+    EXPECT_EQ(patcher->register_ea, 0xffff'9000U);
+    EXPECT_EQ(core().tlb1[12].epn(), 0xffff'9000U);
+    EXPECT_EQ(copy(site_ea), d_form(32, 3, 0, 0x9000 + offsetof(vcpu::RegisterPage, msr)));
+    const Entry& entry = stub_at(site_ea + 4);
+    for (unsigned i = 0; i < entry.words; ++i) {
+        const u32 word = stub_word(entry, i);
+        if (word >> 26 != lwz_opcode && word >> 26 != stw_opcode) continue;
+        EXPECT_EQ(displacement(word) & ~0xfffU, 0xffff'9000U) << "word " << i;
+    }
+    expect(load_site, State::patched, Reason::pays);
+    expect(stub_site, State::patched, Reason::pays);
+    EXPECT_EQ(patcher->made, 2U) << "the same patches";
+    EXPECT_EQ(patcher->back, 0U);
+    EXPECT_EQ(patcher->overlay.mirror.patches(), 2U);
+    EXPECT_EQ(fill(0xffff'8000, Access::load), Fill::done) << "the guest's page is the guest's";
+    EXPECT_EQ(entry_for(0xffff'8000, true).rpn(), ram_hpa + 0x0030'0000);
+}
+
+TEST_F(StolenTest, WithoutAPlaceForTheRegisterPageNothingIsPatched) {
+    dbt::Site& site = heat(site_ea, mfmsr(3));
+    map(0xffff'0000, 0x0030'0000, 3);
+    EXPECT_EQ(patcher->register_ea, 0U);
+    EXPECT_FALSE(patcher->overlay.on);
+    EXPECT_FALSE(core().tlb1[12].valid());
+    expect(site, State::back, Reason::off);
+    EXPECT_FALSE(mirrored(site_ea));
+    expect(again(site_ea, mfmsr(3)), State::back, Reason::off);
+    // It goes elsewhere, and so patches can be again.
+    map(0x7000'0000, 0x0030'0000, 3);
+    EXPECT_EQ(patcher->register_ea, 0xffff'8000U);
+    expect(again(site_ea, mfmsr(3)), State::patched, Reason::pays);
+}
+
+TEST_F(StolenTest, AMappingOfNothingDoesNotMoveTheRegisterPage) {
+    map(0xffff'8000, 0x7000'0000);
+    EXPECT_EQ(patcher->register_ea, 0xffff'8000U) << "nothing there to be seen";
+    map(0xffff'8000, 0x0030'0000, 0, 0, 0, mas1::v | mas1::ts);
+    EXPECT_EQ(patcher->register_ea, 0xffff'8000U) << "in the guest's address space 1";
+}
+
+}  // namespace
+}  // namespace trapeze::test
