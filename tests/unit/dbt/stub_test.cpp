@@ -254,6 +254,23 @@ TEST(Stub, BranchReaches32MiBEitherWay) {
     EXPECT_EQ(branch(0x1000, 0x1002), 0U) << "not an instruction's address";
 }
 
+TEST(Stub, ABranchIsKnownAndGoesWhereItWasMadeFor) {
+    std::mt19937 random(5);
+    for (unsigned i = 0; i < 50000; ++i) {
+        const auto from = static_cast<uint32_t>(random()) & ~3U;
+        const uint32_t to = from + (static_cast<uint32_t>(random()) & 0x03ff'fffcU) - 0x0200'0000U;
+        const uint32_t word = branch(from, to);
+        ASSERT_TRUE(is_branch(word)) << std::hex << from << " to " << to;
+        ASSERT_EQ(branch_target(from, word), to);
+    }
+    EXPECT_EQ(branch_target(0xc2000000, branch(0xc2000000, 0xc0000000)), 0xc0000000U);
+    EXPECT_EQ(branch_target(0xfffffffc, branch(0xfffffffc, 4)), 4U);
+    for (const uint32_t word : {0x48000001U /* bl */, 0x48000002U /* ba */, 0x48000003U /* bla */,
+                                0x4c000064U /* rfi */, 0x40820008U /* bne */, 0x60000000U, 0U}) {
+        EXPECT_FALSE(is_branch(word)) << std::hex << word;
+    }
+}
+
 TEST(Stub, RefusesWhatABranchDoesNotReach) {
     std::array<uint32_t, max_stub_words> code{};
     EXPECT_EQ(emit_stub(Stub::write_msr, 3, site + 0x0200'0000, site, map, code.data()), 0U);
@@ -319,6 +336,42 @@ TEST_F(PlanTest, TlbsyncIsNothingAndTheRestStays) {
                                 0x44000002U /* sc */, 0x38210010U /* addi */, 0U}) {
         EXPECT_EQ(plan(word, map).kind, PatchKind::none) << std::hex << word;
     }
+}
+
+TEST_F(PlanTest, AWordBeyondThePageIsNoPatch) {
+    // The tables of the fast paths reach further, and mark what a store alone does not do.
+    loads[field(26)] = 4096;
+    stores[field(26)] = 0x8008;
+    EXPECT_EQ(plan(mfspr(7, 26), map).kind, PatchKind::none);
+    EXPECT_EQ(plan(mtspr(26, 7), map).kind, PatchKind::none);
+    loads[field(26)] = stores[field(26)] = 4092;
+    EXPECT_EQ(plan(mfspr(7, 26), map).word, 0x80e0fffcU);
+    EXPECT_EQ(plan(mtspr(26, 7), map).word, 0x90e0fffcU);
+}
+
+TEST_F(PlanTest, EveryRegisterGoesToItsOwnPlace) {
+    for (unsigned r = 0; r < 32; ++r) {
+        EXPECT_EQ(plan(mfspr(r, 26), map).word, 0x8000f008U | r << 21U);
+        EXPECT_EQ(plan(mtspr(26, r), map).word, 0x9000f008U | r << 21U);
+        EXPECT_EQ(plan(0x7c0000a6U | r << 21U, map).word, 0x8000f000U | r << 21U) << "mfmsr";
+    }
+}
+
+TEST_F(PlanTest, AStubIsForTheInstructionThatItIsNamedBy) {
+    for (unsigned stub = 0; stub < static_cast<unsigned>(Stub::count); ++stub) {
+        const auto kind = static_cast<Stub>(stub);
+        const bool has_source = kind == Stub::write_ee || kind == Stub::write_msr;
+        for (unsigned source = 0; source < (has_source ? 32U : 1U); ++source) {
+            const Plan made = plan(instruction(kind, source), map);
+            EXPECT_EQ(made.kind, PatchKind::stub);
+            EXPECT_EQ(made.stub, kind);
+            EXPECT_EQ(made.source, source);
+        }
+    }
+    EXPECT_EQ(instruction(Stub::clear_ee, 0), 0x7c000146U);
+    EXPECT_EQ(instruction(Stub::set_ee, 0), 0x7c008146U);
+    EXPECT_EQ(instruction(Stub::write_ee, 10), 0x7d400106U);
+    EXPECT_EQ(instruction(Stub::write_msr, 11), 0x7d600124U);
 }
 
 TEST_F(PlanTest, FollowsTheRegisterPageWhenItMoves) {
