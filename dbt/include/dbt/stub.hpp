@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
-/// Stubs: what a patched site branches to when one load or store is not enough (docs/stubs.md).
+/// Stubs: what a patched site branches to when one load or store is not enough (docs/patching.md).
 ///
 /// A stub runs in user mode with the guest's registers. It borrows at most two of them, which it
 /// keeps in the register page meanwhile, and touches neither CR, XER, LR nor CTR. What it cannot do
