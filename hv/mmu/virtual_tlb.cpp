@@ -12,7 +12,7 @@ void VirtualTlb::reset(unsigned sets) {
     generation_ = 1;
     victim_ = 0;
     valid1_ = 0;
-    for (bool& mapped : small_frames_) mapped = false;
+    forget_small_frames();
     for (auto& entry : tlb0_) entry = {};
     for (auto& entry : tlb1_) entry = {};
 }

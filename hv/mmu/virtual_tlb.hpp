@@ -73,7 +73,7 @@ class VirtualTlb {
             return;
         }
         // It holds 4 KiB pages whatever TSIZE says, and has no IPROT (manual 12.3.2).
-        small_frames_[frame(m3)] = true;
+        small_frames_[frame(m3) / 32] |= 1u << frame(m3) % 32;
         constexpr u32 without = e500::mas1::tsize_mask | e500::mas1::iprot;
         entry = {(m1 & ~without) | 1u << 8, m2, m3, m7, generation_, e500::mas2::epn_mask};
     }
@@ -85,11 +85,13 @@ class VirtualTlb {
     // Constant time: the entries of older generations are invalid.
     void flush_tlb0() {
         ++generation_;
-        for (bool& mapped : small_frames_) mapped = false;
+        forget_small_frames();
     }
     // Whether a 4 KiB entry may map some of the 4 MiB of physical memory that hold `gpa`: false
     // only if none does.
-    bool may_map_small(u64 gpa) const { return small_frames_[frame(gpa)]; }
+    bool may_map_small(u64 gpa) const {
+        return small_frames_[frame(gpa) / 32] >> frame(gpa) % 32 & 1u;
+    }
     // Drops the entries without IPROT.
     void flush_tlb1();
 
@@ -108,6 +110,9 @@ class VirtualTlb {
   private:
     static constexpr unsigned frames = 64;
     static constexpr u32 frame(u64 gpa) { return static_cast<u32>(gpa) >> 22 & (frames - 1); }
+    void forget_small_frames() {
+        for (u32& bits : small_frames_) bits = 0;
+    }
     void write_tlb1(VirtualEntry& entry, u32 m1, u32 m2, u32 m3, u32 m7);
     // Keeps `valid1_`, if `entry` is one of TLB1's.
     void note_tlb1(const VirtualEntry& entry) {
@@ -124,7 +129,8 @@ class VirtualTlb {
     u32 valid1_ = 0;  // a bit for each valid entry of TLB1: most guests have few
     u32 sets_ = 128;
     u32 generation_ = 1;
-    bool small_frames_[frames] = {};  // frames of 4 MiB, modulo 64, that 4 KiB entries have mapped
+    // A bit for each frame of 4 MiB, modulo 64, that 4 KiB entries have mapped.
+    u32 small_frames_[frames / 32] = {};
     u32 victim_ = 0;
 };
 
