@@ -46,6 +46,13 @@ Site* SiteTable::find(uint32_t ea, uint32_t word) {
     return nullptr;
 }
 
+Site* SiteTable::find(const SiteKey& key) {
+    for (Site* site = bucket(key.ea); site != &empty_; site = site->next) {
+        if (site->key() == key) return site;
+    }
+    return nullptr;
+}
+
 Site& SiteTable::enter(const SiteKey& key, uint64_t now, uint8_t kind, bool small) {
     Site* site = bucket(key.ea);
     while (site != &empty_ && !(site->key() == key)) site = site->next;

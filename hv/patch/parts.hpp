@@ -31,7 +31,6 @@ Reason patch_word(Vcpu& v, MirrorFrame& frame, const Text& text);
 // Takes the patch at a word away, if there is one, and says so at its site. The copy's word is
 // the guest's afterwards.
 void unpatch(Vcpu& v, MirrorFrame& frame, const Text& text, State state, Reason reason);
-void note(Vcpu& v, u32 ea, u32 word, State state, Reason reason);
 // What the plans need to know of the register page's place.
 void set_register_map(Patcher& p);
 // Every patch follows the register page, which has moved.

@@ -243,14 +243,23 @@ Reason patch_word(Vcpu& v, MirrorFrame& frame, const Text& text) {
 
 void set_register_map(Patcher& p) { p.map = map_at(p.register_ea); }
 
-void note(Vcpu& v, u32 ea, u32 word, State state, Reason reason) {
+namespace {
+
+// The site of the patch at `text`: patches are where every process maps the kernel's text alike.
+Site* site_at(Vcpu& v, const Text& text, u32 own) {
+    return v.profile->sites.find({text.ea, own, text.gpa, 0, 0});
+}
+
+void note(Vcpu& v, const Text& text, u32 own, State state, Reason reason) {
     Patcher& p = *v.patcher;
-    Site* const site = v.profile->sites.find(ea, word);
+    Site* const site = site_at(v, text, own);
     if (site == nullptr || !is_patched(*site)) return;
     site->saved = saved(v, *site, now_of(v));
     set(*site, state, reason);
     site->arm(p.threshold);
 }
+
+}  // namespace
 
 void unpatch(Vcpu& v, MirrorFrame& frame, const Text& text, State state, Reason reason) {
     Patcher& p = *v.patcher;
@@ -265,7 +274,7 @@ void unpatch(Vcpu& v, MirrorFrame& frame, const Text& text, State state, Reason 
     --frame.patches;
     --frame.page[MirrorFrame::index(text.gpa)].patches;
     ++(state == State::dropped ? p.dropped : p.back);
-    note(v, text.ea, own, state, reason);
+    note(v, text, own, state, reason);
 }
 
 void follow_register_page(Vcpu& v) {
@@ -280,7 +289,7 @@ void follow_register_page(Vcpu& v) {
                 const Text text = text_at(v, frame, page, word);
                 const u32 own = arch::read_ram(text.own, 4);
                 if (own == arch::read_ram(text.copy, 4)) continue;
-                Site* const site = v.profile->sites.find(text.ea, own);
+                Site* const site = site_at(v, text, own);
                 unpatch(v, frame, text, State::back, Reason::waiting);
                 --p.back;
                 if (patch_word(v, frame, text) != Reason::none) continue;

@@ -105,6 +105,8 @@ class SiteTable {
     static constexpr std::uint8_t stays = 0x80;
     /// Any site at this EA in guest kernel mode, or null.
     Site* find(std::uint32_t ea, std::uint32_t word);
+    /// The site with this key, or null.
+    Site* find(const SiteKey& key);
 
     /// One exit of `ticks`.
     static void charge(Site& site, std::uint32_t ticks) {
