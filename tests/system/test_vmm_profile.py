@@ -149,7 +149,9 @@ class Profile(Case):
         result, dump = self.boot("--run", "true")
         self.assertGreater(dump.values["sites"][1], 300, result)
         self.assertGreater(len(dump.symbols), 100)
-        self.assertGreater(dump.causes["privileged"].count, 100_000)
+        # Most exits are gone with the patches, and what is left was trapped.
+        self.assertGreater(dump.values["patch"].patched, 0)
+        self.assertGreater(dump.causes["privileged"].count, 10_000)
         self.assertTrue(any(key[1] == "u" for key in dump.pages))
 
     def test_off(self):
@@ -223,8 +225,8 @@ class Profile(Case):
                 # One that made way and came back may have the count it had.
                 self.assertTrue(count != pages.get(key) or dump.values["pages"][2], key)
             grown = dump.causes["privileged"][0] - before.causes["privileged"][0]
-            # Half of Linux's exits come from some thirty sites; 64 others have less than that.
-            self.assertGreaterEqual(news, grown / 4)
+            # The hottest 64 of a thousand sites, some of them patched, and so not the same each time.
+            self.assertGreaterEqual(news, grown / 8)
             self.assertLessEqual(news, dump.causes["privileged"][0])
             sites.update(dump.sites)
             pages.update(dump.pages)
@@ -263,7 +265,7 @@ class Profile(Case):
         self.assertEqual(process.returncode, 130)
         dump = self.whole(content("guest.trap"), "end")
         self.agrees_with_summary(dump)
-        self.assertGreater(dump.causes["privileged"].count, 100_000)
+        self.assertGreater(dump.causes["privileged"].count, 10_000)
 
 
 if __name__ == "__main__":
