@@ -197,6 +197,35 @@ void read_all(const char* where, u32 shift, u32 step, bool user = false) {
     print("{}: {} loads, {} wrong", {where, checked, wrong + mistakes});
 }
 
+// What has just got hot, read at once: an account of what the reads cost has seen nothing of them
+// yet. A copy of hot_mix for each form, far from the others, and a few loads of words that trap.
+void read_fresh() {
+    constexpr u32 place = 0x60'0000, distance = 0x1'0000;
+    constexpr u32 first_word = 2, words = 12, loads = 12;
+    const u32 mix_copy = copy + reinterpret_cast<u32>(hot_mix);
+    checked = 0;
+    u32 number = 0;
+    difference = {};
+    for (const Form& form : forms) {
+        const u32 at = place + number * distance;
+        copy_mix(at);
+        mix("fresh", at);
+        u32 offset = 4 * (first_word + number % words);
+        for (u32 i = 0; i < loads && offset + form.size <= 4 * 19; ++i) {
+            const u32 want = form.made(want_of(mix_copy + offset, form.size));
+            expect(at + offset, form.load(at + offset), want);
+            offset += form.size;
+        }
+        mix("behind it", at);
+        ++number;
+    }
+    if (difference.count != 0) {
+        print("fresh: {} differ, the first at {x}: {x}, should be {x}",
+              {difference.count, difference.at, difference.have, difference.want});
+    }
+    print("fresh: {} loads, {} wrong", {checked, difference.count + mistakes});
+}
+
 // lwarx and stwcx. that stores what is there already, or not at all.
 void reservations() {
     u32 stored = 0;
@@ -225,6 +254,7 @@ void isa_main() {
     print("text: {} bytes, digest {x}", {end_of_text() - text_begin, digest});
     mtmsr(msr::spe);
     mix("the first time", reinterpret_cast<u32>(hot_mix), 2000);
+    read_fresh();
     read_all("kernel", 0, 1);
     read_all("user mode", 0, 1, true);
     mix("again", reinterpret_cast<u32>(hot_mix), 500);

@@ -37,46 +37,44 @@ TEST_F(MirrorTest, HasNothingAtFirst) {
     mirror.reset(Mirror::max_frames + 7);
     EXPECT_EQ(mirror.capacity(), Mirror::max_frames);
     mirror.reset(0);
-    EXPECT_EQ(mirror.open(base, 0), nullptr);
+    EXPECT_EQ(mirror.open(base), nullptr);
 }
 
 TEST_F(MirrorTest, OpensFramesWhileThereIsRoom) {
-    MirrorFrame* const first = mirror.open(base + 0x3f'fffc, 77);
+    MirrorFrame* const first = mirror.open(base + 0x3f'fffc);
     ASSERT_NE(first, nullptr);
     EXPECT_EQ(first->gpa, base);
-    EXPECT_EQ(first->since, 77U);
-    EXPECT_EQ(mirror.open(base, 99), first) << "the same frame";
-    EXPECT_EQ(first->since, 77U) << "and its time stays";
+    EXPECT_EQ(mirror.open(base), first) << "the same frame";
     EXPECT_EQ(mirror.find(base + MirrorFrame::bytes - 1), first);
     EXPECT_EQ(mirror.find(base + MirrorFrame::bytes), nullptr);
     EXPECT_EQ(mirror.find(base - 1), nullptr);
     EXPECT_EQ(mirror.find(base & 0xffffffffU), nullptr) << "the same low half, another frame";
-    MirrorFrame* const second = mirror.open(0, 1);
-    MirrorFrame* const third = mirror.open(MirrorFrame::bytes, 1);
-    EXPECT_EQ((std::set<unsigned>{mirror.number(*first), mirror.number(*second),
-                                  mirror.number(*third)}),
-              (std::set<unsigned>{0, 1, 2}));
-    EXPECT_EQ(mirror.open(2 * MirrorFrame::bytes, 1), nullptr);
+    MirrorFrame* const second = mirror.open(0);
+    MirrorFrame* const third = mirror.open(MirrorFrame::bytes);
+    EXPECT_EQ(
+        (std::set<unsigned>{mirror.number(*first), mirror.number(*second), mirror.number(*third)}),
+        (std::set<unsigned>{0, 1, 2}));
+    EXPECT_EQ(mirror.open(2 * MirrorFrame::bytes), nullptr);
     mirror.close(*second);
     EXPECT_EQ(mirror.find(0), nullptr);
-    EXPECT_EQ(mirror.open(2 * MirrorFrame::bytes, 5), second) << "its place is free";
+    EXPECT_EQ(mirror.open(2 * MirrorFrame::bytes), second) << "its place is free";
 }
 
 TEST_F(MirrorTest, AFrameThatIsOpenedAgainRemembersNothing) {
-    MirrorFrame* frame = mirror.open(base, 0);
+    MirrorFrame* frame = mirror.open(base);
     mirror.add(*frame, 5, ea(5));
     frame->page[5].strikes = 3;
     frame->patches = 0;
     mirror.remove(*frame, 5);
     mirror.close(*frame);
-    frame = mirror.open(base, 0);
+    frame = mirror.open(base);
     EXPECT_FALSE(frame->is_mirrored(5));
     EXPECT_EQ(frame->page[5].strikes, 0);
     EXPECT_EQ(frame->mirrored, 0U);
 }
 
 TEST_F(MirrorTest, PagesComeAndGo) {
-    MirrorFrame* const frame = mirror.open(base, 0);
+    MirrorFrame* const frame = mirror.open(base);
     mirror.add(*frame, 7, ea(7));
     ASSERT_NE(mirror.page(at(7) + 0xffc), nullptr);
     EXPECT_EQ(mirror.page(at(7))->ea, ea(7));
@@ -102,7 +100,7 @@ TEST_F(MirrorTest, PagesComeAndGo) {
 }
 
 TEST_F(MirrorTest, KnowsTheRangeOfAddressesThatRanItsPages) {
-    MirrorFrame* const frame = mirror.open(base, 0);
+    MirrorFrame* const frame = mirror.open(base);
     mirror.add(*frame, 100, ea(100));
     mirror.add(*frame, 3, ea(3));
     mirror.add(*frame, 50, 0x7000'0000);
@@ -113,7 +111,7 @@ TEST_F(MirrorTest, KnowsTheRangeOfAddressesThatRanItsPages) {
 }
 
 TEST_F(MirrorTest, PlainIsNotMirrored) {
-    MirrorFrame* const frame = mirror.open(base, 0);
+    MirrorFrame* const frame = mirror.open(base);
     mirror.set_plain(*frame, 9, true);
     mirror.set_plain(*frame, 9, true);
     EXPECT_TRUE(frame->is_plain(9));
@@ -127,8 +125,8 @@ TEST_F(MirrorTest, PlainIsNotMirrored) {
 }
 
 TEST_F(MirrorTest, CountsAllFrames) {
-    MirrorFrame* const one = mirror.open(base, 0);
-    MirrorFrame* const other = mirror.open(0, 0);
+    MirrorFrame* const one = mirror.open(base);
+    MirrorFrame* const other = mirror.open(0);
     mirror.add(*one, 1, ea(1));
     mirror.add(*other, 1, 0x1000);
     mirror.add(*other, 2, 0x2000);
@@ -142,7 +140,7 @@ TEST_F(MirrorTest, CountsAllFrames) {
 }
 
 TEST_F(MirrorTest, AWholeFrameIsUniformAndMoreThanAFrameIsNot) {
-    MirrorFrame* const frame = mirror.open(base, 0);
+    MirrorFrame* const frame = mirror.open(base);
     for (unsigned i = 0; i < MirrorFrame::pages; ++i) mirror.add(*frame, i, ea(i));
     EXPECT_TRUE(mirror.uniform(base, MirrorFrame::bytes, at(17)));
     const uint64_t larger = base & ~(4 * MirrorFrame::bytes - 1);
@@ -156,7 +154,7 @@ TEST_F(MirrorTest, AWholeFrameIsUniformAndMoreThanAFrameIsNot) {
 }
 
 TEST_F(MirrorTest, AnEmptyFrameIsUniformInsideALargerBlock) {
-    MirrorFrame* const frame = mirror.open(base, 0);
+    MirrorFrame* const frame = mirror.open(base);
     const uint64_t larger = base & ~(4 * MirrorFrame::bytes - 1);
     mirror.add(*frame, 4, ea(4));
     mirror.remove(*frame, 4);
@@ -166,7 +164,7 @@ TEST_F(MirrorTest, AnEmptyFrameIsUniformInsideALargerBlock) {
 }
 
 TEST_F(MirrorTest, PagesThatRunElsewhereAreNotUniform) {
-    MirrorFrame* const frame = mirror.open(base, 0);
+    MirrorFrame* const frame = mirror.open(base);
     for (unsigned i = 16; i < 32; ++i) mirror.add(*frame, i, ea(i));
     EXPECT_TRUE(mirror.uniform(at(16), 0x10000, at(20)));
     mirror.remove(*frame, 20);
@@ -184,7 +182,7 @@ class Model {
     explicit Model(Mirror& mirror) : mirror_(mirror) {}
 
     void set(uint64_t gpa, uint32_t to) {
-        MirrorFrame* const frame = mirror_.open(gpa, 0);
+        MirrorFrame* const frame = mirror_.open(gpa);
         ASSERT_NE(frame, nullptr);
         mirror_.add(*frame, MirrorFrame::index(gpa), to);
         pages_.emplace(gpa, to);
@@ -200,7 +198,7 @@ class Model {
     }
     void set_plain(uint64_t gpa) {
         if (pages_.count(gpa) != 0) return;
-        mirror_.set_plain(*mirror_.open(gpa, 0), MirrorFrame::index(gpa), true);
+        mirror_.set_plain(*mirror_.open(gpa), MirrorFrame::index(gpa), true);
         plain_.insert(gpa);
     }
     bool uniform(uint64_t gpa, uint64_t bytes, uint64_t inside) const {
@@ -237,8 +235,9 @@ TEST_F(MirrorTest, AgreesWithEveryPageByItself) {
     const auto pick = [&](uint32_t n) { return static_cast<uint32_t>(random() % n); };
     Model model(mirror);
     unsigned yes = 0, large = 0;
-    for (unsigned turn = 0; turn < 4000; ++turn) {
-        // A run of pages in one of three frames, two of them neighbours; aligned more often than not.
+    for (unsigned turn = 0; turn < 1200; ++turn) {
+        // A run of pages in one of three frames, two of them neighbours; aligned more often than
+        // not.
         constexpr uint64_t frames[] = {0x40'0000, 0x80'0000, 0x1'0040'0000};
         const uint32_t count = 1U << (2 * pick(6));
         const uint32_t first = pick(2) ? pick(1024) & ~(count - 1) : pick(1024);
@@ -267,8 +266,8 @@ TEST_F(MirrorTest, AgreesWithEveryPageByItself) {
             large += wanted && bytes >= 0x10'0000 ? 1 : 0;
         }
     }
-    EXPECT_GT(yes, 40'000U);
-    EXPECT_GT(large, 1000U);
+    EXPECT_GT(yes, 10'000U);
+    EXPECT_GT(large, 200U);
     for (const auto& [gpa, to] : model.pages()) {
         ASSERT_NE(mirror.page(gpa), nullptr);
         EXPECT_EQ(mirror.page(gpa)->ea, to);

@@ -15,11 +15,15 @@ namespace mas2 = e500::mas2;
 namespace mas3 = e500::mas3;
 
 constexpr u32 home = 0xc040'0000, elsewhere = 0xd000'0000, stolen_ea = 0xc0c0'3000;
-constexpr u64 gpa = 0x40'0000;       // of `home`
+constexpr u64 gpa = 0x40'0000;        // of `home`
 constexpr u64 beside = gpa + 0x8000;  // in its frame
 
 VirtualEntry entry_of(u32 ea, u64 to, bool steady) {
-    return {mas1::v | (steady ? 0 : 7u << 16) | 1u << 8, ea, static_cast<u32>(to), 0, 0,
+    return {mas1::v | (steady ? 0 : 7u << 16) | 1u << 8,
+            ea,
+            static_cast<u32>(to),
+            0,
+            0,
             mas2::epn_mask};
 }
 
@@ -37,7 +41,7 @@ class OverlayTest : public testing::Test {
     }
     Overlay& o() { return *overlay; }
     void mirror() {
-        auto& frame = *o().mirror.open(gpa, 0);
+        auto& frame = *o().mirror.open(gpa);
         o().mirror.add(frame, tcache::MirrorFrame::index(gpa), home);
     }
 
@@ -127,7 +131,7 @@ TEST_F(OverlayTest, PermissionsFollowTheView) {
 }
 
 TEST_F(OverlayTest, CopiesStandInTheirFramesMemory) {
-    auto& other = *o().mirror.open(0, 0);
+    auto& other = *o().mirror.open(0);
     mirror();
     EXPECT_EQ(o().mirror.number(other), 0U);
     EXPECT_EQ(o().text_hpa(gpa + 0x123), 0x8000'0000U + 0x40'0000U + 0x123U);
@@ -140,8 +144,10 @@ TEST_F(OverlayTest, NoEntryMapsAStolenPageWithOthers) {
         EXPECT_FALSE(o().uniform(base, 0x1000'0000, size, 0x1000'0000, true)) << size;
         EXPECT_TRUE(o().uniform(base, 0x1000'0000, size, 0x1000'0000, false)) << "not for data";
         if (size > 0x1000'0000) continue;
-        EXPECT_TRUE(o().uniform(base + static_cast<u32>(size), 0x1000'0000, size, 0x1000'0000, true));
-        EXPECT_TRUE(o().uniform(base - static_cast<u32>(size), 0x1000'0000, size, 0x1000'0000, true));
+        EXPECT_TRUE(
+            o().uniform(base + static_cast<u32>(size), 0x1000'0000, size, 0x1000'0000, true));
+        EXPECT_TRUE(
+            o().uniform(base - static_cast<u32>(size), 0x1000'0000, size, 0x1000'0000, true));
     }
     // Between two of them, a gap.
     o().cache.add_page(stolen_ea + 0x10'0000);

@@ -17,7 +17,8 @@ using patch::Reason;
 using patch::State;
 
 inline constexpr u64 mirror_hpa = 0x8000'0000;
-inline constexpr u32 site_page = 0x0010'0000, site_ea = site_page + 0x100;  // in the guest's 256 MiB entry at 0
+inline constexpr u32 site_page = 0x0010'0000,
+                     site_ea = site_page + 0x100;  // in the guest's 256 MiB entry at 0
 inline constexpr u32 alias_page = 0x4000'0000, alias_ea = alias_page + 0x100;
 inline constexpr u32 threshold = 4;
 
@@ -40,8 +41,8 @@ class PatchTest : public testing::Test {
         config.threshold = threshold;
         config.mirror_hpa = mirror_hpa;
         config.frames = frames;
+        config.costs = {34'000, 400, 5'000, 1000 * fault_ticks, 1'200'000};
         patch::start(v, patcher, config);
-        patcher->costs = {34'000, 400, 5'000, 600'000, 1'200'000};
     }
 
     // tlbwe by the guest: a page of TLB0, or of `tsize` in TLB1's entry 5 + `way`.
@@ -101,15 +102,17 @@ class PatchTest : public testing::Test {
         return patcher->stubs[entry.page][entry.ea % 4096 / 4 + i];
     }
 
-    // A load or store of the guest kernel that the core has refused. r4 is the address, r3 the data.
+    // A load or store of the guest kernel that the core has refused. r4 is the address, r3 the
+    // data.
     void access(u32 word, u32 ea, u32 value = 0) {
         v.nip = 0x0020'0000;
         v.gpr[4] = ea;
         v.gpr[3] = value;
-        v.exit_time = static_cast<u32>(core().timebase);
+        v.exit_time = static_cast<u32>(core().timebase) - fault_ticks;
         patch::trace(v, word, ea);
     }
     static constexpr u32 lwz = d_form(32, 3, 4, 0), stw = d_form(36, 3, 4, 0);
+    static constexpr u32 fault_ticks = 600;  // of each, as the costs say
     static constexpr u32 lwarx = x_form(20, 3, 0, 4), icbi = x_form(982, 0, 0, 4);
     u32 load(u32 ea) {
         access(lwz, ea);

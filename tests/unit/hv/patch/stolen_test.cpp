@@ -31,8 +31,8 @@ class StolenTest : public PatchTest {
 };
 
 // The instructions that stubs stand for, one for each stub, with a source that stubs would borrow.
-const u32 instructions[] = {wrteei(false), wrteei(true), wrtee(12), wrtee(10), wrtee(3),
-                            mtmsr(12),     mtmsr(10),    mtmsr(0)};
+const u32 instructions[] = {wrteei(false), wrteei(true), wrtee(12), wrtee(10),
+                            wrtee(3),      mtmsr(12),    mtmsr(10), mtmsr(0)};
 
 TEST_F(StolenTest, AStubCanBeLeftBeforeEachOfItsWords) {
     u32 at = site_ea;
