@@ -86,6 +86,7 @@ TEST_F(PageTableTest, TheColdestOfASetMakesWay) {
     pages.charge(sharing(9), 3, true);
     EXPECT_EQ(exits(sharing(0), 3, true), 0U);
     EXPECT_EQ(pages.lost(3), 10U);
+    // As many as share a set in 32 bits of addresses, less some.
     for (unsigned k = 0; k < 400; ++k) pages.charge(sharing(10 + k), 3, true);
     for (unsigned n = 1; n < PageTable::ways; ++n) {
         EXPECT_EQ(exits(sharing(n), 3, true), 10 * (n + 1)) << "a scan spares the hot ones";
