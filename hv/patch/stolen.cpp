@@ -218,6 +218,15 @@ void unpatch_stub(Vcpu& v, const tcache::Entry& entry, Reason reason) {
     }
 }
 
+// The guest kernel may execute what it has mapped: no fetch would tell its own text from a stub.
+void make_way_for_text(Vcpu& v, const mmu::VirtualEntry& entry) {
+    const Cache& cache = v.patcher->overlay.cache;
+    for (unsigned i = 0; i < Cache::max_pages; ++i) {
+        const u32 ea = cache.page(i);
+        if (ea != Cache::no_page && taken_by_guest(v, entry, ea)) give_back(v, ea, true);
+    }
+}
+
 }  // namespace
 
 u32* memory_of(Patcher& p, const tcache::Entry& entry) {
@@ -336,6 +345,7 @@ bool place_register_page(Vcpu& v) {
 
 void entry_made(Vcpu& v, const mmu::VirtualEntry& entry) {
     Patcher& p = *v.patcher;
+    if ((entry.mas3 & mas3::sx) != 0) make_way_for_text(v, entry);
     if (p.register_ea == 0) {
         if (place_register_page(v)) mode_changes(v);
         return;

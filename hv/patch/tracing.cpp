@@ -152,7 +152,13 @@ void trace(Vcpu& v, u32 word, u32 ea) {
         return;
     }
     if (result != AccessResult::done) return;
-    if (insn.op == dbt::Op::icbi) fetch_again(v, ea);
+    if (insn.op == dbt::Op::icbi) {
+        if (!v.user() && v.patcher->overlay.stolen(ea)) {
+            give_back(v, ea, true);  // the guest is about to execute there, where a stub may be
+        } else {
+            fetch_again(v, ea);
+        }
+    }
     if (v.nip == at + 4) charge(v, ea);
 }
 

@@ -48,7 +48,8 @@ void write_small_entry(Vcpu& v) {
     }
     v.tlb.write(entry, 0, r.mas1 & mas1::implemented, r.mas2 & mas2::implemented,
                 r.mas3 & mas3::implemented, r.mas7 & e500::mas7_implemented);
-    if (v.patcher != nullptr && entry.covers(v.patcher->register_ea) && v.tlb.valid(entry, 0)) {
+    if (v.patcher != nullptr && v.tlb.valid(entry, 0) &&
+        (entry.covers(v.patcher->register_ea) || v.patcher->overlay.stolen(entry.epn()))) {
         patch::entry_made(v, entry);
     }
     // In its own address space 0, and not debugged.
