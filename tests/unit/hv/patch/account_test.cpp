@@ -246,7 +246,7 @@ TEST_F(AccountTest, AFrameThatIsGoneThroughIsGivenBack) {
 TEST_F(AccountTest, AStolenPageThatLosesIsGivenBack) {
     dbt::Site& site = heat(site_ea, wrteei(true));
     const u32 ea = stub_of(site_ea)->ea & ~0xfffU;
-    map(ea, 0x0030'0000);
+    map_data(ea, 0x0030'0000);
     unsigned faults = 0;
     for (; faults < 100 && patcher->overlay.stolen(ea); ++faults) load(ea + 0x800);
     EXPECT_GE(faults, 16U);
@@ -256,7 +256,7 @@ TEST_F(AccountTest, AStolenPageThatLosesIsGivenBack) {
     // One with no stub at all goes at once.
     const u32 empty = ea + 0x1000;
     ASSERT_TRUE(patcher->overlay.stolen(empty));
-    map(empty, 0x0030'1000);
+    map_data(empty, 0x0030'1000);
     load(empty);
     EXPECT_FALSE(patcher->overlay.stolen(empty));
 }
@@ -264,7 +264,7 @@ TEST_F(AccountTest, AStolenPageThatLosesIsGivenBack) {
 TEST_F(AccountTest, AStolenPageThatPaysStays) {
     dbt::Site& site = heat(site_ea, wrteei(true));
     const u32 ea = stub_of(site_ea)->ea & ~0xfffU;
-    map(ea, 0x0030'0000);
+    map_data(ea, 0x0030'0000);
     window(site, 1000, 1000);
     for (unsigned i = 0; i < 200; ++i) load(ea + 0x800);
     EXPECT_TRUE(patcher->overlay.stolen(ea));

@@ -55,6 +55,17 @@ class PatchTest : public testing::Test {
         run(v, tlbwe);
     }
 
+    // The same, not to be executed by the kernel.
+    void map_data(u32 ea, u64 gpa) {
+        constexpr u32 data = e500::mas3::permissions & ~e500::mas3::sx;
+        v.regs.mas0 = 0;
+        v.regs.mas1 = e500::mas1::v;
+        v.regs.mas2 = ea & ~0xfffU;
+        v.regs.mas3 = static_cast<u32>(gpa) | data;
+        v.regs.mas7 = 0;
+        run(v, tlbwe);
+    }
+
     // The guest's own word at a GPA, and the one that it executes there if its page is mirrored.
     static void put(u64 gpa, u32 word) { arch::write_ram(ram_hpa + gpa, 4, word); }
     // As a store of the guest's has it.

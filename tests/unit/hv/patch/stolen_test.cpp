@@ -21,8 +21,6 @@ constexpr u32 displacement(u32 word) { return static_cast<u32>(static_cast<std::
 
 class StolenTest : public PatchTest {
   protected:
-    // What the guest has mapped at a stolen page's address since.
-    void map_stolen(u32 ea, u64 gpa) { map(ea & ~0xfffU, gpa); }
     Entry& stub_at(u32 ea) {
         Entry* const entry = const_cast<Entry*>(stub_of(ea));
         if (entry == nullptr) throw std::logic_error("no stub");
@@ -95,7 +93,7 @@ TEST_F(StolenTest, UserModeIsNeverInAStub) {
 TEST_F(StolenTest, TheGuestKernelFetchesStubsAndLoadsNothingThere) {
     heat(site_ea, wrteei(true));
     const u32 ea = stub_at(site_ea).ea;
-    map_stolen(ea, 0x0030'0000);
+    map_data(ea, 0x0030'0000);
     v.shadow.flush();
     ASSERT_TRUE(patch::fetch_stub(v, ea));
     const CoreEntry entry = entry_for(ea, true);
@@ -114,7 +112,7 @@ TEST_F(StolenTest, LoadsAndStoresGoToTheGuestsOwnPage) {
     heat(site_ea, wrteei(true));
     Entry& entry = stub_at(site_ea);
     const u32 first = stub_word(entry, 0);
-    map_stolen(entry.ea, 0x0030'0000);
+    map_data(entry.ea, 0x0030'0000);
     const u32 offset = entry.ea % 4096;
     put(0x0030'0000 + offset, 0x1122'3344);
     EXPECT_EQ(load(entry.ea), 0x1122'3344U);
@@ -127,7 +125,7 @@ TEST_F(StolenTest, LoadsAndStoresGoToTheGuestsOwnPage) {
 TEST_F(StolenTest, AReservationTakesThePageBack) {
     dbt::Site& site = heat(site_ea, wrteei(true));
     const u32 ea = stub_at(site_ea).ea;
-    map_stolen(ea, 0x0030'0000);
+    map_data(ea, 0x0030'0000);
     access(lwarx, ea);
     EXPECT_EQ(v.nip, 0x0020'0000U);
     EXPECT_FALSE(patcher->overlay.stolen(ea));
@@ -156,6 +154,28 @@ TEST_F(StolenTest, ThePageIsTheGuestsWhenItGoesThere) {
     expect(other, State::back, Reason::faults);
     EXPECT_FALSE(patcher->overlay.stolen(v.nip));
     EXPECT_EQ(v.nip % 4096, 0xffcU);
+}
+
+// Where a stub stands the guest may put code of its own: it must run that.
+TEST_F(StolenTest, CodeThatIsMadeExecutableTakesThePageBack) {
+    heat(inner, wrteei(true));  // on a page of zeroes of the guest's
+    const u32 ea = stub_at(inner).ea;
+    access(stw, ea, 0x3860'0001);
+    access(icbi, ea);
+    EXPECT_FALSE(patch::fetch_stub(v, ea));
+    EXPECT_EQ(copy(inner), wrteei(true));
+}
+
+TEST_F(StolenTest, AnExecutableMappingTakesThePageBack) {
+    for (const u32 tsize : {0U, 2U}) {
+        SCOPED_TRACE(tsize);
+        dbt::Site& site = heat(site_ea + 8 * tsize, wrteei(true));
+        const u32 ea = stub_at(site_ea + 8 * tsize).ea;
+        map(ea & ~0x3fffU, 0x0030'0000, tsize);
+        if (tsize == 0) map(ea & ~0xfffU, 0x0030'0000);
+        EXPECT_FALSE(patch::fetch_stub(v, ea));
+        EXPECT_NE(site.state, static_cast<e500::u8>(State::patched));
+    }
 }
 
 TEST_F(StolenTest, BetweenStolenPagesIsTheGuests) {
