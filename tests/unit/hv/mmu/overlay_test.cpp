@@ -149,10 +149,12 @@ TEST_F(OverlayTest, NoEntryMapsAStolenPageWithOthers) {
         EXPECT_TRUE(
             o().uniform(base - static_cast<u32>(size), 0x1000'0000, size, 0x1000'0000, true));
     }
+    EXPECT_TRUE(o().uniform(stolen_ea - 0x1000, 0x1000'0000, 0x1000, 0x1000'0000, true));
     // Between two of them, a gap.
     o().cache.add_page(stolen_ea + 0x10'0000);
     o().bytes = 0x10'1000;
     EXPECT_TRUE(o().uniform(stolen_ea + 0x1'd000, 0x1000'0000, 0x1000, 0x1000'0000, true));
+    EXPECT_TRUE(o().uniform(stolen_ea + 0xf'f000, 0x1000'0000, 0x1000, 0x1000'0000, true));
     EXPECT_TRUE(o().uniform(0xc0c8'0000, 0x1000'0000, 0x4'0000, 0x1000'0000, true));
     EXPECT_FALSE(o().uniform(0xc0d0'0000, 0x1000'0000, 0x4000, 0x1000'0000, true));
     o().present = false;

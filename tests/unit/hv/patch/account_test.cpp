@@ -46,6 +46,7 @@ TEST_F(AccountTest, InAWindowTextRunsUnpatched) {
     EXPECT_EQ(fill(site_ea, Access::store), Fill::traced) << "the copy must follow";
     access(stw, site_ea + 8, 0x3860'0001);
     EXPECT_EQ(copy(site_ea + 8), 0x3860'0001U);
+    ASSERT_EQ(fill(site_ea, Access::fetch), Fill::done);
     begin_or_end_window();
     EXPECT_TRUE(core().matches(site_ea, true).empty());
     ASSERT_EQ(fill(site_ea, Access::fetch), Fill::done);

@@ -74,15 +74,6 @@ TEST_F(StolenTest, AStubCanBeLeftBeforeEachOfItsWords) {
     }
 }
 
-TEST_F(StolenTest, AStubIsNamedByTheGuestsOwnWord) {
-    // wrteei has bits that no core looks at.
-    const u32 odd = wrteei(true) | 0x0000'0001U;
-    (void)odd;
-    heat(site_ea, wrteei(true));
-    v.nip = stub_at(site_ea).ea;
-    EXPECT_EQ(patch::leave_stub(v).word, wrteei(true));
-}
-
 TEST_F(StolenTest, UserModeIsNeverInAStub) {
     heat(site_ea, wrteei(true));
     v.nip = stub_at(site_ea).ea;
