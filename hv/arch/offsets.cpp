@@ -121,5 +121,6 @@ void offsets() {
     DEFINE(CALIBRATE_AT, trapeze::patch::calibrate_at);
     DEFINE(CALIBRATE_TURNS, trapeze::patch::calibrate_turns);
     DEFINE(CALIBRATE_WARM, trapeze::patch::calibrate_warm);
+    DEFINE(CALIBRATE_PATCH, trapeze::patch::calibrate_patch);
     DEFINE(CALIBRATE_FAULTS, trapeze::patch::calibrate_faults);
 }

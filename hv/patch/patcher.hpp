@@ -58,8 +58,8 @@ struct Costs {
 
 // How they are measured: turns of each instruction, of one that is patched meanwhile (from
 // calibrate_threshold exits on), and of a load that faults, before the account would object.
-inline constexpr u32 calibrate_at = 0x1000, calibrate_turns = 256, calibrate_warm = 32,
-                     calibrate_faults = 7, calibrate_threshold = 300;
+inline constexpr u32 calibrate_at = 0x1000, calibrate_turns = 64, calibrate_warm = 32,
+                     calibrate_faults = 4, calibrate_threshold = 256, calibrate_patch = 300;
 
 // How far the guest has come, patched or not: by the time that it itself has had, and by exits that
 // patches do not save. Events are the better clock if there are any: text that is seldom executed

@@ -193,7 +193,21 @@ bool steal_empty(Vcpu& v, u32 site) {
     return false;
 }
 
+// Pages that hold nothing, and did not help: their room is wanted elsewhere.
+void return_empty(Vcpu& v) {
+    Cache& cache = v.patcher->overlay.cache;
+    for (unsigned i = 0; i < Cache::max_pages; ++i) {
+        const u32 ea = cache.page(i);
+        if (ea == Cache::no_page || cache.live(i) != 0) continue;
+        cache.remove_page(ea);
+        v.shadow.drop_range(ea, page_bytes);
+    }
+    note_range(v);
+    pin_stubs(v);
+}
+
 bool steal(Vcpu& v, u32 site) {
+    if (v.patcher->overlay.cache.pages() == Cache::max_pages) return_empty(v);
     if (v.patcher->overlay.cache.pages() == Cache::max_pages) return false;
     if (!steal_unused(v, site) && !steal_empty(v, site)) return false;
     note_range(v);

@@ -8,7 +8,7 @@ import unittest
 from support import ROOT, Case, trapeze
 
 PATHS = os.path.join(ROOT, "build", "hv", "tests", "isa", "path.elf")
-EXIT_BOUND = 32
+EXIT_BOUND = 36
 BOOT_BOUND = 1.08
 
 # Rows of tests/isa/path.cpp with the exits that each takes.
