@@ -53,10 +53,10 @@ Host read_host(u64 tree_hpa);
 u64 place_ram(const Host& host, u64& size, u64& mirror, u64& mirror_size);
 
 // Runs a small guest in guest RAM that nothing stands in yet, to time exits, patches and tracing
-// faults (docs/patching.md), and goes on at `then`. The Vcpu, whose `patcher` is set, has been
-// used.
-[[noreturn]] void calibrate(vcpu::Vcpu& v, u64 ram_hpa, const patch::Config& config, mmu::Hole hole,
-                            void (*then)(vcpu::Vcpu&));
+// faults (docs/patching.md), and goes on at `then`. Both the Vcpu and
+// `patcher` have been used.
+[[noreturn]] void calibrate(vcpu::Vcpu& v, patch::Patcher& patcher, u64 ram_hpa,
+                            const patch::Config& config, mmu::Hole hole, void (*then)(vcpu::Vcpu&));
 // What that found; zeroes before.
 const patch::Costs& measured_costs();
 

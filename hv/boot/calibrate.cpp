@@ -41,8 +41,8 @@ void read_costs(const vcpu::Vcpu& v) {
 
 const patch::Costs& measured_costs() { return costs; }
 
-void calibrate(vcpu::Vcpu& v, u64 ram_hpa, const patch::Config& config, mmu::Hole hole,
-               void (*then)(vcpu::Vcpu&)) {
+void calibrate(vcpu::Vcpu& v, patch::Patcher& patcher, u64 ram_hpa, const patch::Config& config,
+               mmu::Hole hole, void (*then)(vcpu::Vcpu&)) {
     static void (*go_on)(vcpu::Vcpu&);
     static u64 program_hpa;
     go_on = then;
@@ -57,7 +57,7 @@ void calibrate(vcpu::Vcpu& v, u64 ram_hpa, const patch::Config& config, mmu::Hol
     start.tlb0_sets = mmu::VirtualTlb::max_sets;
     vcpu::reset(v, start, hole);
     patch::start(
-        v, v.patcher,
+        v, &patcher,
         {patch::Mode::hot, patch::calibrate_threshold, {}, config.mirror_hpa, config.frames});
     v.on_calibrated = [](vcpu::Vcpu& done) {
         read_costs(done);

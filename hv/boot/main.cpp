@@ -103,7 +103,6 @@ void make_guest() {
     guest_vcpu.hang_ticks = u64{plan.options.watchdog} * plan.host.timebase_frequency;
     guest_vcpu.dump_ticks = u64{plan.options.dump_every} * plan.host.timebase_frequency;
     vcpu::start_profile(guest_vcpu, plan.options.profile ? &guest_profile : nullptr);
-    guest_vcpu.patcher = plan.patch.mode != patch::Mode::off ? &guest_patcher : nullptr;
 }
 
 [[noreturn]] void enter_guest(vcpu::Vcpu& v) {
@@ -114,7 +113,7 @@ void make_guest() {
     console::log("guest: entering");
     boot::unmap_linear();
     vcpu::reset(v, start, hole);
-    patch::start(v, v.patcher, plan.patch);
+    patch::start(v, plan.patch.mode != patch::Mode::off ? &guest_patcher : nullptr, plan.patch);
     vcpu::run(v);
 }
 
@@ -150,6 +149,6 @@ extern "C" [[noreturn]] void hv_main(trapeze::e500::u32 tree_hpa) {
     arch::use_profile(options.profile);
     if (plan.patch.mode == patch::Mode::off) enter_guest(guest_vcpu);
     make_guest();
-    boot::calibrate(guest_vcpu, plan.ram_hpa, plan.patch, hole,
+    boot::calibrate(guest_vcpu, guest_patcher, plan.ram_hpa, plan.patch, hole,
                     [](vcpu::Vcpu& v) { enter_guest(v); });
 }
