@@ -20,7 +20,7 @@ Plan access(uint32_t opcode, uint32_t word, const RegisterMap& map, std::uint16_
 }
 
 Plan move(uint32_t opcode, uint32_t word, const RegisterMap& map, std::uint16_t offset) {
-    return offset != 0 && offset < map.bytes ? access(opcode, word, map, offset) : Plan{};
+    return offset != 0 && offset < RegisterMap::bytes ? access(opcode, word, map, offset) : Plan{};
 }
 
 Plan branch_to(Stub stub, unsigned source) {

@@ -142,26 +142,26 @@ void stack() {
     auto* const p = reinterpret_cast<volatile u32*>(at);
     // r3 calls of a function that keeps its link on the stack, and there calls hot_mix's loop.
     constexpr u32 code[] = {
-        0x7c0802a6,                          // mflr r0
-        insn::d(37, 1, 1, 0xffff'ffe0),      // stwu r1,-32(r1)
-        insn::stw(0, 1, 36),                 //
-        insn::stw(31, 1, 28),                //
-        insn::stw(30, 1, 24),                //
-        insn::addi(31, 3, 0),                // r31 = r3
-        insn::addi(30, 0, 0),                // r30 = 0
-        insn::addi(3, 0, 2),                 // loop: hot_mix(2, r31)
-        insn::addi(4, 31, 0),                //
-        insn::branch(page - (at + 36)) | 1,  // bl
-        insn::x(266, 30, 30, 3),             // r30 += r3
-        insn::addi(31, 31, 0xffff'ffff),     //
-        0x2c1f'0000,                         // cmpwi r31,0
-        0x4082'ffe8,                         // bne loop
-        insn::addi(3, 30, 0),                //
-        insn::lwz(30, 1, 24),                //
-        insn::lwz(31, 1, 28),                //
-        insn::lwz(0, 1, 36),                 //
-        insn::addi(1, 1, 32),                //
-        0x7c08'03a6,                         // mtlr r0
+        0x7c0802a6,                                            // mflr r0
+        insn::d(37, 1, 1, 0xffff'ffe0),                        // stwu r1,-32(r1)
+        insn::stw(0, 1, 36),                                   //
+        insn::stw(31, 1, 28),                                  //
+        insn::stw(30, 1, 24),                                  //
+        insn::addi(31, 3, 0),                                  // r31 = r3
+        insn::addi(30, 0, 0),                                  // r30 = 0
+        insn::addi(3, 0, 2),                                   // loop: hot_mix(2, r31)
+        insn::addi(4, 31, 0),                                  //
+        insn::branch(static_cast<int>(page - (at + 36))) | 1,  // bl
+        insn::x(266, 30, 30, 3),                               // r30 += r3
+        insn::addi(31, 31, 0xffff'ffff),                       //
+        0x2c1f'0000,                                           // cmpwi r31,0
+        0x4082'ffe8,                                           // bne loop
+        insn::addi(3, 30, 0),                                  //
+        insn::lwz(30, 1, 24),                                  //
+        insn::lwz(31, 1, 28),                                  //
+        insn::lwz(0, 1, 36),                                   //
+        insn::addi(1, 1, 32),                                  //
+        0x7c08'03a6,                                           // mtlr r0
         insn::sc,
     };
     for (u32 i = 0; i < sizeof code / 4; ++i) p[i] = code[i];

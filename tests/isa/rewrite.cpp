@@ -118,11 +118,13 @@ void build(u32 at, u32 word) {
 u32 swapped(u32 v) { return __builtin_bswap32(v); }
 u32 old_word(u32 at) { return *reinterpret_cast<volatile u32*>(at); }
 
+// NOLINTBEGIN(bugprone-macro-parentheses): a string of asm takes none
 #define ONE(name, instruction, base, index)                                           \
     void name(u32 at, u32 word) {                                                     \
         u32 address = at - (base);                                                    \
         asm volatile(instruction : "+b"(address) : "r"(word), "r"(index) : "memory"); \
     }
+// NOLINTEND(bugprone-macro-parentheses)
 ONE(by_stw, "stw %1, 8(%0)", 8, 0)
 ONE(by_stwx, "stwx %1, %0, %2", 8, 8)
 ONE(by_stwu, "stwu %1, 16(%0)", 16, 0)

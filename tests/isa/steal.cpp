@@ -8,7 +8,6 @@ namespace {
 
 using namespace isa;
 
-constexpr u32 first = 0x10'0000;  // behind the program and its stacks
 constexpr u32 island_distance = 0x20'0000, island_size = 0x1000;
 constexpr u32 ea = 0x4000'0000;
 

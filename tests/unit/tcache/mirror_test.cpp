@@ -197,7 +197,7 @@ class Model {
         plain_.erase(gpa);
     }
     void set_plain(uint64_t gpa) {
-        if (pages_.count(gpa) != 0) return;
+        if (pages_.contains(gpa)) return;
         mirror_.set_plain(*mirror_.open(gpa), MirrorFrame::index(gpa), true);
         plain_.insert(gpa);
     }
@@ -205,14 +205,14 @@ class Model {
         // More than a frame must be free of all that is known.
         if (bytes > MirrorFrame::bytes) {
             for (uint64_t at = gpa; at < gpa + bytes; at += 4096) {
-                if (pages_.count(at) != 0 || plain_.count(at) != 0) return false;
+                if (pages_.contains(at) || plain_.contains(at)) return false;
             }
             return true;
         }
         const auto of = [&](uint64_t at) {
             const auto found = pages_.find(at);
             return found == pages_.end()
-                       ? std::pair{plain_.count(at) != 0, uint64_t{0}}
+                       ? std::pair{plain_.contains(at), uint64_t{0}}
                        : std::pair{true, 1 + uint64_t{found->second - static_cast<uint32_t>(at)}};
         };
         const auto wanted = of(inside & ~uint64_t{4095});

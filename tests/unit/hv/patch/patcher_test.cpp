@@ -12,7 +12,7 @@ namespace mas1 = e500::mas1;
 namespace mas3 = e500::mas3;
 namespace msr = e500::msr;
 
-constexpr u32 srr0 = 26, sprg0 = 272, sprg4 = 276, dec = 22;
+constexpr u32 srr0 = 26, sprg4 = 276, dec = 22;
 constexpr u32 displacement(u32 word) { return static_cast<u32>(static_cast<std::int16_t>(word)); }
 
 class PatcherTest : public PatchTest {};

@@ -22,7 +22,7 @@ constexpr u32 displacement(u32 word) { return static_cast<u32>(static_cast<std::
 class StolenTest : public PatchTest {
   protected:
     Entry& stub_at(u32 ea) {
-        Entry* const entry = const_cast<Entry*>(stub_of(ea));
+        auto* const entry = const_cast<Entry*>(stub_of(ea));
         if (entry == nullptr) throw std::logic_error("no stub");
         return *entry;
     }
@@ -55,7 +55,7 @@ TEST_F(StolenTest, AStubCanBeLeftBeforeEachOfItsWords) {
             EXPECT_EQ(left.word, word);
             for (u32 r = 0; r < 32; ++r) {
                 const u32 first = v.regs.scratch[0], second = v.regs.scratch[1];
-                const bool is_saved = saved.count(r) != 0;
+                const bool is_saved = saved.contains(r);
                 EXPECT_TRUE(is_saved ? v.gpr[r] == first || v.gpr[r] == second
                                      : v.gpr[r] == 0x1000 + r)
                     << "r" << r << " is " << std::hex << v.gpr[r];
