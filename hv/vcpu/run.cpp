@@ -152,7 +152,8 @@ Cause program_exit(Vcpu& v) {
 // allow it, neither that one nor a second one stays: the guest tries again, and misses.
 FaultResult resolve_again(Vcpu& v, u32 ea, mmu::Access access) {
     const FaultResult result = resolve(v, ea, access);
-    if (result == FaultResult::resume) v.shadow.drop_page(ea);
+    // A large entry from when some of its pages were mirrored goes too: it would fault for ever.
+    if (result == FaultResult::resume) v.shadow.drop_range(ea & ~0xfffu, 0x1000);
     return result;
 }
 
