@@ -95,6 +95,34 @@ void larger(const char* what, u32 tsize, u32 to, u32 step) {
     tlbwe(1, 0, {.ea = 0, .pa = 0, .tsize = 7, .protect = true});
 }
 
+// Where all addresses that a branch from hot code reaches are mapped memory, and none was ever
+// written: what a monitor puts its own things over is the guest's all the same. So few accesses to
+// a page that it does not pay to leave it.
+void crowded() {
+    constexpr u32 site = 0x600'0000, from = 0x400'0000, to = 0x800'0000, words = 3;
+    tlbwe(1, 0, {.ea = 0, .pa = 0, .tsize = 9, .protect = true});
+    copy_mix(site);
+    mix("crowded", site, hot);
+    u32 pages = 0;
+    for (const bool verify : {false, true}) {
+        for (u32 page = from; page < to; page += 0x1000) {
+            if (page == site) continue;
+            for (u32 i = 0; i < words; ++i) {
+                const u32 at = page + 0x3fc * i;
+                if (verify) {
+                    same("crowded", at, word(at), pattern(at, 7));
+                } else {
+                    word(at) = pattern(at, 7);
+                }
+            }
+            ++pages;
+            if (pages % 1024 == 0) mix("crowded", site, 2, pages);
+        }
+    }
+    verdict("crowded", pages);
+    tlbwe(1, 0, {.ea = 0, .pa = 0, .tsize = 7, .protect = true});
+}
+
 // Small pages with holes between them: only what is mapped is there, in both modes.
 void small_pages() {
     constexpr u32 pa = 0x40'0000, pages = 64;
@@ -162,6 +190,7 @@ void small_pages() {
 
 void isa_main() {
     mtspr<628>(0x100);
+    crowded();
     one_large_page();
     larger("64 MiB", 8, 0x400'0000, 64);
     larger("256 MiB", 9, 0xe00'0000, 256);
