@@ -42,7 +42,7 @@ void read_costs(const vcpu::Vcpu& v) {
 const patch::Costs& measured_costs() { return costs; }
 
 void calibrate(vcpu::Vcpu& v, patch::Patcher& patcher, u64 ram_hpa, const patch::Config& config,
-               mmu::Hole hole, void (*then)(vcpu::Vcpu&)) {
+               const mmu::Layout& layout, mmu::Hole hole, void (*then)(vcpu::Vcpu&)) {
     static void (*go_on)(vcpu::Vcpu&);
     static u64 program_hpa;
     go_on = then;
@@ -55,7 +55,7 @@ void calibrate(vcpu::Vcpu& v, patch::Patcher& patcher, u64 ram_hpa, const patch:
     start.entry = patch::calibrate_at;
     start.initial_map_size = 4u << 20;
     start.tlb0_sets = mmu::VirtualTlb::max_sets;
-    vcpu::reset(v, start, hole);
+    vcpu::reset(v, start, layout, hole);
     patch::start(
         v, &patcher,
         {patch::Mode::hot, patch::calibrate_threshold, {}, config.mirror_hpa, config.frames});

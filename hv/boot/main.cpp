@@ -95,6 +95,8 @@ struct {
 
 constexpr mmu::Hole hole{board::hv_base, board::hole_size};
 
+const mmu::Layout& layout() { return plan.options.crossed ? mmu::crossed : mmu::straight; }
+
 void make_guest() {
     memset(static_cast<void*>(&guest_vcpu), 0, sizeof guest_vcpu);
     guest_devices = {};
@@ -112,7 +114,7 @@ void make_guest() {
     start.tlb0_sets = plan.options.tlb0_entries / mmu::VirtualTlb::ways;
     console::log("guest: entering");
     boot::unmap_linear();
-    vcpu::reset(v, start, hole);
+    vcpu::reset(v, start, layout(), hole);
     patch::start(v, plan.patch.mode != patch::Mode::off ? &guest_patcher : nullptr, plan.patch);
     vcpu::run(v);
 }
@@ -140,8 +142,8 @@ extern "C" [[noreturn]] void hv_main(trapeze::e500::u32 tree_hpa) {
     const bool patches = options.profile && options.patch != patch::Mode::off;
     u64 mirror = 0, mirror_size = patches ? u64{options.mirror_mib} << 20 : 0;
     plan.ram_hpa = boot::place_ram(host, plan.ram_size, mirror, mirror_size);
-    console::log("guest: {} MiB RAM at host-physical {:X}, TLB0 of {} entries, straight layout",
-                 plan.ram_size >> 20, plan.ram_hpa, options.tlb0_entries);
+    console::log("guest: {} MiB RAM at host-physical {:X}, TLB0 of {} entries, {} layout",
+                 plan.ram_size >> 20, plan.ram_hpa, options.tlb0_entries, layout().name);
     plan.patch.mirror_hpa = mirror;
     plan.patch.frames = static_cast<unsigned>(mirror_size / tcache::MirrorFrame::bytes);
     plan.patch.mode = plan.patch.frames != 0 ? options.patch : patch::Mode::off;
@@ -149,6 +151,6 @@ extern "C" [[noreturn]] void hv_main(trapeze::e500::u32 tree_hpa) {
     arch::use_profile(options.profile);
     if (plan.patch.mode == patch::Mode::off) enter_guest(guest_vcpu);
     make_guest();
-    boot::calibrate(guest_vcpu, guest_patcher, plan.ram_hpa, plan.patch, hole,
+    boot::calibrate(guest_vcpu, guest_patcher, plan.ram_hpa, plan.patch, layout(), hole,
                     [](vcpu::Vcpu& v) { enter_guest(v); });
 }

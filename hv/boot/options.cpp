@@ -78,7 +78,9 @@ Options parse_options(const char* p) {
         } else if (take_key(p, "threshold=") && take_number(p, value) && value <= 1000000) {
             options.threshold = static_cast<u32>(value);
         } else if (take_key(p, "mapping=straight") && at_end(p)) {
-            // the only one
+            options.crossed = false;
+        } else if (take_key(p, "mapping=crossed") && at_end(p)) {
+            options.crossed = true;
         } else if (take_key(p, "mirror-mb=") && take_number(p, value) && value >= 4 &&
                    value <= 48 && value % 4 == 0) {
             options.mirror_mib = static_cast<u32>(value);
@@ -88,7 +90,7 @@ Options parse_options(const char* p) {
             reject(
                 "bad VMM option (mem=SIZE watchdog=SECONDS tlb0=512|1024|2048 profile=on|off "
                 "dump-every=SECONDS exits-device=on|off patch=off|hot|eager threshold=N "
-                "mapping=straight mirror-mb=4..48), from: ",
+                "mapping=straight|crossed mirror-mb=4..48), from: ",
                 start);
         }
     }

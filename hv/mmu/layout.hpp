@@ -16,6 +16,7 @@ enum class Access : u8 { fetch, load, store };
 // permissions of a shadow entry follow: a space lets a user-mode access execute what the mode
 // that fetches from it may execute, and load and store what the mode whose data lie in it may.
 struct Layout {
+    const char* name;
     bool kernel_is, kernel_ds, user_is, user_ds;
 
     constexpr u32 msr_bits(bool user) const {
@@ -25,6 +26,10 @@ struct Layout {
     }
     constexpr bool fetch_space(bool user) const { return user ? user_is : kernel_is; }
     constexpr bool data_space(bool user) const { return user ? user_ds : kernel_ds; }
+
+    // Whether data accesses of a mode go to the space that the guest kernel fetches from, where
+    // patched text and stubs stand.
+    constexpr bool beside_text(bool user) const { return data_space(user) == kernel_is; }
 
     // The UX, UR, UW bits of a shadow entry in `space` for guest permissions `mas3`. `fetch` and
     // `data` say which of the two sides the entry serves.
@@ -44,9 +49,9 @@ struct Layout {
 };
 
 inline constexpr Layout straight{
-    .kernel_is = true, .kernel_ds = true, .user_is = false, .user_ds = false};
+    .name = "straight", .kernel_is = true, .kernel_ds = true, .user_is = false, .user_ds = false};
 inline constexpr Layout crossed{
-    .kernel_is = false, .kernel_ds = true, .user_is = true, .user_ds = false};
+    .name = "crossed", .kernel_is = false, .kernel_ds = true, .user_is = true, .user_ds = false};
 
 static_assert(straight.permissions(true, e500::mas3::sx | e500::mas3::sr) ==
               (e500::mas3::ux | e500::mas3::ur));

@@ -32,8 +32,8 @@ struct Overlay {
               const Layout& layout) const;
 
     // Whether one shadow entry may map the block of `size` bytes at `base`, which holds the page of
-    // `inside`. `data` says whether it lies in the space of the guest kernel's data.
-    bool uniform(u32 base, u64 gpa, u64 size, u64 inside, bool data) const;
+    // `inside`. `stolen` says whether stolen pages in it matter.
+    bool uniform(u32 base, u64 gpa, u64 size, u64 inside, bool stolen) const;
 
     static constexpr u32 permitted(View view, u32 permissions) {
         using namespace e500::mas3;
@@ -54,6 +54,7 @@ struct Overlay {
     bool nothing_at(u32 ea, u64 gpa) const {
         return !track && !(present && ea - low < bytes) && mirror.find(gpa) == nullptr;
     }
+    static bool executable(const VirtualEntry& entry) { return (entry.mas3 & e500::mas3::sx) != 0; }
     // A mapping that patches can rely on: the same in every process.
     static bool steady(const VirtualEntry& entry) { return entry.tid() == 0 && !entry.space(); }
 };

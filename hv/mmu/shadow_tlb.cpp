@@ -105,7 +105,8 @@ Fill ShadowTlb::fill(const MemoryMap& memory, const VirtualEntry& entry, u32 ea,
         const auto base = static_cast<u32>(ea - offset);
         if (!space && hole_.overlaps(base, size)) break;
         if (overlay_ != nullptr &&
-            !overlay_->uniform(base, gpa - offset, size, gpa, space == layout().kernel_ds)) {
+            !overlay_->uniform(base, gpa - offset, size, gpa,
+                               space == layout().kernel_is || Overlay::executable(entry))) {
             break;
         }
         tsize = t;

@@ -50,6 +50,8 @@ class ShadowTlb {
     // From now on `overlay` has its say; null: no longer.
     void attach(const Overlay* overlay) { overlay_ = overlay; }
     const Layout& layout() const { return split_ ? crossed : layout_; }
+    // The one the user chose.
+    const Layout& own_layout() const { return layout_; }
 
     // Says which guest address spaces the core's two now hold; drops what no longer fits.
     // Straight and crossed need no flush while the guest keeps IS = DS and each mode its space.

@@ -203,7 +203,8 @@ void dump(Vcpu& v, Dump kind, u64 now) {
     console::begin_check();
     print("@@trapeze-dump 1 {} {}\n", name(kind), ++v.dumps);
     print("clock {} {}\n", machine_info().timebase_frequency, total);
-    print("guest {} straight {}\n", v.memory.ram_bytes(), v.profile != nullptr ? "on" : "off");
+    print("guest {} {} {}\n", v.memory.ram_bytes(), v.shadow.own_layout().name,
+          v.profile != nullptr ? "on" : "off");
     print("time {} {} {} {}\n", total, total - vmm - v.idle_ticks, vmm, v.idle_ticks);
     if (v.profile != nullptr) {
         const auto& lost = v.profile->sites.lost();

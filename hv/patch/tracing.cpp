@@ -114,7 +114,7 @@ void fetch_again(Vcpu& v, u32 ea) {
 void charge(Vcpu& v, u32 ea) {
     Patcher& p = *v.patcher;
     ++p.faults;
-    if (!v.user() && p.overlay.stolen(ea)) {
+    if (p.overlay.stolen(ea)) {
         charge_stolen(v, page_of(ea));
         return;
     }
@@ -130,7 +130,7 @@ void charge(Vcpu& v, u32 ea) {
 // The page must be the guest's at once: the access can only be made by the core.
 void hand_back(Vcpu& v, u32 ea) {
     Patcher& p = *v.patcher;
-    if (!v.user() && p.overlay.stolen(ea)) {
+    if (p.overlay.stolen(ea)) {
         give_back(v, ea, true);
         return;
     }

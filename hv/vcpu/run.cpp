@@ -391,7 +391,7 @@ void fold_counters(Vcpu& v) {
     if (v.profile != nullptr) fold_profile(v);
 }
 
-void reset(Vcpu& v, const Boot& boot, mmu::Hole hole) {
+void reset(Vcpu& v, const Boot& boot, const mmu::Layout& layout, mmu::Hole hole) {
     v.end = End::running;
     v.nip = boot.entry;
     v.gpr[1] = 0x00fffff8;  // QEMU's stack pointer for bare-metal programs
@@ -403,7 +403,7 @@ void reset(Vcpu& v, const Boot& boot, mmu::Hole hole) {
     for (auto& stats : v.exits) stats.min = ~0u;
 
     v.tlb.reset(boot.tlb0_sets);
-    v.shadow.reset(mmu::straight, hole);
+    v.shadow.reset(layout, hole);
     u32 tsize = 1;
     while (e500::mas1::page_size(tsize) < boot.initial_map_size) ++tsize;
     using namespace e500;

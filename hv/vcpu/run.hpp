@@ -12,7 +12,7 @@ struct Boot {
     u32 initial_map_size;  // bytes that the first TLB1 entry maps, a page size of TLB1
     unsigned tlb0_sets;
 };
-void reset(Vcpu& v, const Boot& boot, mmu::Hole hole);
+void reset(Vcpu& v, const Boot& boot, const mmu::Layout& layout, mmu::Hole hole);
 
 // Enters the guest; comes back through the exits.
 [[noreturn]] void run(Vcpu& v);

@@ -3,7 +3,7 @@
 from .common import Failure
 
 MODES = ("off", "hot", "eager")
-MAPPINGS = ("straight",)
+MAPPINGS = ("straight", "crossed")
 # As the VMM has them (docs/options.md).
 MOST_EXITS = 1000000
 MIRROR_STEP, MIRROR_MOST = 4, 48
