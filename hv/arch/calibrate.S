@@ -66,5 +66,5 @@ calibrate_begin:
     .irp    n, 1, 2, 3, 4
     timed   site_\n, wrteei 0
     .endr
-    timed   fault, lwz 6, 0(12)
+    timed   fault, stw 6, 0(12)              // text, in either layout
 calibrate_end:

@@ -39,18 +39,20 @@ void field(const char* name, u64 value, const char* after = ",") {
 void patches(Vcpu& v, u64 now) {
     put("\"patch\":{");
     if (v.patcher == nullptr) {
-        put("\"mode\":\"off\",\"threshold\":0,\"patched\":0,\"saved\":0,\"faults\":0,"
+        print("\"mode\":\"off\",\"mapping\":\"{}\",", v.shadow.own_layout().name);
+        put("\"threshold\":0,\"patched\":0,\"saved\":0,\"faults\":0,\"text_writes\":0,"
             "\"net_ticks\":0,\"made\":0,\"dropped\":0,\"back\":0,\"stolen_pages\":0,"
             "\"mirrored_pages\":0,\"window_ticks\":0}");
         return;
     }
     const patch::Patcher& p = *v.patcher;
     patch::settle(v, now);
-    print("\"mode\":\"{}\",", patch::name(p.mode));
+    print("\"mode\":\"{}\",\"mapping\":\"{}\",", patch::name(p.mode), v.shadow.own_layout().name);
     field("threshold", p.threshold);
     field("patched", p.overlay.mirror.patches());
     field("saved", patch::saved(v, now));
     field("faults", p.faults);
+    field("text_writes", p.text_writes);
     const std::int64_t net = patch::net_ticks(v, now);
     print("\"net_ticks\":{}{},", net < 0 ? "-" : "", static_cast<u64>(net < 0 ? -net : net));
     field("made", p.made);

@@ -37,7 +37,7 @@ u32 fault_ticks(const Vcpu& v) { return arch::timebase_low() - v.exit_time; }
 
 bool saved_by_patches(vcpu::Cause cause) {
     using enum vcpu::Cause;
-    return cause == privileged || cause == tracing || cause == dtlb_shadow ||
+    return cause == privileged || cause == tracing || cause == text_write || cause == dtlb_shadow ||
            cause == itlb_shadow || cause == decrementer || cause == heartbeat;
 }
 

@@ -210,6 +210,16 @@ void carve(Vcpu& v, MirrorFrame& frame, unsigned page) {
     ++frame.carved;
 }
 
+void release(Vcpu& v, MirrorFrame& frame, unsigned page) {
+    constexpr unsigned count = first_block / page_bytes;
+    const unsigned first = page & ~(count - 1);
+    for (unsigned i = first; i < first + count; ++i) {
+        if (i == page || (frame.is_mirrored(i) && frame.page[i].patches == 0)) {
+            unmirror(v, frame, i, 1, true, Reason::faults);
+        }
+    }
+}
+
 void unmirror_all(Vcpu& v, Reason reason) {
     auto& mirror = v.patcher->overlay.mirror;
     for (unsigned i = 0; i < mirror.capacity(); ++i) {

@@ -43,6 +43,9 @@ void unmirror(Vcpu& v, MirrorFrame& frame, unsigned first, unsigned count, bool 
               Reason reason);
 // The guest touches a page of text: gives back those around it that have no patches.
 void carve(Vcpu& v, MirrorFrame& frame, unsigned page);
+// The guest makes the page another one, and likely its neighbours: gives it back, and those beside
+// it that have no patches.
+void release(Vcpu& v, MirrorFrame& frame, unsigned page);
 // Everything, with no strikes.
 void unmirror_all(Vcpu& v, Reason reason);
 void drop_text(Vcpu& v);

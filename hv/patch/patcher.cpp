@@ -158,7 +158,7 @@ void start(Vcpu& v, Patcher* patcher, const Config& config) {
     p.clock = p.window_began = p.windows = {};
     p.clock_read = 0;
     p.random = 0x2545f491;
-    p.made = p.dropped = p.back = p.faults = p.fault_ticks = p.patch_ticks = 0;
+    p.made = p.dropped = p.back = p.faults = p.text_writes = p.fault_ticks = p.patch_ticks = 0;
     for (auto& stolen : p.stolen) stolen = {};
     for (auto& avoided : p.avoided) avoided = {};
     p.next_avoided = 0;

@@ -92,7 +92,8 @@ struct Patcher {
     Clock windows;       // how long all were
     u32 random;
     u64 made, dropped, back;  // patches
-    u64 faults, fault_ticks;
+    u64 faults, text_writes;  // exits of Cause::tracing and text_write that were emulated,
+    u64 fault_ticks;          // and what both took
     u64 patch_ticks;
     u64 least_patch_ticks;  // that one patch took
 
@@ -153,7 +154,8 @@ inline bool in_stub(const Vcpu& v) { return v.nip - v.stub_low < v.stub_bytes &&
 Left leave_stub(Vcpu& v);
 
 // A load or store that the VMM must make for the guest. v.nip moves on if it was made.
-void trace(Vcpu& v, u32 word, u32 ea);
+void trace(Vcpu& v, u32 word, u32 ea, vcpu::Cause cause);
+inline bool stolen(const Vcpu& v, u32 ea) { return v.patcher->overlay.stolen(ea); }
 
 // The word that the guest itself has at `ea`, where it executes `word`.
 u32 own_word(Vcpu& v, u32 ea, u32 word);

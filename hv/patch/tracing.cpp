@@ -113,7 +113,6 @@ void fetch_again(Vcpu& v, u32 ea) {
 // The page that a fault is about: mirrored, or stolen.
 void charge(Vcpu& v, u32 ea) {
     Patcher& p = *v.patcher;
-    ++p.faults;
     if (p.overlay.stolen(ea)) {
         charge_stolen(v, page_of(ea));
         return;
@@ -138,12 +137,12 @@ void hand_back(Vcpu& v, u32 ea) {
     if (hit.entry == nullptr) return;
     const u64 gpa = hit.entry->gpa(ea);
     MirrorFrame* const frame = p.overlay.mirror.find(gpa);
-    if (frame != nullptr) unmirror(v, *frame, MirrorFrame::index(gpa), 1, true, Reason::faults);
+    if (frame != nullptr) release(v, *frame, MirrorFrame::index(gpa));
 }
 
 }  // namespace
 
-void trace(Vcpu& v, u32 word, u32 ea) {
+void trace(Vcpu& v, u32 word, u32 ea, vcpu::Cause cause) {
     const dbt::Insn insn = dbt::decode(word);
     const u32 at = v.nip;
     const AccessResult result = vcpu::emulate_access(v, insn, guest_port);
@@ -159,7 +158,9 @@ void trace(Vcpu& v, u32 word, u32 ea) {
             fetch_again(v, ea);
         }
     }
-    if (v.nip == at + 4) charge(v, ea);
+    if (v.nip != at + 4) return;
+    ++(cause == vcpu::Cause::text_write ? v.patcher->text_writes : v.patcher->faults);
+    charge(v, ea);
 }
 
 }  // namespace trapeze::patch

@@ -21,7 +21,8 @@ enum class Cause : u8 {
     dsi,          // data storage interrupt
     isi,          // instruction storage interrupt
     mmio,         // access to a trapped device, emulated
-    tracing,      // access to a page of patched text or of stubs, emulated (docs/patching.md)
+    tracing,      // access to what only fetches may see: patched text, stubs (docs/patching.md)
+    text_write,   // store to text that is executed from its patched copy
     program,      // illegal, trap or user-mode privileged instruction, reflected
     alignment,
     unavailable,  // FP, SPE, AP unavailable, SPE data and round

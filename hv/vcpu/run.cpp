@@ -44,7 +44,8 @@ namespace {
         charge_page(v, cause, v.nip, v.user(), ticks);
     } else {
         const ExitRecord& e = v.traced[v.trace_head / sizeof(ExitRecord)];
-        const bool data = cause == Cause::dsi || cause == Cause::mmio || cause == Cause::tracing;
+        const bool data = cause == Cause::dsi || cause == Cause::mmio || cause == Cause::tracing ||
+                          cause == Cause::text_write;
         charge_page(v, cause, data ? e.dear : e.nip, (e.info & ExitRecord::user_mode) != 0, ticks);
     }
 }
@@ -168,9 +169,11 @@ Cause device_exit(Vcpu& v, u32 ea) {
 Cause tracing_exit(Vcpu& v, u32 ea) {
     u32 word = 0;
     if (!fetch(v, word)) return Cause::itlb_shadow;
-    record(v, Cause::tracing, word, ea);
-    patch::trace(v, word, ea);
-    return Cause::tracing;
+    const bool store = (arch::read_esr() & esr::st) != 0;
+    const Cause cause = patch::stolen(v, ea) || !store ? Cause::tracing : Cause::text_write;
+    record(v, cause, word, ea);
+    patch::trace(v, word, ea, cause);
+    return cause;
 }
 
 template <bool profiled>
