@@ -19,7 +19,7 @@ constexpr u64 shortest_gap = 16'000'000, longest_gap = 8 * irq::heartbeat_period
 // A page may cost this much before it has shown what it saves, in faults.
 constexpr u32 grace = 16;
 // A page without patches: one access may be a correction of text that is made once.
-constexpr u32 few_faults = 8;
+constexpr u32 few_faults = 8, few_writes = 1;
 // Pages given back between two beats after which their frame is.
 constexpr u32 most_carved = 64;
 
@@ -167,7 +167,26 @@ void beat(Vcpu& v) {
     for (auto& stolen : p.stolen) stolen.debt /= 2;
 }
 
-void charge_text(Vcpu& v, MirrorFrame& frame, unsigned number) {
+namespace {
+
+// A page without patches has been accessed once more.
+void charge_bare(Vcpu& v, MirrorFrame& frame, unsigned number, bool written) {
+    const Patcher& p = *v.patcher;
+    const MirrorPage& page = frame.page[number];
+    const bool fits = page.debt <= few_faults * p.costs.fault / 1000;
+    if (!written && fits) return;
+    const MirrorPage* const before = number != 0 ? &frame.page[number - 1] : nullptr;
+    if (written && before != nullptr && before->strikes != 0 && before->not_before > epoch(v)) {
+        // Something writes page after page: what is no text any more.
+        release(v, frame, number);
+    } else if (page.faults > few_writes || !fits) {
+        carve(v, frame, number);
+    }
+}
+
+}  // namespace
+
+void charge_text(Vcpu& v, MirrorFrame& frame, unsigned number, bool written) {
     Patcher& p = *v.patcher;
     const u32 ticks = fault_ticks(v);
     MirrorPage& page = frame.page[number];
@@ -175,7 +194,7 @@ void charge_text(Vcpu& v, MirrorFrame& frame, unsigned number) {
     ++page.faults;
     page.debt += ticks;
     if (page.patches == 0) {
-        if (page.debt > few_faults * p.costs.fault / 1000) carve(v, frame, number);
+        charge_bare(v, frame, number, written);
     } else if (page.faults % 16 == 0) {
         const u64 gpa = frame.gpa + u64{number} * page_bytes;
         if (loses(p, page.debt, exits_saved_by(v, gpa, page_bytes))) {

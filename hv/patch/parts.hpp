@@ -64,7 +64,7 @@ bool place_register_page(Vcpu& v);
 // account.cpp: when the next window is, the time since the guest's start being `now`.
 void schedule_window(Vcpu& v, u64 now);
 // A tracing fault that began at v.exit_time, at a mirrored page or a stolen one.
-void charge_text(Vcpu& v, MirrorFrame& frame, unsigned number);
+void charge_text(Vcpu& v, MirrorFrame& frame, unsigned number, bool written);
 void charge_stolen(Vcpu& v, u32 ea);
 
 }  // namespace trapeze::patch

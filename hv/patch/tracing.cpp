@@ -111,7 +111,7 @@ void fetch_again(Vcpu& v, u32 ea) {
 }
 
 // The page that a fault is about: mirrored, or stolen.
-void charge(Vcpu& v, u32 ea) {
+void charge(Vcpu& v, u32 ea, bool written) {
     Patcher& p = *v.patcher;
     if (p.overlay.stolen(ea)) {
         charge_stolen(v, page_of(ea));
@@ -122,7 +122,7 @@ void charge(Vcpu& v, u32 ea) {
     const u64 gpa = hit.entry->gpa(ea);
     MirrorFrame* const frame = p.overlay.mirror.find(gpa);
     if (frame != nullptr && frame->is_mirrored(MirrorFrame::index(gpa))) {
-        charge_text(v, *frame, MirrorFrame::index(gpa));
+        charge_text(v, *frame, MirrorFrame::index(gpa), written);
     }
 }
 
@@ -159,8 +159,9 @@ void trace(Vcpu& v, u32 word, u32 ea, vcpu::Cause cause) {
         }
     }
     if (v.nip != at + 4) return;
-    ++(cause == vcpu::Cause::text_write ? v.patcher->text_writes : v.patcher->faults);
-    charge(v, ea);
+    const bool written = cause == vcpu::Cause::text_write;
+    ++(written ? v.patcher->text_writes : v.patcher->faults);
+    charge(v, ea, written);
 }
 
 }  // namespace trapeze::patch
