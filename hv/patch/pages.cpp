@@ -100,9 +100,11 @@ void drop_views(Vcpu& v, const Around& a, u32 bytes) {
     }
 }
 
-// Three of four blocks of text make a larger one.
+// Three of four blocks of text make a larger one; two, where it costs nothing to read a copied
+// page.
 void grow(Vcpu& v, const Around& a) {
     const u32 now = epoch(v);
+    const unsigned enough = v.shadow.own_layout().beside_text(false) ? 3 : 2;
     for (u32 bytes = 4 * first_block; bytes <= largest_block && fits(v, a, bytes); bytes *= 4) {
         const unsigned count = bytes / page_bytes;
         const unsigned first = MirrorFrame::index(a.gpa) & ~(count - 1);
@@ -117,7 +119,7 @@ void grow(Vcpu& v, const Around& a) {
             }
             whole += mirrored ? 1 : 0;
         }
-        if (whole < 3 || !clean) return;
+        if (whole < enough || !clean) return;
         if (whole == 4) continue;
         copy_block(v, a, bytes);
         drop_views(v, a, bytes);
@@ -217,6 +219,17 @@ void release(Vcpu& v, MirrorFrame& frame, unsigned page) {
         if (i == page || (frame.is_mirrored(i) && frame.page[i].patches == 0)) {
             unmirror(v, frame, i, 1, true, Reason::faults);
         }
+    }
+    // What had been mirrored only to make a larger block of it goes too.
+    for (unsigned larger = 4 * count; larger <= MirrorFrame::pages; larger *= 4) {
+        const unsigned from = page & ~(larger - 1);
+        unsigned mirrored = 0, patches = 0;
+        for (unsigned i = from; i < from + larger; ++i) {
+            mirrored += frame.is_mirrored(i) ? 1 : 0;
+            patches += frame.is_mirrored(i) ? frame.page[i].patches : 0;
+        }
+        if (patches != 0 || 2 * mirrored >= larger) return;
+        unmirror(v, frame, from, larger, false, Reason::faults);
     }
 }
 
