@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dbt/plan.hpp"
 
+#include "dbt/spr.hpp"
+
 namespace trapeze::dbt {
 
 using std::uint32_t;
@@ -10,6 +12,12 @@ namespace {
 
 constexpr uint32_t lwz = 32U << 26U, stw = 36U << 26U, nop = 0x6000'0000;
 constexpr uint32_t register_field = 0x03e0'0000;  // RT and RS stand at the same place in all
+
+// SPRG3 to 7, as they are written.
+constexpr uint32_t sprg3 = static_cast<uint32_t>(Spr::SPRG3), kept_sprgs = 5;
+constexpr Stub sprg_stub(uint32_t n) {
+    return static_cast<Stub>(static_cast<uint32_t>(Stub::write_sprg3) + n);
+}
 
 constexpr uint32_t spr_field(uint32_t word) { return word >> 11U & 0x3ffU; }
 
@@ -37,6 +45,9 @@ Plan plan(uint32_t word, const RegisterMap& map) {
         case Op::mfspr:
             return move(lwz, word, map, map.loads[spr_field(word)]);
         case Op::mtspr:
+            if (insn.spr() - sprg3 < kept_sprgs) {
+                return branch_to(sprg_stub(insn.spr() - sprg3), insn.rs());
+            }
             return move(stw, word, map, map.stores[spr_field(word)]);
         case Op::tlbsync:
             return {PatchKind::nop, nop, Stub::count, 0};
@@ -60,8 +71,13 @@ uint32_t instruction(Stub stub, unsigned source) {
             return x_form | 163U << 1U | e;
         case Stub::write_ee:
             return x_form | source << 21U | 131U << 1U;
-        default:
+        case Stub::write_msr:
             return x_form | source << 21U | 146U << 1U;
+        default: {
+            const auto n = static_cast<uint32_t>(stub) - static_cast<uint32_t>(Stub::write_sprg3);
+            const uint32_t spr = sprg3 + n;
+            return x_form | source << 21U | (spr & 31U) << 16U | (spr >> 5U) << 11U | 467U << 1U;
+        }
     }
 }
 

@@ -27,10 +27,24 @@ constexpr uint32_t ee = 0x8000;
 constexpr unsigned ee_bit = 16;
 
 uint32_t displacement(const RegisterMap& map, Slot slot) {
-    const uint32_t offset = slot == Slot::msr       ? map.msr
-                            : slot == Slot::pending ? map.pending
-                                                    : map.scratch[slot == Slot::scratch1 ? 1 : 0];
-    return static_cast<uint32_t>(map.page) + offset;
+    const auto at = [&](uint32_t offset) { return static_cast<uint32_t>(map.page) + offset; };
+    switch (slot) {
+        case Slot::msr:
+            return at(map.msr);
+        case Slot::pending:
+            return at(map.pending);
+        case Slot::scratch0:
+            return at(map.scratch[0]);
+        case Slot::scratch1:
+            return at(map.scratch[1]);
+        case Slot::notes:
+            return at(map.notes);
+        default: {
+            constexpr uint32_t sprg3_offset = 12;
+            const auto n = static_cast<uint32_t>(slot) - static_cast<uint32_t>(Slot::sprg3);
+            return at(map.sprgs + sprg3_offset + 4 * n);
+        }
+    }
 }
 
 }  // namespace
@@ -57,6 +71,9 @@ size_t emit_stub(Stub stub, unsigned source, uint32_t at, uint32_t site, const R
                 break;
             case Do::set_ee:
                 out[i] = d_form(ori, d, d, ee);
+                break;
+            case Do::note:
+                out[i] = d_form(ori, d, d, RegisterMap::sprgs_note);
                 break;
             case Do::keep:
                 out[i] = rotate(rlwinm, d, d, step.from, step.to);

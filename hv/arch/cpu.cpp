@@ -203,6 +203,22 @@ void copy_text(u64 to, u64 from) {
     hv_copy_text(window(second, to), source);
 }
 
+unsigned find_word(u64 hpa, unsigned from, u32 mask, u32 value) {
+    constexpr unsigned words = 1024;
+    const auto* const page = reinterpret_cast<const u32*>(window(first, hpa));
+    // Four a turn: there are a thousand pages to look through (hv/patch/cover.cpp).
+    for (; from < words; from += 4 - from % 4) {
+        const u32* const four = page + from / 4 * 4;
+        const bool none = (four[0] & mask) != value && (four[1] & mask) != value &&
+                          (four[2] & mask) != value && (four[3] & mask) != value;
+        if (none) continue;
+        for (unsigned i = from % 4; i < 4; ++i) {
+            if ((four[i] & mask) == value) return from / 4 * 4 + i;
+        }
+    }
+    return words;
+}
+
 bool is_zero_page(u64 hpa) {
     const auto* const words = reinterpret_cast<const u32*>(window(first, hpa));
     u32 any = 0;

@@ -67,6 +67,8 @@ u32 read_ram(u64 hpa, unsigned size);
 void write_ram(u64 hpa, unsigned size, u32 value);
 // Copies a page that holds instructions.
 void copy_text(u64 to, u64 from);
+// Number of the first word of the page, from `from` on, that is `value` under `mask`; 1024: none.
+unsigned find_word(u64 hpa, unsigned from, u32 mask, u32 value);
 // Whether the page holds nothing but zeroes.
 bool is_zero_page(u64 hpa);
 // Makes a word that was written an instruction.

@@ -41,6 +41,8 @@ static_assert(offsetof(Site, limit) == 28, "the exits of a known site touch one 
 void offsets() {
     DEFINE(VCPU_REGS_MSR, offsetof(Vcpu, regs) + offsetof(RegisterPage, msr));
     DEFINE(VCPU_REGS_PENDING, offsetof(Vcpu, regs) + offsetof(RegisterPage, pending));
+    DEFINE(VCPU_REGS_NOTES, offsetof(Vcpu, regs) + offsetof(RegisterPage, notes));
+    DEFINE(NOTE_SPRGS, trapeze::vcpu::note::sprgs);
     DEFINE(VCPU_REGS_ESR, offsetof(Vcpu, regs) + offsetof(RegisterPage, esr));
     DEFINE(VCPU_REGS_SRR0, offsetof(Vcpu, regs) + offsetof(RegisterPage, srr0));
     DEFINE(VCPU_REGS_SRR1, offsetof(Vcpu, regs) + offsetof(RegisterPage, srr1));

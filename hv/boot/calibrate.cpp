@@ -22,7 +22,7 @@ u32 each(u32 ticks, u32 empty, u32 turns) {
     return ticks > empty ? static_cast<u32>(u64{ticks - empty} * 1000 / turns) : 0;
 }
 
-void read_costs(const vcpu::Vcpu& v) {
+void read_costs(const vcpu::Vcpu& v, u64 program) {
     using namespace patch;
     const u32 empty = v.gpr[nothing];
     const u32 loads = each(v.gpr[load_exit], empty, calibrate_turns);
@@ -35,6 +35,14 @@ void read_costs(const vcpu::Vcpu& v) {
     constexpr u64 none = 10'000;
     const u64 least = v.patcher->least_patch_ticks;
     costs.patch = static_cast<u32>((least < none ? least : none) * 1000);
+    costs.check = 0;
+    for (unsigned i = 0; i < calibrate_checks; ++i) {
+        const u32 began = arch::timebase_low();
+        // No such word: the whole page.
+        arch::find_word(program, 0, 0, 1);
+        const u32 ticks = (arch::timebase_low() - began) * 1000;
+        if (i == 0 || ticks < costs.check) costs.check = ticks;
+    }
 }
 
 }  // namespace
@@ -60,7 +68,7 @@ void calibrate(vcpu::Vcpu& v, patch::Patcher& patcher, u64 ram_hpa, const patch:
         v, &patcher,
         {patch::Mode::hot, patch::calibrate_threshold, {}, config.mirror_hpa, config.frames});
     v.on_calibrated = [](vcpu::Vcpu& done) {
-        read_costs(done);
+        read_costs(done, program_hpa);
         patch::stop(done);
         done.shadow.flush();
         map_linear();

@@ -153,7 +153,7 @@ inline bool ShadowTlb::fill_small(const MemoryMap& memory, const VirtualEntry& e
     if (!(entry.mas3 & (user ? user_bit : user_bit >> 1)) || entry.mas7 != 0 ||
         !memory.in_low_ram(entry.mas3 & mas3::rpn_mask, hpa) ||
         (!space && ea - hole_.base < hole_.size) ||
-        (overlay_ != nullptr && !overlay_->nothing_at(ea, entry.mas3 & mas3::rpn_mask))) {
+        (overlay_ != nullptr && !overlay_->nothing_at(entry, ea, entry.mas3 & mas3::rpn_mask))) {
         return false;
     }
     const u32 m1 = e500::mas1::v | (entry.mas1 & e500::mas1::tid_mask) |

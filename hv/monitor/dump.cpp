@@ -54,8 +54,8 @@ void dump_patches(Vcpu& v, u64 now) {
     print(" {} {} {} {} {} {}\n", p.made, p.dropped, p.back, cache.pages(), mirror.mirrored(),
           p.windows.ticks);
     const patch::Costs& c = p.costs;
-    print("cost exit {}\ncost load {}\ncost stub {}\ncost fault {}\ncost patch {}\n", c.exit,
-          c.load, c.stub, c.fault, c.patch);
+    print("cost exit {}\ncost load {}\ncost stub {}\ncost fault {}\ncost patch {}\ncost check {}\n",
+          c.exit, c.load, c.stub, c.fault, c.patch, c.check);
     for (unsigned i = 0; i < tcache::Cache::max_pages; ++i) {
         if (cache.page(i) == tcache::Cache::no_page) continue;
         print("stolen {:x} {} {} {}\n", cache.page(i), cache.live(i), cache.free_bytes(i),

@@ -4,6 +4,7 @@
 #include "hv/arch/cpu.hpp"
 #include "hv/irq/timers.hpp"
 #include "hv/patch/parts.hpp"
+#include "hv/vcpu/interrupt.hpp"
 #include "hv/vcpu/profile.hpp"
 
 namespace trapeze::patch {
@@ -80,6 +81,7 @@ void begin_window(Vcpu& v) {
     p.window_began = p.clock;
     p.overlay.on = false;
     drop_text(v);
+    vcpu::sync_sprgs(v);
 }
 
 void end_window(Vcpu& v) {
@@ -179,7 +181,7 @@ void charge_bare(Vcpu& v, MirrorFrame& frame, unsigned number, bool written) {
     if (written && before != nullptr && before->strikes != 0 && before->not_before > epoch(v)) {
         // Something writes page after page: what is no text any more.
         release(v, frame, number);
-    } else if (page.faults > few_writes || !fits) {
+    } else if ((page.faults > few_writes && !p.cover) || !fits) {
         carve(v, frame, number);
     }
 }

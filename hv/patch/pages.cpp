@@ -29,8 +29,11 @@ bool fits(const Vcpu& v, const Around& a, u32 bytes) {
            v.memory.ram_range(a.gpa & ~u64{mask}, bytes, hpa);
 }
 
-bool willing(const MirrorPage& page, u32 now) {
-    return page.strikes == 0 || page.not_before <= now;
+bool willing(const Patcher& p, const MirrorPage& page, u32 now) {
+    // One that stays out ends the cover: not for a few words that were written.
+    constexpr u8 few_strikes = 8;
+    const u8 allowed = p.cover ? few_strikes : 0;
+    return page.strikes <= allowed || page.not_before <= now;
 }
 
 // Eager: all that can be patched in a page that has just been copied.
@@ -60,7 +63,8 @@ void copy_page(Vcpu& v, MirrorFrame& frame, unsigned i, u32 ea) {
     v.memory.ram_range(gpa, page_bytes, own);
     arch::copy_text(p.overlay.text_hpa(gpa), own);
     p.overlay.mirror.add(frame, i, ea);
-    if (p.overlay.track) patch_all(v, frame, i);
+    if (p.mode == Mode::eager) patch_all(v, frame, i);
+    if (p.cover) cover_page(v, frame, i);
 }
 
 // Mirrors what is not yet of the block around; pages that have been given back only if `all`.
@@ -70,7 +74,7 @@ void copy_block(Vcpu& v, const Around& a, u32 bytes) {
     const u32 ea = a.ea & ~(bytes - 1);
     const u32 now = epoch(v);
     for (unsigned i = 0; i < count; ++i) {
-        if (willing(a.frame->page[first + i], now)) {
+        if (willing(*v.patcher, a.frame->page[first + i], now)) {
             copy_page(v, *a.frame, first + i, ea + i * page_bytes);
         }
     }
@@ -115,7 +119,7 @@ void grow(Vcpu& v, const Around& a) {
             for (unsigned i = 0; i < count / 4; ++i) {
                 const unsigned page = first + part * (count / 4) + i;
                 mirrored = mirrored && a.frame->is_mirrored(page);
-                clean = clean && willing(a.frame->page[page], now);
+                clean = clean && willing(*v.patcher, a.frame->page[page], now);
             }
             whole += mirrored ? 1 : 0;
         }
@@ -160,7 +164,7 @@ Reason mirror_page(Vcpu& v, const mmu::VirtualEntry& entry, u32 ea) {
         if (still_mapped(v, page.ea, gpa)) return Reason::no_mapping;
         unmirror(v, *frame, i, 1, false, Reason::no_mapping);
     }
-    if (frame->not_before > epoch(v) || !willing(page, epoch(v))) return Reason::waiting;
+    if (frame->not_before > epoch(v) || !willing(p, page, epoch(v))) return Reason::waiting;
     const Around around{frame, ea, gpa, &entry};
     const u32 bytes = fits(v, around, first_block) ? first_block : page_bytes;
     copy_block(v, around, bytes);
@@ -181,7 +185,7 @@ void unmirror(Vcpu& v, MirrorFrame& frame, unsigned first, unsigned count, bool 
             unpatch(v, frame, text_at(v, frame, i, word), State::back, reason);
         }
         p.overlay.mirror.remove(frame, i);
-        if (p.overlay.track) p.overlay.mirror.set_plain(frame, i, true);
+        if (p.overlay.track && !p.cover) p.overlay.mirror.set_plain(frame, i, true);
         if (struck) {
             page.not_before = epoch(v) + (1u << page.strikes);
             if (page.strikes < most_strikes) ++page.strikes;
@@ -245,6 +249,10 @@ void unmirror_all(Vcpu& v, Reason reason) {
 
 // The shadow entries of all text that is, or has been, mirrored: what it is executed from changes.
 void drop_text(Vcpu& v) {
+    if (v.patcher->cover) {
+        v.shadow.flush();  // and of text that was executed meanwhile
+        return;
+    }
     auto& mirror = v.patcher->overlay.mirror;
     for (unsigned f = 0; f < mirror.capacity(); ++f) {
         MirrorFrame& frame = mirror.frame(f);
@@ -255,13 +263,19 @@ void drop_text(Vcpu& v) {
 
 void executes(Vcpu& v, const mmu::VirtualEntry& entry, u32 ea) {
     Patcher& p = *v.patcher;
-    if (!p.overlay.on || !mmu::Overlay::steady(entry)) return;
+    if (!p.overlay.on) return;
+    if (!mmu::Overlay::steady(entry)) {
+        uncover(v);
+        return;
+    }
     const u64 gpa = entry.gpa(ea);
     MirrorFrame* frame = p.overlay.mirror.find(gpa);
     // What is executed beside patched text goes with it: fewer and larger entries of the core.
     if (!p.overlay.track && (frame == nullptr || frame->patches == 0)) return;
     if (frame != nullptr && frame->is_mirrored(MirrorFrame::index(gpa))) return;
-    if (mirror_page(v, entry, ea) == Reason::none || !p.overlay.track) return;
+    if (mirror_page(v, entry, ea) == Reason::none) return;
+    uncover(v);
+    if (!p.overlay.track) return;
     frame = p.overlay.mirror.find(gpa);
     if (frame == nullptr) return;
     p.overlay.mirror.set_plain(*frame, MirrorFrame::index(gpa), true);

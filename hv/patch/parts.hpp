@@ -54,12 +54,23 @@ void drop_text(Vcpu& v);
 tcache::Entry* place_stub(Vcpu& v, u32 site, unsigned words);
 u32* memory_of(Patcher& p, const tcache::Entry& entry);
 void release_stub(Vcpu& v, tcache::Entry& entry);
+void unpatch_stub(Vcpu& v, const tcache::Entry& entry, Reason reason);
 // The page at `ea` is the guest's again, its stubs are gone.
 void give_back(Vcpu& v, u32 ea, bool struck);
 // Makes the core's entries for stubs and register page what they should be.
 void pin(Vcpu& v);
 void unpin(Vcpu& v);
 bool place_register_page(Vcpu& v);
+
+// cover.cpp: whether text can be covered, and the exits of a site that are worth it.
+bool may_cover(const Vcpu& v);
+u32 price_of_cover(const Vcpu& v);
+void cover(Vcpu& v);
+// The guest kernel executes what is not mirrored.
+void uncover(Vcpu& v);
+// Patches what a mirrored page, or a word of it that has changed, has of those reads.
+void cover_page(Vcpu& v, MirrorFrame& frame, unsigned page);
+void cover_word(Vcpu& v, MirrorFrame& frame, const Text& text);
 
 // account.cpp: when the next window is, the time since the guest's start being `now`.
 void schedule_window(Vcpu& v, u64 now);

@@ -4,6 +4,7 @@
 #include "hv/arch/cpu.hpp"
 #include "hv/irq/timers.hpp"
 #include "hv/patch/parts.hpp"
+#include "hv/vcpu/interrupt.hpp"
 #include "hv/vcpu/profile.hpp"
 
 namespace trapeze::vcpu {
@@ -26,8 +27,10 @@ constexpr const char* mode_names[] = {"off", "hot", "eager"};
 constexpr const char* state_names[] = {"cold", "hot", "patched", "dropped", "back"};
 constexpr const char* reason_names[] = {"-",          "pays",      "eager",   "no-template",
                                         "no-mapping", "no-mirror", "no-page", "written",
-                                        "faults",     "waiting",   "off"};
+                                        "faults",     "waiting",   "off",     "reads"};
 static_assert(sizeof reason_names / sizeof *reason_names == static_cast<unsigned>(Reason::count));
+
+static_assert(vcpu::note::sprgs == dbt::RegisterMap::sprgs_note);
 
 constexpr u16 in_page(std::size_t offset) { return static_cast<u16>(offset); }
 
@@ -39,7 +42,9 @@ dbt::RegisterMap map_at(u32 register_ea) {
         in_page(offsetof(RegisterPage, pending)),
         {in_page(offsetof(RegisterPage, scratch)), in_page(offsetof(RegisterPage, scratch) + 4)},
         vcpu::spr_read_offset.offset,
-        vcpu::spr_write_offset.offset};
+        vcpu::spr_write_offset.offset,
+        in_page(offsetof(RegisterPage, notes)),
+        in_page(offsetof(RegisterPage, sprg))};
 }
 
 // How long a site that could not be patched is not asked about again, in its own exits.
@@ -68,8 +73,26 @@ void adopt(Vcpu& v, Site& site, Reason reason) {
 
 bool final(Reason reason) { return reason == Reason::no_template; }
 
+u32 exits_to_cover(const Vcpu& v, const Site& site) {
+    const u32 price = price_of_cover(v), had = static_cast<u32>(site.exits());
+    const u32 least = v.patcher->threshold * patience;
+    return may_cover(v) && price > had ? price - had : least;
+}
+
+// Begins to cover text if the site's own exits are worth it; else what it waits for.
+Reason cover_for(Vcpu& v, Site& site) {
+    const Patcher& p = *v.patcher;
+    const dbt::Plan plan = dbt::plan(site.word, p.map);
+    if (plan.kind != PatchKind::stub || !dbt::needs_reads_patched(plan.stub) || p.cover) {
+        return Reason::none;
+    }
+    if (!may_cover(v) || site.exits() < price_of_cover(v)) return Reason::reads;
+    cover(v);
+    return Reason::none;
+}
+
 // Where the site's word is, once its page is mirrored; else why it is not.
-Reason reach(Vcpu& v, const Site& site, MirrorFrame*& frame) {
+Reason reach(Vcpu& v, Site& site, MirrorFrame*& frame) {
     Patcher& p = *v.patcher;
     if (p.register_ea == 0) return Reason::off;
     if (dbt::plan(site.word, p.map).kind == PatchKind::none) return Reason::no_template;
@@ -79,7 +102,8 @@ Reason reach(Vcpu& v, const Site& site, MirrorFrame*& frame) {
         hit.entry->gpa(site.ea) != site.gpa) {
         return Reason::no_mapping;
     }
-    const Reason reason = mirror_page(v, *hit.entry, site.ea);
+    Reason reason = cover_for(v, site);
+    if (reason == Reason::none) reason = mirror_page(v, *hit.entry, site.ea);
     if (reason != Reason::none) return reason;
     frame = p.overlay.mirror.find(site.gpa);
     return Reason::none;
@@ -92,6 +116,8 @@ u32 replacement(Vcpu& v, const Text& text, u32 own, Reason& why) {
     why = Reason::no_template;
     if (plan.kind == PatchKind::none) return 0;
     if (plan.kind != PatchKind::stub) return plan.word;
+    why = Reason::reads;
+    if (dbt::needs_reads_patched(plan.stub) && !p.cover) return 0;
     const auto words = static_cast<unsigned>(dbt::stub_words(plan.stub));
     why = Reason::no_page;
     tcache::Entry* const entry = place_stub(v, text.ea, words);
@@ -145,6 +171,7 @@ void start(Vcpu& v, Patcher* patcher, const Config& config) {
     Patcher& p = *patcher;
     p.mode = config.mode;
     p.costs = config.costs;
+    p.threshold_given = config.threshold != 0;
     p.threshold = config.threshold != 0 ? config.threshold : threshold_for(p.costs);
     p.overlay.mirror.reset(config.frames);
     p.overlay.cache.reset();
@@ -152,7 +179,10 @@ void start(Vcpu& v, Patcher* patcher, const Config& config) {
     p.overlay.stub_hpa = arch::own_hpa(p.stubs);
     p.overlay.on = p.overlay.present = false;
     p.overlay.low = p.overlay.bytes = 0;
+    p.cover_strikes = 0;
+    p.cover_not_before = 0;
     p.overlay.track = config.mode == Mode::eager;
+    p.cover = p.overlay.track && may_cover(v);
     p.in_window = false;
     p.least_patch_ticks = ~u64{0};
     p.clock = p.window_began = p.windows = {};
@@ -208,6 +238,8 @@ void consider(Vcpu& v) {
         }
         if (final(reason)) {
             site.limit = Site::never;
+        } else if (reason == Reason::reads) {
+            site.arm(exits_to_cover(v, site));
         } else {
             site.arm(p.threshold * patience);
         }
@@ -312,6 +344,7 @@ void mode_changes(Vcpu& v) {
         drop_text(v);
     } else {
         unpin(v);
+        vcpu::sync_sprgs(v);
     }
 }
 

@@ -12,7 +12,8 @@
 //
 // and back again when the guest writes there, maps something else, or when tracing faults cost more
 // than the patch saves (account.cpp). Files: patcher.cpp sites; pages.cpp the text mirror;
-// stolen.cpp the pages of stubs; tracing.cpp accesses to both; account.cpp what it all pays.
+// stolen.cpp the pages of stubs; tracing.cpp accesses to both; cover.cpp stores of SPRGs;
+// account.cpp what it all pays.
 namespace trapeze::patch {
 
 using e500::u16;
@@ -45,6 +46,7 @@ enum class Reason : u8 {
     faults,       // its page was given back
     waiting,      // given back, not for ever
     off,          // nowhere to put the register page
+    reads,        // stores an SPRG that could be read without a trap (cover.cpp)
     count
 };
 const char* name(Mode mode);
@@ -54,12 +56,14 @@ const char* name(Reason reason);
 // Measured when the VMM starts (calibrate.cpp), in ticks / 1000.
 struct Costs {
     u32 exit, load, stub, fault, patch;
+    u32 check;  // looking through a page
 };
 
 // How they are measured: turns of each instruction, of one that is patched meanwhile (from
 // calibrate_threshold exits on), and of a load that faults, before the account would object.
 inline constexpr u32 calibrate_at = 0x1000, calibrate_turns = 64, calibrate_warm = 32,
-                     calibrate_faults = 4, calibrate_threshold = 256, calibrate_patch = 300;
+                     calibrate_faults = 4, calibrate_threshold = 256, calibrate_patch = 300,
+                     calibrate_checks = 3;
 
 // How far the guest has come, patched or not: by the time that it itself has had, and by exits that
 // patches do not save. Events are the better clock if there are any: text that is seldom executed
@@ -79,10 +83,17 @@ struct Config {
 struct Patcher {
     Mode mode;
     u32 threshold;
+    bool threshold_given;
     Costs costs;
     mmu::Overlay overlay;
     dbt::RegisterMap map;
     u32 register_ea;  // of the register page in guest kernel data; 0: it has no place
+
+    // All that the guest kernel executes is mirrored and has no read of an SPRG without a trap, so
+    // that stores of them can be patched (cover.cpp); else not before this epoch.
+    bool cover;
+    u8 cover_strikes;
+    u32 cover_not_before;
 
     // The account (account.cpp). Times are since the guest's start.
     bool in_window;      // all text is run unpatched, to count

@@ -215,6 +215,17 @@ bool steal(Vcpu& v, u32 site) {
     return true;
 }
 
+// The guest kernel may execute what it has mapped: no fetch would tell its own text from a stub.
+void make_way_for_text(Vcpu& v, const mmu::VirtualEntry& entry) {
+    const Cache& cache = v.patcher->overlay.cache;
+    for (unsigned i = 0; i < Cache::max_pages; ++i) {
+        const u32 ea = cache.page(i);
+        if (ea != Cache::no_page && taken_by_guest(v, entry, ea)) give_back(v, ea, true);
+    }
+}
+
+}  // namespace
+
 void unpatch_stub(Vcpu& v, const tcache::Entry& entry, Reason reason) {
     auto& mirror = v.patcher->overlay.mirror;
     const u32 site = entry.site;
@@ -231,17 +242,6 @@ void unpatch_stub(Vcpu& v, const tcache::Entry& entry, Reason reason) {
         }
     }
 }
-
-// The guest kernel may execute what it has mapped: no fetch would tell its own text from a stub.
-void make_way_for_text(Vcpu& v, const mmu::VirtualEntry& entry) {
-    const Cache& cache = v.patcher->overlay.cache;
-    for (unsigned i = 0; i < Cache::max_pages; ++i) {
-        const u32 ea = cache.page(i);
-        if (ea != Cache::no_page && taken_by_guest(v, entry, ea)) give_back(v, ea, true);
-    }
-}
-
-}  // namespace
 
 u32* memory_of(Patcher& p, const tcache::Entry& entry) {
     return &p.stubs[entry.page][entry.ea % page_bytes / 4];

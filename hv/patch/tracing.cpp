@@ -47,6 +47,7 @@ void follow_store(Vcpu& v, u64 gpa, unsigned size, bool before) {
         } else {
             arch::write_ram(text.copy, 4, arch::read_ram(text.own, 4));
             arch::sync_text(text.copy);
+            cover_word(v, *frame, text);
         }
     }
 }
@@ -107,6 +108,7 @@ void fetch_again(Vcpu& v, u32 ea) {
         unpatch(v, *frame, text, State::dropped, Reason::written);
         arch::write_ram(text.copy, 4, own);
         arch::sync_text(text.copy);
+        cover_word(v, *frame, text);
     }
 }
 

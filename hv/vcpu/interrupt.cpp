@@ -29,6 +29,11 @@ bool debugging(const Vcpu& v) {
     return (v.regs.msr & msr::de) && (v.regs.dbcr0 & e500::dbcr0::idm) && (v.regs.dbcr0 & events);
 }
 
+void note_slow(Vcpu& v) {
+    v.slow_rfi = !v.shadow.simple() || debugging(v);
+    v.regs.notes = (v.regs.notes & ~note::slow) | (v.slow_rfi != 0 ? note::slow : 0);
+}
+
 }  // namespace
 
 u32 core_msr(const Vcpu& v) {
@@ -43,6 +48,7 @@ void set_msr(Vcpu& v, u32 value) {
         if (changed & msr::de) update_debug(v);
         if ((changed & msr::is) && v.profile != nullptr) space_changes(v);
     }
+    if (v.user()) sync_sprgs(v);
     v.shadow.enter(v.user(), v.virtual_is(), v.virtual_ds());
     const auto& layout = v.shadow.layout();
     const u32 enables = msr::ee | msr::me | (v.critical_held ? 0 : msr::ce);
@@ -50,15 +56,21 @@ void set_msr(Vcpu& v, u32 value) {
     v.real_msr_user = layout.msr_bits(true) | enables;
     v.fetch_msr = v.hv_msr | (layout.fetch_space(false) ? msr::ds : 0);
     v.fetch_msr_user = v.hv_msr | (layout.fetch_space(true) ? msr::ds : 0);
-    v.slow_rfi = !v.shadow.simple() || debugging(v);
+    note_slow(v);
     if (v.patcher != nullptr) patch::mode_changes(v);
+}
+
+void sync_sprgs(Vcpu& v) {
+    if (!(v.regs.notes & note::sprgs)) return;
+    v.regs.notes &= ~note::sprgs;
+    for (unsigned n = 3; n < 8; ++n) arch::write_sprg(n, v.regs.sprg[n]);
 }
 
 void update_debug(Vcpu& v) {
     // No address compares: the core's IAC1 and IAC2 are the VMM's scratch registers.
     constexpr u32 passed_on = e500::dbcr0::idm | e500::dbcr0::icmp | e500::dbcr0::brt;
     arch::write_debug_control(debugging(v) ? v.regs.dbcr0 & passed_on : 0);
-    v.slow_rfi = !v.shadow.simple() || debugging(v);
+    note_slow(v);
     if (v.patcher != nullptr) patch::mode_changes(v);
 }
 

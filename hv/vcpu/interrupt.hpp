@@ -18,6 +18,9 @@ void inject_program(Vcpu& v, u32 esr);
 // A machine check, or the end of the guest (checkstop) if it has MSR[ME]=0.
 void inject_machine_check(Vcpu& v, u32 mcsr, u64 gpa, const char* why);
 
+// Makes the core's SPRG3 to 7 the guest's, if stubs have stored newer ones: before the guest
+// executes what reads them without a trap.
+void sync_sprgs(Vcpu& v);
 // Recomputes regs.pending from timers and held inputs.
 void update_pending(Vcpu& v);
 // Lets in the most urgent interrupt that waits and that the MSR now admits, if any.

@@ -10,12 +10,19 @@ using e500::u32;
 using e500::u64;
 using e500::u8;
 
+// RegisterPage::notes.
+namespace note {
+inline constexpr u32 slow = 1;   // as Vcpu::slow_rfi
+inline constexpr u32 sprgs = 2;  // the core's SPRG3 to 7 are not the guest's: a stub has stored one
+}  // namespace note
+
 // The guest's virtual supervisor registers, in a page of their own: what a patched site loads
 // and stores directly. Only what the guest itself may know stands here.
 struct alignas(4096) RegisterPage {
     u32 msr;
     u32 pending;     // interrupts that wait, as the MSR bits that would let them in (ee, ce, me)
     u32 scratch[2];  // of stubs: the guest's registers that they borrow
+    u32 notes;       // what rfi has to see to beside its fast path
     u32 srr0, srr1, csrr0, csrr1, mcsrr0, mcsrr1, dsrr0, dsrr1;
     u32 dear, esr, mcsr, mcar;
     u32 sprg[8];  // 3 to 7 are also in the core, for the reads that do not trap

@@ -21,11 +21,26 @@ struct RegisterMap {
     /// loads or stores; 0, or one beyond the page: none.
     const std::uint16_t* loads;
     const std::uint16_t* stores;
+    std::uint16_t notes = 0;  ///< Byte offset of the word that stubs leave the VMM notes in,
+    std::uint16_t sprgs = 0;  ///< and of SPRG0; the others follow.
     static constexpr std::uint16_t bytes = 4096;
+    /// The note that SPRG3 to 7 in the core are older than those in the page.
+    static constexpr std::uint16_t sprgs_note = 2;
 };
 
 /// One stub for each. The order is that of `stub_templates`.
-enum class Stub : std::uint8_t { clear_ee, set_ee, write_ee, write_msr, count };
+enum class Stub : std::uint8_t {
+    clear_ee,
+    set_ee,
+    write_ee,
+    write_msr,
+    write_sprg3,  ///< SPRG3 to 7, which the core has too, for reads that do not trap.
+    write_sprg4,
+    write_sprg5,
+    write_sprg6,
+    write_sprg7,
+    count
+};
 
 namespace detail {
 
@@ -33,6 +48,7 @@ enum class Do : std::uint8_t {
     load,     // d = slot
     store,    // slot = d
     set_ee,   // d |= EE
+    note,     // d |= the note of SPRGs
     keep,     // d &= mask from bit `first` round to bit `last`
     take_ee,  // EE of d = EE of s
     conjoin,  // d &= s
@@ -40,7 +56,18 @@ enum class Do : std::uint8_t {
     trap,     // to the VMM if d is not 0
     back,     // to the instruction behind the site
 };
-enum class Slot : std::uint8_t { msr, pending, scratch0, scratch1 };
+enum class Slot : std::uint8_t {
+    msr,
+    pending,
+    scratch0,
+    scratch1,
+    notes,
+    sprg3,
+    sprg4,
+    sprg5,
+    sprg6,
+    sprg7
+};
 enum class Reg : std::uint8_t { first, second, source };
 
 struct Step {
@@ -71,6 +98,17 @@ consteval Template make(const Step (&steps)[N]) {
 using enum Do;
 using enum Slot;
 using enum Reg;
+
+// The note first: the VMM may take it for nothing, but must not miss it.
+consteval Template sprg_template(Slot sprg) {
+    return make({{store, first, {}, scratch0},
+                 {load, first, {}, notes},
+                 {note, first},
+                 {store, first, {}, notes},
+                 {load, first, {}, scratch0},
+                 {store, source, {}, sprg},
+                 {back}});
+}
 
 /// Bits that may change without an exit: EE, CE, ME, RI (design of the VMM's own fast path).
 inline constexpr std::array<Template, static_cast<std::size_t>(Stub::count)> stub_templates{{
@@ -113,12 +151,17 @@ inline constexpr std::array<Template, static_cast<std::size_t>(Stub::count)> stu
           {trap, first},
           {load, first, {}, scratch0},
           {back}}),
+    sprg_template(sprg3),  // mtspr SPRG3
+    sprg_template(sprg4),
+    sprg_template(sprg5),
+    sprg_template(sprg6),
+    sprg_template(sprg7),
 }};
 
 /// Where an instruction of a stub stands in its life: what the VMM must do with a guest that it
 /// finds before step `i`.
 struct Lives {
-    std::uint8_t commit;  ///< The step that stores the new MSR: the instruction is done.
+    std::uint8_t commit;  ///< The step that stores the new value: the instruction is done.
     std::uint8_t save[2], restore[2];  ///< Of the borrowed registers; 0xff: not borrowed.
 };
 
@@ -145,9 +188,13 @@ consteval Lives lives_of(const Template& t) {
                 template_is_wrong("a register is restored from where it was saved");
             }
             lives.restore[reg] = at;
+        } else if (step.what == store && step.slot == notes) {
+            if (lives.commit != never) {
+                template_is_wrong("a note comes before what it is about");
+            }
         } else if (step.what == store) {
-            if (step.slot != msr || lives.commit != never) {
-                template_is_wrong("the one word a stub changes is MSR, once");
+            if ((step.slot != msr && step.slot < sprg3) || lives.commit != never) {
+                template_is_wrong("the one register a stub changes is MSR or an SPRG, once");
             }
             lives.commit = at;
         } else if (writes) {
