@@ -226,16 +226,20 @@ void read_fresh() {
     print("fresh: {} loads, {} wrong", {checked, difference.count + mistakes});
 }
 
-// lwarx and stwcx. that stores what is there already, or not at all.
+// lwarx and stwcx. that stores what is there already. The store may fail, as it may on any core
+// that is interrupted between the two, but not for long.
 void reservations() {
+    constexpr u32 attempts = 4;
     u32 stored = 0;
     for (u32 at = text_begin; at < end_of_text(); at += 100) {
-        u32 word, condition;
-        asm volatile("lwarx %0, 0, %2; stwcx. %0, 0, %2; mfcr %1"
-                     : "=&r"(word), "=r"(condition)
-                     : "r"(at)
-                     : "memory", "cr0");
-        same("lwarx", at, word, word_of(copy + at));
+        u32 word, condition = 0;
+        for (u32 i = 0; i < attempts && !(condition >> 29 & 1); ++i) {
+            asm volatile("lwarx %0, 0, %2; stwcx. %0, 0, %2; mfcr %1"
+                         : "=&r"(word), "=r"(condition)
+                         : "r"(at)
+                         : "memory", "cr0");
+            same("lwarx", at, word, word_of(copy + at));
+        }
         stored += condition >> 29 & 1;
         mix("beside a reservation", reinterpret_cast<u32>(hot_mix), 3);
     }
