@@ -31,20 +31,23 @@ struct Layout {
     // patched text and stubs stand.
     constexpr bool beside_text(bool user) const { return data_space(user) == kernel_is; }
 
-    // The UX, UR, UW bits of a shadow entry in `space` for guest permissions `mas3`. `fetch` and
-    // `data` say which of the two sides the entry serves.
-    constexpr u32 permissions(bool space, u32 mas3, bool fetch = true, bool data = true) const {
+    // The UX, UR, UW bits of a shadow entry in `space` for guest permissions `mas3`.
+    constexpr u32 permissions(bool space, u32 mas3) const {
         using namespace e500::mas3;
         u32 out = 0;
-        if (fetch) {
-            if (kernel_is == space && (mas3 & sx)) out |= ux;
-            if (user_is == space && (mas3 & ux)) out |= ux;
-        }
-        if (data) {
-            if (kernel_ds == space) out |= (mas3 & sr ? ur : 0) | (mas3 & sw ? uw : 0);
-            if (user_ds == space) out |= (mas3 & ur ? ur : 0) | (mas3 & uw ? uw : 0);
-        }
+        if (kernel_is == space) out |= sole_permissions(mas3, false, true, false);
+        if (user_is == space) out |= sole_permissions(mas3, true, true, false);
+        if (kernel_ds == space) out |= sole_permissions(mas3, false, false, true);
+        if (user_ds == space) out |= sole_permissions(mas3, true, false, true);
         return out;
+    }
+
+    // Those of an entry that serves one mode alone: its fetches, its data accesses, or both.
+    static constexpr u32 sole_permissions(u32 mas3, bool user, bool fetch, bool data) {
+        using namespace e500::mas3;
+        // A supervisor's bit stands one below the user's.
+        const u32 bits = user ? mas3 : mas3 << 1;
+        return bits & ((fetch ? ux : 0) | (data ? ur | uw : 0));
     }
 };
 
@@ -52,6 +55,13 @@ inline constexpr Layout straight{
     .name = "straight", .kernel_is = true, .kernel_ds = true, .user_is = false, .user_ds = false};
 inline constexpr Layout crossed{
     .name = "crossed", .kernel_is = false, .kernel_ds = true, .user_is = true, .user_ds = false};
+
+// For a guest that the VMM's own range in AS0 is in the way of (ShadowTlb::make_way): one mode at a
+// time, all of it in AS1; and while it has MSR[IS] != MSR[DS], the side of it that needs it.
+inline constexpr Layout aside{
+    .name = "aside", .kernel_is = true, .kernel_ds = true, .user_is = true, .user_ds = true};
+inline constexpr Layout turned{
+    .name = "turned", .kernel_is = true, .kernel_ds = false, .user_is = false, .user_ds = true};
 
 static_assert(straight.permissions(true, e500::mas3::sx | e500::mas3::sr) ==
               (e500::mas3::ux | e500::mas3::ur));

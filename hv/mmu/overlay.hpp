@@ -50,10 +50,10 @@ struct Overlay {
     bool stolen(u32 ea) const {
         return present && ea - low < bytes && cache.slot(ea & ~0xfffu) != tcache::Cache::max_pages;
     }
-    // Whether there is nothing to know about a 4 KiB page; quicker than look(), and may say no.
-    bool nothing_at(const VirtualEntry& entry, u32 ea, u64 gpa) const {
-        return !(track && executable(entry)) && !(present && ea - low < bytes) &&
-               mirror.find(gpa) == nullptr;
+    // Whether there is nothing to know about a 4 KiB page, which the guest kernel may execute if it
+    // is `text`; quicker than look(), and may say no.
+    bool nothing_at(u32 ea, u64 gpa, bool text = true) const {
+        return !(track && text) && !(present && ea - low < bytes) && mirror.find(gpa) == nullptr;
     }
     static bool executable(const VirtualEntry& entry) { return (entry.mas3 & e500::mas3::sx) != 0; }
     // A mapping that patches can rely on: the same in every process.

@@ -12,6 +12,7 @@ namespace mas3 = e500::mas3;
 namespace {
 
 constexpr u32 smallest_block = 5;  // TSIZE of 1 MiB
+constexpr u32 nowhere = 1;         // no instruction's address
 
 u64 slot_size(const ShadowTlb::Slot& slot) { return mas1::page_size(mas1::tsize(slot.mas1)); }
 bool slot_overlaps(const ShadowTlb::Slot& slot, u32 ea, u64 bytes) {
@@ -39,25 +40,29 @@ void ShadowTlb::reset(const Layout& layout, Hole hole) {
         permissions_[1][permissions] = static_cast<u8>(layout.permissions(true, permissions));
     }
     hole_ = hole;
-    split_ = false;
+    split_ = aside_ = turned_ = false;
     spaces_[0] = spaces_[1] = false;
     flush();
     flushes_ = fills_ = replayed_ = 0;
 }
 
 void ShadowTlb::enter(bool user, bool virtual_is, bool virtual_ds) {
+    const bool same = sole_user_ == user && sole_is_ == virtual_is;
     if (virtual_is != virtual_ds) {
         // Fetches and loads of one mode see different guest spaces: run crossed, where they are
         // apart in the core too, and let each entry serve one side only.
-        if (split_ && split_user_ == user && split_is_ == virtual_is) return;
+        if (split_ && same) return;
         split_ = true;
-        split_user_ = user;
-        split_is_ = virtual_is;
+        aside_ = turned_ = false;
+        turned_at_ = nowhere;
+        sole_user_ = user;
+        sole_is_ = virtual_is;
         flush();
         return;
     }
-    if (split_) {
-        split_ = false;
+    if (aside_ && same) return;
+    if (split_ || aside_) {
+        split_ = aside_ = false;
         spaces_[0] = spaces_[1] = virtual_is;
         flush();
         return;
@@ -67,6 +72,27 @@ void ShadowTlb::enter(bool user, bool virtual_is, bool virtual_ds) {
     const bool fetch = layout_.fetch_space(user), data = layout_.data_space(user);
     if (spaces_[fetch] == virtual_is && spaces_[data] == virtual_is) return;
     spaces_[fetch] = spaces_[data] = virtual_is;
+    flush();
+}
+
+bool ShadowTlb::make_way(bool user, bool virtual_space, u32 nip) {
+    if (split_) {
+        if (turned_at_ == nip) return false;
+        turned_ = !turned_;
+        turned_at_ = nip;
+    } else {
+        aside_ = true;
+        sole_user_ = user;
+        sole_is_ = virtual_space;
+    }
+    flush();
+    return true;
+}
+
+void ShadowTlb::come_back() {
+    if (!aside_) return;
+    aside_ = false;
+    spaces_[0] = spaces_[1] = sole_is_;
     flush();
 }
 
@@ -125,7 +151,8 @@ Fill ShadowTlb::fill(const MemoryMap& memory, const VirtualEntry& entry, u32 ea,
     slot.mas3 = (static_cast<u32>(hpa) & mas3::rpn_mask & ~offset_mask) | mas3::sr |
                 (text ? 0 : mas3::sw) | (entry.mas3 & mas3::user_bits) |
                 (text     ? mas3::ux
-                 : split_ ? crossed.permissions(space, guest_permissions, fetch, !fetch)
+                 : split_ ? Layout::sole_permissions(guest_permissions, user, fetch, !fetch)
+                 : aside_ ? Layout::sole_permissions(guest_permissions, user, true, true)
                           : permissions_[space][guest_permissions]);
     slot.mas7 = static_cast<u32>(hpa >> 32);
 

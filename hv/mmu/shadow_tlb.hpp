@@ -49,13 +49,21 @@ class ShadowTlb {
     void reset(const Layout& layout, Hole hole);
     // From now on `overlay` has its say; null: no longer.
     void attach(const Overlay* overlay) { overlay_ = overlay; }
-    const Layout& layout() const { return split_ ? crossed : layout_; }
+    const Layout& layout() const {
+        return split_ ? (turned_ ? turned : crossed) : aside_ ? aside : layout_;
+    }
     // The one the user chose.
     const Layout& own_layout() const { return layout_; }
 
     // Says which guest address spaces the core's two now hold; drops what no longer fits.
     // Straight and crossed need no flush while the guest keeps IS = DS and each mode its space.
     void enter(bool user, bool virtual_is, bool virtual_ds);
+
+    // The guest, at `nip`, wants what Fill::hole denies: runs its mode in AS1 alone, where there is
+    // no hole, until enter() of another or come_back(). While IS != DS one of the two sides stays
+    // in AS0; false if both want the hole.
+    bool make_way(bool user, bool virtual_space, u32 nip);
+    void come_back();
 
     // Enters a shadow entry for `ea`, made from `entry`, in the space that `access` of mode
     // `user` uses. The core has no 4 KiB entry for it: it has missed, or drop_page() was called.
@@ -100,7 +108,7 @@ class ShadowTlb {
     struct Slot {
         u32 mas1, mas2, mas3, mas7;
     };
-    bool simple() const { return !split_ && !spaces_[0] && !spaces_[1]; }
+    bool simple() const { return !split_ && !aside_ && !spaces_[0] && !spaces_[1]; }
 
     // What the miss path finds for `ea` in a space of the core: an entry, of whatever PID, or null.
     const Ready* ready(u32 ea, bool space) const {
@@ -126,11 +134,14 @@ class ShadowTlb {
     u8 permissions_[2][64] = {};  // layout_.permissions() by space and guest permissions
     Hole hole_ = {};
     const Overlay* overlay_ = nullptr;
-    bool split_ = false;               // guest runs with IS != DS: run crossed, one side an entry
+    bool split_ = false;               // guest runs with IS != DS: run crossed, one side an entry,
+    bool turned_ = false;              // or the other way round, since
+    u32 turned_at_ = 0;                // this instruction
+    bool aside_ = false;               // one mode in AS1
     bool spaces_[2] = {false, false};  // guest AS that the core's AS0, AS1 hold
-    bool split_user_ = false, split_is_ = false;
-    bool fragments_ = false;                // TLB0 holds pieces of larger guest pages
-    u32 pieces_[2][ready_slots / 32] = {};  // which ready entries may be such
+    bool sole_user_ = false, sole_is_ = false;  // for whom split or aside
+    bool fragments_ = false;                    // TLB0 holds pieces of larger guest pages
+    u32 pieces_[2][ready_slots / 32] = {};      // which ready entries may be such
     u8 victim0_[sets] = {};
     Slot tlb1_[tlb1_slots] = {};
     u8 victim1_ = 0;
@@ -153,7 +164,8 @@ inline bool ShadowTlb::fill_small(const MemoryMap& memory, const VirtualEntry& e
     if (!(entry.mas3 & (user ? user_bit : user_bit >> 1)) || entry.mas7 != 0 ||
         !memory.in_low_ram(entry.mas3 & mas3::rpn_mask, hpa) ||
         (!space && ea - hole_.base < hole_.size) ||
-        (overlay_ != nullptr && !overlay_->nothing_at(entry, ea, entry.mas3 & mas3::rpn_mask))) {
+        (overlay_ != nullptr &&
+         !overlay_->nothing_at(ea, entry.mas3 & mas3::rpn_mask, Overlay::executable(entry)))) {
         return false;
     }
     const u32 m1 = e500::mas1::v | (entry.mas1 & e500::mas1::tid_mask) |

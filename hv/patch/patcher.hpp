@@ -56,7 +56,7 @@ const char* name(Reason reason);
 // Measured when the VMM starts (calibrate.cpp), in ticks / 1000.
 struct Costs {
     u32 exit, load, stub, fault, patch;
-    u32 check;  // looking through a page
+    u32 check = 0;  // looking through a page
 };
 
 // How they are measured: turns of each instruction, of one that is patched meanwhile (from
@@ -166,7 +166,10 @@ Left leave_stub(Vcpu& v);
 
 // A load or store that the VMM must make for the guest. v.nip moves on if it was made.
 void trace(Vcpu& v, u32 word, u32 ea, vcpu::Cause cause);
-inline bool stolen(const Vcpu& v, u32 ea) { return v.patcher->overlay.stolen(ea); }
+inline vcpu::Cause cause_of_trace(const Vcpu& v, u32 ea, bool store) {
+    const bool text = store && !v.patcher->overlay.stolen(ea);
+    return text ? vcpu::Cause::text_write : vcpu::Cause::tracing;
+}
 
 // The word that the guest itself has at `ea`, where it executes `word`.
 u32 own_word(Vcpu& v, u32 ea, u32 word);

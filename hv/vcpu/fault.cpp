@@ -74,7 +74,12 @@ FaultResult resolve(Vcpu& v, u32 ea, Access access) {
         return FaultResult::reflected;
     }
     if (text) patch::executes(v, *hit.entry, ea);
-    switch (v.shadow.fill(v.memory, *hit.entry, ea, access, user)) {
+    Fill result = v.shadow.fill(v.memory, *hit.entry, ea, access, user);
+    if (result == Fill::hole && v.shadow.make_way(user, space, v.nip)) {
+        layout_changes(v);
+        result = v.shadow.fill(v.memory, *hit.entry, ea, access, user);
+    }
+    switch (result) {
         case Fill::done:
             return FaultResult::resume;
         case Fill::protection:
@@ -101,9 +106,9 @@ FaultResult resolve(Vcpu& v, u32 ea, Access access) {
     }
     blame(v, ea, access);
     end(v, End::guest_died,
-        user ? "the guest's user mode touches the VMM's own address range (docs/limits.md)"
-             : "the guest runs with MSR[IS] != MSR[DS] in the VMM's own address range "
-               "(docs/limits.md)");
+        "with MSR[IS] != MSR[DS], an instruction in the VMM's own address range accesses data "
+        "there "
+        "too (docs/limits.md)");
     return FaultResult::ended;
 }
 

@@ -50,6 +50,10 @@ void set_msr(Vcpu& v, u32 value) {
     }
     if (v.user()) sync_sprgs(v);
     v.shadow.enter(v.user(), v.virtual_is(), v.virtual_ds());
+    layout_changes(v);
+}
+
+void layout_changes(Vcpu& v) {
     const auto& layout = v.shadow.layout();
     const u32 enables = msr::ee | msr::me | (v.critical_held ? 0 : msr::ce);
     v.real_msr_kernel = layout.msr_bits(false) | enables;
@@ -110,6 +114,8 @@ void inject(Vcpu& v, Vector vector) {
         if (v.slow_rfi == 0) {
             r.msr = kept;
         } else {
+            // A handler seldom needs what the VMM has made way for.
+            v.shadow.come_back();
             set_msr(v, kept);
         }
     }

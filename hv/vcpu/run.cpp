@@ -170,7 +170,7 @@ Cause tracing_exit(Vcpu& v, u32 ea) {
     u32 word = 0;
     if (!fetch(v, word)) return Cause::itlb_shadow;
     const bool store = (arch::read_esr() & esr::st) != 0;
-    const Cause cause = patch::stolen(v, ea) || !store ? Cause::tracing : Cause::text_write;
+    const Cause cause = patch::cause_of_trace(v, ea, store);
     record(v, cause, word, ea);
     patch::trace(v, word, ea, cause);
     return cause;

@@ -384,5 +384,62 @@ TEST_F(ShadowTlbTest, MixedSpacesServeEachSideFromItsOwn) {
     EXPECT_TRUE(core().entries().empty()) << "what was made for a mixed mode fits no other";
 }
 
+TEST_F(ShadowTlbTest, AGuestModeThatWantsTheHoleRunsInTheOtherSpaceAlone) {
+    const u32 ea = test::hole.base + 0x5000;
+    const u32 rights = ux | sx | ur | sw;
+    for (const Layout& own : {straight, crossed}) {
+        for (const bool user : {false, true}) {
+            shadow->reset(own, test::hole);
+            shadow->enter(user, false, false);
+            ASSERT_EQ(fill(page(1, 0x1000, 0x7000, rights), 0x1000, Access::load, user),
+                      user ? Fill::done : Fill::protection);
+            const auto entry = page(1, ea, 0x5000, rights);
+            const bool fetch = own.fetch_space(user), data = own.data_space(user);
+            EXPECT_EQ(fill(entry, ea, Access::fetch, user), fetch ? Fill::done : Fill::hole);
+            if (user) {
+                EXPECT_EQ(fill(entry, ea, Access::load, true), data ? Fill::done : Fill::hole);
+            }
+            ASSERT_TRUE(shadow->make_way(user, false, 0x100));
+            EXPECT_TRUE(core().entries().empty()) << "entries of both modes would mix";
+            EXPECT_FALSE(shadow->simple());
+            EXPECT_TRUE(shadow->layout().fetch_space(user) && shadow->layout().data_space(user));
+            ASSERT_EQ(fill(entry, ea, Access::fetch, user), Fill::done);
+            const CoreEntry made = *only(ea, true);
+            EXPECT_EQ(made.mas3 & (ux | uw | ur), user ? ux | ur : ux | uw);
+            EXPECT_EQ(fill(entry, ea, user ? Access::store : Access::load, user), Fill::protection);
+            // Back when the other mode runs, or for a handler.
+            shadow->enter(user, false, false);
+            EXPECT_FALSE(core().entries().empty());
+            if (user) {
+                shadow->enter(false, false, false);
+            } else {
+                shadow->come_back();
+            }
+            EXPECT_TRUE(core().entries().empty());
+            EXPECT_TRUE(shadow->simple());
+            EXPECT_STREQ(shadow->layout().name, own.name);
+        }
+    }
+}
+
+TEST_F(ShadowTlbTest, WhileSplitOneSideOfAnInstructionMayLieInTheHole) {
+    const u32 ea = test::hole.base;
+    shadow->enter(false, true, false);
+    const auto text = page(1, ea, 0x5000, all, ts);
+    const auto data = page(1, ea, 0x6000);
+    ASSERT_EQ(fill(text, ea, Access::fetch, false), Fill::hole);
+    ASSERT_TRUE(shadow->make_way(false, true, 0x100));
+    EXPECT_EQ(fill(text, ea, Access::fetch, false), Fill::done);
+    EXPECT_EQ(fill(data, ea, Access::load, false), Fill::hole);
+    ASSERT_TRUE(shadow->make_way(false, false, 0x104)) << "another instruction";
+    EXPECT_EQ(fill(data, ea, Access::load, false), Fill::done);
+    EXPECT_EQ(only(ea, true)->mas3 & (ux | uw | ur), uw | ur);
+    EXPECT_EQ(fill(text, ea, Access::fetch, false), Fill::hole);
+    EXPECT_FALSE(shadow->make_way(false, true, 0x104)) << "both for one: for ever";
+    shadow->enter(false, false, false);
+    shadow->enter(false, true, false);
+    EXPECT_TRUE(shadow->make_way(false, true, 0x104));
+}
+
 }  // namespace
 }  // namespace trapeze::mmu

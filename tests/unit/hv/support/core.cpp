@@ -183,6 +183,10 @@ void copy_text(u64 to, u64 from) {
     core().ram[to] = page;
     core().synced.push_back(to);
 }
+unsigned find_word(u64 hpa, unsigned from, u32 mask, u32 value) {
+    while (from < 1024 && (read_ram(hpa + 4 * u64{from}, 4) & mask) != value) ++from;
+    return from;
+}
 bool is_zero_page(u64 hpa) { return core().ram[hpa] == std::array<unsigned char, 4096>{}; }
 void sync_text(u64 hpa) { core().synced.push_back(hpa); }
 void sync_own_text(const u32* /*words*/, unsigned /*count*/) {}
