@@ -10,42 +10,6 @@ using namespace isa;
 constexpr u32 page_a = 0x40'0000, page_b = 0x41'0000, page_c = 0x42'0000;
 constexpr u32 ea = 0x4000'0000;
 
-// Checks what an interrupt says; 'm' and 'p' for miss and protection, capitals if it lies.
-char judge(Try access, const Frame& f, u32 at) {
-    switch (static_cast<Vector>(f.vector)) {
-        case Vector::system_call:
-            return 'y';
-        case Vector::data_storage:
-        case Vector::data_tlb: {
-            const bool right = access != Try::fetch && f.dear == at && f.nip == code_page &&
-                               f.esr == (access == Try::store ? esr::st : 0);
-            const bool miss = static_cast<Vector>(f.vector) == Vector::data_tlb;
-            return miss ? (right ? 'm' : 'M') : (right ? 'p' : 'P');
-        }
-        case Vector::instruction_storage:
-            return access == Try::fetch && f.nip == at + 4 && f.esr == 0 ? 'p' : 'P';
-        case Vector::instruction_tlb:
-            return access == Try::fetch && f.nip == at + 4 ? 'm' : 'M';
-        default:
-            return '?';
-    }
-}
-
-// kernel load, store, fetch, then user.
-void matrix(const char* what, u32 number, u32 at, u32 spaces = 0) {
-    char line[8];
-    unsigned n = 0;
-    for (const u32 state : {0u, msr::pr}) {
-        for (const Try access : {Try::load, Try::store, Try::fetch}) {
-            const Frame f = attempt(access, at, state | spaces, 0x0c0c);
-            line[n++] = judge(access, f, at);
-        }
-        if (n == 3) line[n++] = ' ';
-    }
-    line[n] = 0;
-    print("{} {x}: {}", {what, number, line});
-}
-
 void permissions() {
     for (u32 p = 0; p < 64; ++p) {
         tlbwe(0, p % 4, {.ea = ea, .pa = page_a, .permissions = p});

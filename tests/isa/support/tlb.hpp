@@ -68,4 +68,40 @@ inline void fill_page(u32 pa, u32 marker) {
     flush_code(pa, 12);
 }
 
+// Checks what an interrupt says; 'm' and 'p' for miss and protection, capitals if it lies.
+inline char judge(Try access, const Frame& f, u32 at) {
+    switch (static_cast<Vector>(f.vector)) {
+        case Vector::system_call:
+            return 'y';
+        case Vector::data_storage:
+        case Vector::data_tlb: {
+            const bool right = access != Try::fetch && f.dear == at && f.nip == code_page &&
+                               f.esr == (access == Try::store ? esr::st : 0);
+            const bool miss = static_cast<Vector>(f.vector) == Vector::data_tlb;
+            return miss ? (right ? 'm' : 'M') : (right ? 'p' : 'P');
+        }
+        case Vector::instruction_storage:
+            return access == Try::fetch && f.nip == at + 4 && f.esr == 0 ? 'p' : 'P';
+        case Vector::instruction_tlb:
+            return access == Try::fetch && f.nip == at + 4 ? 'm' : 'M';
+        default:
+            return '?';
+    }
+}
+
+// What each access to `at` gives: kernel load, store, fetch, then user; `spaces` is MSR[IS, DS].
+inline void matrix(const char* what, u32 number, u32 at, u32 spaces = 0) {
+    char line[8];
+    unsigned n = 0;
+    for (const u32 state : {0u, msr::pr}) {
+        for (const Try access : {Try::load, Try::store, Try::fetch}) {
+            const Frame f = attempt(access, at, state | spaces, 0x0c0c);
+            line[n++] = judge(access, f, at);
+        }
+        if (n == 3) line[n++] = ' ';
+    }
+    line[n] = 0;
+    print("{} {x}: {}", {what, number, line});
+}
+
 }  // namespace isa

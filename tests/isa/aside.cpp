@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The addresses of hole.cpp with MSR[IS] and MSR[DS] apart: code there whose data lie elsewhere,
+// and the other way round, by turns. Both there at once is not tried.
+#include "hot.hpp"
+
+namespace {
+
+using namespace isa;
+
+constexpr u32 hole = 0xf400'0000, outside = 0x4000'0000;
+constexpr u32 page_a = 0x40'0000, page_b = 0x41'0000;
+constexpr u32 places[] = {hole, 0xf412'3000, 0xf500'0000, 0xf5ff'f000};
+constexpr u32 splits[] = {msr::is, msr::ds};
+
+u32& word(u32 at) { return *reinterpret_cast<u32*>(at); }
+
+u32 checked;
+
+// In either space `ea` has a page of its own.
+void map(u32 ea) {
+    tlbwe(0, 0, {.ea = ea, .pa = page_a});
+    tlbwe(0, 1, {.ea = ea, .pa = page_b, .space = true});
+}
+u32 data_marker(u32 state) { return state & msr::ds ? 0x0b0b : 0x0a0a; }
+u32 code_marker(u32 state) { return state & msr::is ? 0x0b0b : 0x0a0a; }
+
+void one_side() {
+    for (const u32 ea : places) {
+        map(ea);
+        for (u32 round = 0; round < 3; ++round) {
+            for (const u32 mode : {0u, msr::pr}) {
+                for (const u32 split : splits) {
+                    const u32 state = mode | split;
+                    const Frame f = attempt(Try::load, ea, state);
+                    const Frame g = attempt(Try::store, ea, state, data_marker(state));
+                    const Frame h = attempt(Try::fetch, ea, state);
+                    ++checked;
+                    same("loads", state, f.gpr[9], data_marker(state));
+                    same("stores", state, went_well(g), true);
+                    same("fetches", state, h.gpr[10], code_marker(state));
+                    same("MSR", state, h.msr & msr_mask, state);
+                }
+            }
+        }
+        tlbivax(ea);
+        for (const u32 split : splits) {
+            matrix("missing", split, ea, split);
+            tlbwe(0, 1, {.ea = ea, .pa = page_b, .permissions = 0, .space = true});
+            matrix("in one space, refused", split, ea, split);
+            tlbivax(ea);
+        }
+    }
+    verdict("one side", checked);
+    checked = 0;
+}
+
+// A loop there that sums words elsewhere, and a loop elsewhere that sums words there.
+void loops() {
+    constexpr u32 code[] = {insn::lwz(9, 4, 0x400), insn::x(266, 10, 10, 9), insn::addi(9, 9, 1),
+                            insn::stw(9, 4, 0x400), insn::bdnz(-16),         insn::sc};
+    for (const u32 pa : {page_a, page_b}) {
+        for (u32 i = 0; i < sizeof code / 4; ++i) word(pa + 0x100 + 4 * i) = code[i];
+        flush_code(pa + 0x100, sizeof code);
+    }
+    for (const bool code_there : {false, true}) {
+        const u32 from = code_there ? hole : outside, data = code_there ? outside : hole;
+        map(hole);
+        tlbwe(0, 2, {.ea = outside, .pa = page_a});
+        tlbwe(0, 3, {.ea = outside, .pa = page_b, .space = true});
+        for (u32 round = 0; round < 4; ++round) {
+            for (const u32 mode : {0u, msr::pr}) {
+                for (const u32 split : splits) {
+                    const u32 used = split == msr::ds ? page_b : page_a;
+                    word(used + 0x400) = round;
+                    Frame f = patterned(round, from + 0x100, mode | split);
+                    f.gpr[4] = data;
+                    f.gpr[10] = 0;
+                    f.ctr = hot;
+                    run(f);
+                    ++checked;
+                    same("ends", from, f.nip, from + 0x100 + sizeof code);
+                    same("sum", from, f.gpr[10], hot * round + hot * (hot - 1) / 2);
+                    same("last", from, word(used + 0x400), round + hot);
+                }
+            }
+        }
+        flush_all();
+        tlbwe(1, 2, {.ea = 0, .pa = 0, .tsize = 7, .space = true});
+    }
+    verdict("loops", checked);
+    checked = 0;
+}
+
+// Privileged code there, as the kernel runs it while data are elsewhere.
+void privileged() {
+    copy_mix(page_a + 0x200);
+    copy_mix(page_b + 0x200);
+    map(hole);
+    for (u32 round = 0; round < 6; ++round) {
+        for (const u32 split : splits) {
+            Frame f = patterned(round, hole + 0x200, split);
+            f.gpr[3] = hot;
+            f.gpr[4] = round;
+            f.lr = place({insn::sc});
+            run(f);
+            ++checked;
+            same("privileged", split, f.gpr[3], mix_model(hot, round, split));
+            same("ends", split, f.nip, code_page + 4);
+        }
+        mix("between", reinterpret_cast<u32>(hot_mix), hot, round);
+        mix("between, there", hole + 0x200, hot, round);
+    }
+    flush_all();
+    verdict("privileged", checked);
+}
+
+}  // namespace
+
+void isa_main() {
+    mtspr<628>(0x100);
+    tlbwe(1, 2, {.ea = 0, .pa = 0, .tsize = 7, .space = true});
+    fill_page(page_a, 0x0a0a);
+    fill_page(page_b, 0x0b0b);
+    one_side();
+    loops();
+    privileged();
+}
