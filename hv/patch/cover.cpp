@@ -9,10 +9,9 @@
 
 namespace trapeze::patch {
 
-bool may_cover(const Vcpu& v) {
-    const Patcher& p = *v.patcher;
+bool can_cover(const Vcpu& v) {
     // Where reading mirrored text faults, mirroring all of it costs more than such stores ever do.
-    return !v.shadow.own_layout().beside_text(false) && p.cover_not_before <= epoch(v);
+    return !v.shadow.own_layout().beside_text(false);
 }
 
 u32 price_of_cover(const Vcpu& v) {

@@ -63,7 +63,7 @@ void unpin(Vcpu& v);
 bool place_register_page(Vcpu& v);
 
 // cover.cpp: whether text can be covered, and the exits of a site that are worth it.
-bool may_cover(const Vcpu& v);
+bool can_cover(const Vcpu& v);
 u32 price_of_cover(const Vcpu& v);
 void cover(Vcpu& v);
 // The guest kernel executes what is not mirrored.

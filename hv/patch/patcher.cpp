@@ -73,10 +73,16 @@ void adopt(Vcpu& v, Site& site, Reason reason) {
 
 bool final(Reason reason) { return reason == Reason::no_template; }
 
-u32 exits_to_cover(const Vcpu& v, const Site& site) {
-    const u32 price = price_of_cover(v), had = static_cast<u32>(site.exits());
-    const u32 least = v.patcher->threshold * patience;
-    return may_cover(v) && price > had ? price - had : least;
+// With the one at hand, which is not charged yet.
+u32 exits_of(const Site& site) { return static_cast<u32>(site.exits()) + 1; }
+
+void wait_for_cover(const Vcpu& v, Site& site) {
+    const u32 price = price_of_cover(v), had = exits_of(site);
+    if (!can_cover(v)) {
+        site.limit = Site::never;
+    } else {
+        site.arm(price > had ? price - had : v.patcher->threshold * patience);
+    }
 }
 
 // Begins to cover text if the site's own exits are worth it; else what it waits for.
@@ -86,7 +92,8 @@ Reason cover_for(Vcpu& v, Site& site) {
     if (plan.kind != PatchKind::stub || !dbt::needs_reads_patched(plan.stub) || p.cover) {
         return Reason::none;
     }
-    if (!may_cover(v) || site.exits() < price_of_cover(v)) return Reason::reads;
+    if (!can_cover(v) || p.cover_not_before > epoch(v) || exits_of(site) < price_of_cover(v))
+        return Reason::reads;
     cover(v);
     return Reason::none;
 }
@@ -182,7 +189,7 @@ void start(Vcpu& v, Patcher* patcher, const Config& config) {
     p.cover_strikes = 0;
     p.cover_not_before = 0;
     p.overlay.track = config.mode == Mode::eager;
-    p.cover = p.overlay.track && may_cover(v);
+    p.cover = p.overlay.track && can_cover(v);
     p.in_window = false;
     p.least_patch_ticks = ~u64{0};
     p.clock = p.window_began = p.windows = {};
@@ -239,7 +246,7 @@ void consider(Vcpu& v) {
         if (final(reason)) {
             site.limit = Site::never;
         } else if (reason == Reason::reads) {
-            site.arm(exits_to_cover(v, site));
+            wait_for_cover(v, site);
         } else {
             site.arm(p.threshold * patience);
         }

@@ -22,7 +22,7 @@ constexpr uint32_t site = 0xc0123450, cache = 0xc1000040;
 constexpr uint32_t page_ea = 0xfffff000;
 
 std::array<uint16_t, 1024> loads{}, stores{};
-const RegisterMap map{-4096, 0, 4, {0xf00, 0xf04}, loads.data(), stores.data()};
+const RegisterMap map{-4096, 0, 4, {0xf00, 0xf04}, loads.data(), stores.data(), 0x40, 0x80};
 
 struct Machine {
     std::array<uint32_t, 32> gpr{};
@@ -32,6 +32,8 @@ struct Machine {
 
     uint32_t& msr() { return memory[page_ea + map.msr]; }
     uint32_t& pending() { return memory[page_ea + map.pending]; }
+    uint32_t& notes() { return memory[page_ea + map.notes]; }
+    uint32_t& sprg(unsigned n) { return memory[page_ea + map.sprgs + 4 * n]; }
 
     // False: not an instruction that stubs are made of.
     bool step(uint32_t word) {
@@ -105,6 +107,11 @@ struct Case {
     uint32_t msr, value, pending;
 };
 
+constexpr unsigned sprg_of(Stub stub) {
+    return static_cast<unsigned>(stub) - static_cast<unsigned>(Stub::write_sprg3) + 3;
+}
+constexpr uint32_t old_sprg = 0x5050'0000, old_note = 0x100;
+
 // What the instruction makes of MSR, or nothing if it is not the stub's to decide.
 bool changes_only_what_may(const Case& c) {
     return c.stub != Stub::write_msr || ((c.msr ^ c.value) & ~(ee | ce | me | ri)) == 0;
@@ -118,7 +125,7 @@ uint32_t expected_msr(const Case& c) {
         case Stub::write_ee:
             return (c.msr & ~ee) | (c.value & ee);
         default:
-            return c.value;
+            return needs_reads_patched(c.stub) ? c.msr : c.value;
     }
 }
 bool must_look_at_pending(const Case& c) {
@@ -128,7 +135,7 @@ bool must_look_at_pending(const Case& c) {
         case Stub::set_ee:
             return c.pending != 0;
         default:
-            return (expected_msr(c) & c.pending) != 0;
+            return !needs_reads_patched(c.stub) && (expected_msr(c) & c.pending) != 0;
     }
 }
 
@@ -140,6 +147,10 @@ Machine fresh(const Case& c) {
     m.gpr[c.source] = c.value;
     m.msr() = c.msr;
     m.pending() = c.pending;
+    m.notes() = old_note;
+    for (unsigned n = 0; n < 8; ++n) {
+        m.sprg(n) = old_sprg + n;
+    }
     return m;
 }
 
@@ -180,6 +191,12 @@ void check_all(const Case& c) {
         EXPECT_EQ(m.gpr, before) << "stop " << stop;
         EXPECT_EQ(m.msr(), done ? expected_msr(c) : c.msr) << "stop " << stop;
         EXPECT_EQ(m.nip, done ? site + 4 : site) << "stop " << stop;
+        for (unsigned n = 0; n < 8; ++n) {
+            const bool written = done && needs_reads_patched(c.stub) && n == sprg_of(c.stub);
+            EXPECT_EQ(m.sprg(n), written ? c.value : old_sprg + n) << "stop " << stop;
+            EXPECT_TRUE(!written || (m.notes() & RegisterMap::sprgs_note) != 0) << "stop " << stop;
+        }
+        EXPECT_EQ(m.notes() & ~uint32_t{RegisterMap::sprgs_note}, old_note) << "stop " << stop;
         if (trapped && done) {
             EXPECT_TRUE(must_look_at_pending(c));
         }
@@ -360,7 +377,8 @@ TEST_F(PlanTest, EveryRegisterGoesToItsOwnPlace) {
 TEST_F(PlanTest, AStubIsForTheInstructionThatItIsNamedBy) {
     for (unsigned stub = 0; stub < static_cast<unsigned>(Stub::count); ++stub) {
         const auto kind = static_cast<Stub>(stub);
-        const bool has_source = kind == Stub::write_ee || kind == Stub::write_msr;
+        const bool has_source =
+            kind == Stub::write_ee || kind == Stub::write_msr || needs_reads_patched(kind);
         for (unsigned source = 0; source < (has_source ? 32U : 1U); ++source) {
             const Plan made = plan(instruction(kind, source), map);
             EXPECT_EQ(made.kind, PatchKind::stub);
@@ -372,6 +390,31 @@ TEST_F(PlanTest, AStubIsForTheInstructionThatItIsNamedBy) {
     EXPECT_EQ(instruction(Stub::set_ee, 0), 0x7c008146U);
     EXPECT_EQ(instruction(Stub::write_ee, 10), 0x7d400106U);
     EXPECT_EQ(instruction(Stub::write_msr, 11), 0x7d600124U);
+    EXPECT_EQ(instruction(Stub::write_sprg3, 2), mtspr(275, 2));
+    EXPECT_EQ(instruction(Stub::write_sprg7, 31), mtspr(279, 31));
+}
+
+TEST_F(PlanTest, SprgsThatTheCoreHasTooTakeAStub) {
+    stores[field(274)] = 0x88;
+    EXPECT_EQ(plan(mtspr(274, 4), map).kind, PatchKind::store) << "SPRG2";
+    for (uint32_t spr = 275; spr < 280; ++spr) {
+        const Plan made = plan(mtspr(spr, 4), map);
+        EXPECT_EQ(made.kind, PatchKind::stub);
+        EXPECT_TRUE(needs_reads_patched(made.stub));
+        EXPECT_EQ(sprg_of(made.stub), spr - 272);
+    }
+    EXPECT_EQ(plan(mtspr(280, 4), map).kind, PatchKind::none);
+    EXPECT_FALSE(needs_reads_patched(Stub::write_msr));
+    EXPECT_FALSE(needs_reads_patched(Stub::count));
+}
+
+TEST_F(PlanTest, KnowsTheReadsThatDoNotTrap) {
+    for (unsigned rt = 0; rt < 32; ++rt) {
+        for (uint32_t spr = 0; spr < 1024; ++spr) {
+            EXPECT_EQ(reads_without_trap(mfspr(rt, spr)), spr >= 256 && spr <= 263) << spr;
+            EXPECT_FALSE(reads_without_trap(mtspr(spr, rt))) << spr;
+        }
+    }
 }
 
 TEST_F(PlanTest, FollowsTheRegisterPageWhenItMoves) {

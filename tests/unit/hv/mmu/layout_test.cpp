@@ -6,6 +6,10 @@
 #include "hv/mmu/shadow_tlb.hpp"
 
 namespace trapeze::mmu {
+
+// A name in the tests' own, not bytes of a pointer.
+static void PrintTo(const Layout& layout, std::ostream* out) { *out << layout.name; }
+
 namespace {
 
 namespace msr = e500::msr;

@@ -18,10 +18,10 @@ constexpr u32 home = 0xc040'0000, elsewhere = 0xd000'0000, stolen_ea = 0xc0c0'30
 constexpr u64 gpa = 0x40'0000;        // of `home`
 constexpr u64 beside = gpa + 0x8000;  // in its frame
 
-VirtualEntry entry_of(u32 ea, u64 to, bool steady) {
+VirtualEntry entry_of(u32 ea, u64 to, bool steady, bool text) {
     return {mas1::v | (steady ? 0 : 7u << 16) | 1u << 8,
             ea,
-            static_cast<u32>(to),
+            static_cast<u32>(to) | (text ? mas3::sx : 0),
             0,
             0,
             mas2::epn_mask};
@@ -46,9 +46,9 @@ class OverlayTest : public testing::Test {
     }
 
     // What fetches, loads and stores see: of the kernel, then of user mode; a letter each.
-    std::string views(u32 ea, u64 to, const Layout& layout, bool steady = true) {
+    std::string views(u32 ea, u64 to, const Layout& layout, bool steady = true, bool text = true) {
         constexpr char letter[] = {'.', 'r', 't', 'X', 'E'};
-        const VirtualEntry entry = entry_of(ea & ~0xfffU, to, steady);
+        const VirtualEntry entry = entry_of(ea & ~0xfffU, to, steady, text);
         std::string all;
         for (const bool user : {false, true}) {
             for (const Access access : {Access::fetch, Access::load, Access::store}) {
@@ -80,7 +80,9 @@ TEST_F(OverlayTest, AMirroredPage) {
     mirror();
     EXPECT_EQ(views(home, gpa, straight), "XEE rrE");
     EXPECT_EQ(views(home + 0x123, gpa + 0x123, straight), "XEE rrE");
-    EXPECT_EQ(views(home, gpa, crossed), "XrE rrE") << "loads come from another space";
+    EXPECT_EQ(views(home, gpa, crossed), "XrE rEE")
+        << "the user's loads come from the space of the text";
+    EXPECT_EQ(views(elsewhere, gpa, crossed), "rrE rrE");
 }
 
 TEST_F(OverlayTest, AMirroredPageThatRunsUnpatched) {
@@ -100,7 +102,8 @@ TEST_F(OverlayTest, AStolenPage) {
     EXPECT_EQ(views(stolen_ea, 0x1000, straight, false), ".EE ...") << "whoever maps it";
     EXPECT_EQ(views(stolen_ea - 0x1000, 0x1000, straight), "... ...");
     EXPECT_EQ(views(stolen_ea + 0x1000, 0x1000, straight), "... ...");
-    EXPECT_EQ(views(stolen_ea, 0x1000, crossed), "... ...");
+    EXPECT_EQ(views(stolen_ea, 0x1000, crossed, true, false), "... .EE") << "the user's data alone";
+    EXPECT_EQ(views(stolen_ea, 0x1000, crossed), ".rE .EE") << "it may be written to be executed";
     mirror();
     EXPECT_EQ(views(stolen_ea, gpa, straight), "rEE rrE") << "text that is mirrored elsewhere";
     o().present = false;
@@ -111,8 +114,10 @@ TEST_F(OverlayTest, TrackingTakesFetchesOfTheKernelAway) {
     mirror();
     o().track = true;
     for (const Layout& layout : {straight, crossed}) {
-        EXPECT_EQ(views(0xc000'1000, 0x1000, layout), ".tt ...");
-        EXPECT_EQ(views(home + 0x8000, beside, layout), ".tt ...");
+        // An entry for data in the space that the kernel fetches from.
+        const auto* const tracked = layout.beside_text(false) ? ".tt ..." : "... .tt";
+        EXPECT_EQ(views(0xc000'1000, 0x1000, layout), tracked);
+        EXPECT_EQ(views(home + 0x8000, beside, layout), tracked);
         EXPECT_EQ(views(0xc000'1000, 0x1000, layout, false), "... ...") << "of one process";
     }
     EXPECT_EQ(views(home, gpa, straight), "XEE rrE");
@@ -181,6 +186,7 @@ TEST_F(OverlayTest, NothingIsThereOnlyIfLookAgrees) {
     EXPECT_TRUE(o().nothing_at(stolen_ea, 0x1000));
     o().track = true;
     EXPECT_FALSE(o().nothing_at(0xc000'1000, 0x1000));
+    EXPECT_TRUE(o().nothing_at(0xc000'1000, 0x1000, false)) << "the kernel may not execute it";
 }
 
 }  // namespace

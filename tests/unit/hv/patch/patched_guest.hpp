@@ -24,7 +24,8 @@ inline constexpr u32 threshold = 4;
 
 class PatchTest : public testing::Test {
   protected:
-    PatchTest() : v(fresh_guest()), profile(std::make_unique<vcpu::Profile>()) {
+    explicit PatchTest(const mmu::Layout& layout = mmu::straight)
+        : v(fresh_guest(layout)), profile(std::make_unique<vcpu::Profile>()) {
         static const auto instance = std::make_unique<Patcher>();
         patcher = instance.get();
         begin(patch::Mode::hot, 3);

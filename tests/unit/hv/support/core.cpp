@@ -70,7 +70,7 @@ void device_write(vcpu::Vcpu& /*v*/, u32 offset, unsigned size, u32 value) {
 
 }  // namespace
 
-vcpu::Vcpu& fresh_guest() {
+vcpu::Vcpu& fresh_guest(const mmu::Layout& layout) {
     using namespace e500;
     static dev::DeviceTable devices;
     static const auto guest = std::make_unique<vcpu::Vcpu>();
@@ -84,7 +84,7 @@ vcpu::Vcpu& fresh_guest() {
     v.memory.add({0, u64{64} << 20U, ram_hpa, mmu::RegionKind::ram, 0});
     v.memory.add({device_ea, 0x10000, 0, mmu::RegionKind::trapped, static_cast<e500::u8>(index)});
     core().timebase = 1'000'000;
-    vcpu::reset(v, {0x1000, 0x2000, 64U << 20U, 128}, mmu::straight, hole);
+    vcpu::reset(v, {0x1000, 0x2000, 64U << 20U, 128}, layout, hole);
     v.tlb.write(v.tlb.tlb1(0), 1, mas1::v | mas1::iprot | 9U << 8U, 0, mas3::permissions, 0);
     v.tlb.write(v.tlb.tlb1(1), 1, mas1::v | mas1::iprot | 3U << 8U, device_ea | mas2::i | mas2::g,
                 device_ea | mas3::permissions, 0);

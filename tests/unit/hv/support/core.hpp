@@ -76,7 +76,7 @@ inline constexpr u64 own_memory = 0x0010'0000;  // where all of the VMM's own me
 
 // The one guest, made anew: after reset, with 64 MiB of RAM at 0 and a trapped device at
 // 0xe0000000, both mapped for everyone where they lie.
-vcpu::Vcpu& fresh_guest();
+vcpu::Vcpu& fresh_guest(const mmu::Layout& layout = mmu::straight);
 
 // A device that remembers what was written, and answers with `answer`.
 struct FakeDevice {

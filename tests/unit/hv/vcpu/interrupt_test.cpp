@@ -222,10 +222,31 @@ TEST_F(FaultTest, MemoryThatIsNotThereIsAMachineCheck) {
     EXPECT_EQ(v.end, End::guest_died) << "ME is clear in the handler";
 }
 
-TEST_F(FaultTest, TheVmmsOwnRangeEndsTheGuest) {
-    set_msr(v, 0x4000);
-    page(test::hole.base, 0x3f, 0);
-    EXPECT_EQ(resolve(v, test::hole.base, mmu::Access::load), FaultResult::ended);
+TEST_F(FaultTest, TheVmmMakesWayForAGuestInItsRange) {
+    using namespace e500;
+    set_msr(v, msr::pr);
+    page(test::hole.base, mas3::permissions, 0);
+    const u32 before = core_msr(v);
+    EXPECT_EQ(before & (msr::is | msr::ds), 0U);
+    EXPECT_EQ(resolve(v, test::hole.base, mmu::Access::load), FaultResult::resume);
+    EXPECT_EQ(core_msr(v), before | msr::is | msr::ds);
+    EXPECT_NE(v.slow_rfi, 0U) << "rfi and sc end it";
+    EXPECT_NE(v.regs.notes & note::slow, 0U);
+    inject(v, Vector::system_call);
+    EXPECT_EQ(v.slow_rfi, 0U);
+    EXPECT_EQ(v.regs.notes & note::slow, 0U);
+    EXPECT_EQ(v.end, End::running);
+}
+
+TEST_F(FaultTest, WhatLiesInTheVmmsRangeOnBothSidesAtOnceEndsTheGuest) {
+    using namespace e500;
+    page(test::hole.base, mas3::permissions, 0);
+    set_msr(v, msr::is);
+    v.nip = test::hole.base;
+    v.tlb.write(v.tlb.select(0, v.nip)[1], 0, mas1::v | mas1::ts, v.nip, mas3::permissions, 0);
+    EXPECT_EQ(resolve(v, v.nip, mmu::Access::load), FaultResult::resume);
+    EXPECT_EQ(resolve(v, v.nip, mmu::Access::fetch), FaultResult::resume);
+    EXPECT_EQ(resolve(v, v.nip, mmu::Access::load), FaultResult::ended);
     EXPECT_EQ(v.end, End::guest_died);
 }
 
