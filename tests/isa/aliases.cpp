@@ -9,7 +9,11 @@ namespace {
 using namespace isa;
 
 constexpr u32 pages = 4, places = 6;
-constexpr u32 page_at[pages] = {0x40'0000, 0x40'1000, 0x48'0000, 0x60'0000};
+u32 first_page;  // new ones in each turn, so that nobody knows them yet
+u32 page_at(u32 n) {
+    constexpr u32 offsets[pages] = {0, 0x1000, 0x5000, 0x8'0000};
+    return first_page + offsets[n];
+}
 // Where they are seen: 4 KiB, 64 KiB, 1 MiB; the last is always where the pages themselves are.
 struct Place {
     u32 ea, tsize;
@@ -61,8 +65,8 @@ u32 slot[pages][functions], seen_at[places];
 constexpr u32 nowhere = pages;
 
 u32 address(u32 p, u32 page, u32 offset) {
-    if (p == places - 1) return page_at[page] + offset;
-    return place_at[p].ea + page_at[page] % (1024u << 2 * place_at[p].tsize) + offset;
+    if (p == places - 1) return page_at(page) + offset;
+    return place_at[p].ea + page_at(page) % (1024u << 2 * place_at[p].tsize) + offset;
 }
 
 void map(u32 p, u32 page) {
@@ -77,13 +81,13 @@ void map(u32 p, u32 page) {
         }
     } else {
         tlbwe(small ? 0 : 1, small ? p / 2 : 2 + p,
-              {.ea = to.ea, .pa = page_at[page] & ~mask, .tsize = to.tsize});
+              {.ea = to.ea, .pa = page_at(page) & ~mask, .tsize = to.tsize});
     }
     seen_at[p] = page;
 }
 
 void build(u32 page, u32 n, u32 value) {
-    const u32 at = page_at[page] + offset_of(n);
+    const u32 at = page_at(page) + offset_of(n);
     slot[page][n] = value;
     const u32 code[] = {insn::mtspr(3, 9), insn::addi(6, 0, 0x66), word_of(value).instruction,
                         insn::bdnz(-4),    insn::wrteei(0),        insn::addi(3, 6, 0),
@@ -131,7 +135,7 @@ void by_chance(u32 turns) {
     for (u32 p = 0; p < places - 1; ++p) map(p, random(pages));
     for (u32 i = 0; i < turns; ++i) {
         const u32 p = random(places);
-        switch (random(8)) {
+        switch (random(16)) {
             case 0:
                 write_one(p, false);
                 break;
@@ -142,6 +146,7 @@ void by_chance(u32 turns) {
                 if (p < places - 1) map(p, random(pages + 1));
                 break;
             case 3:
+            case 4:
                 run_one(p, hot);
                 break;
             default:
@@ -153,7 +158,7 @@ void by_chance(u32 turns) {
 
 // A loop that stores each next word of a list to the slot before it, makes it executable and comes
 // to it. All in one page: code, list, and what is counted. Returns a digest.
-constexpr u32 loop_at = 0x50'0000, list = loop_at + 0x400, list_words = 64, tally = loop_at + 0xa00;
+constexpr u32 loop_at = 0xc0'0000, list = loop_at + 0x400, list_words = 64, tally = loop_at + 0xa00;
 void writes_ahead(const char* what, bool user, u32 base, u32 gap) {
     const u32 slot_index = 10 + gap;
     u32 code[40];
@@ -213,9 +218,10 @@ void isa_main() {
     mtspr<628>(0x100);
     mtspr<272>(0x100);
     mtspr<273>(0x200);
-    for (u32 seed = 1; seed <= 4; ++seed) {
+    for (u32 seed = 1; seed <= 8; ++seed) {
         state = seed;
-        by_chance(1500);
+        first_page = 0x30'0000 + seed * 0x10'0000;
+        by_chance(800);
         done("by chance");
     }
     constexpr u32 elsewhere = 0x2000'0000;

@@ -8,10 +8,15 @@ namespace {
 
 using namespace isa;
 
-constexpr u32 page = 0x40'0000, ea = 0x4000'0000;
-constexpr u32 counter = 0x800, tsize_64k = 3;
+constexpr u32 ea = 0x4000'0000, tsize_64k = 3, counter = 0x800, elsewhere = 0x30'0000;
+
+u32 counts_on = elsewhere;  // the page that the routine counts in
 
 u32& word(u32 at) { return *reinterpret_cast<u32*>(at); }
+
+// A new one now and then: a monitor may leave alone what was written much.
+u32 page = 0x40'0000;
+void next_page() { page += 0x1'0000; }
 
 u32 checked;
 void done(const char* what) {
@@ -52,14 +57,14 @@ u32 model(u32 rounds, u32 value, bool privileged, u32 step = 1, u32 constant = 0
     return sum;
 }
 
-u32 call(u32 at, u32 base, u32 rounds, u32 value, bool user) {
+u32 call(u32 at, u32 rounds, u32 value, bool user) {
     const u32 back = place({insn::sc});
     Frame f = patterned(value, at, user ? msr::pr : 0);
     f.lr = back;
     f.gpr[3] = rounds;
     f.gpr[4] = value;
     f.gpr[5] = user ? 0 : 1;
-    f.gpr[10] = base;
+    f.gpr[10] = counts_on;
     run(f);
     same("ends", at, f.nip, back + 4);
     return f.gpr[3];
@@ -68,10 +73,10 @@ void both(const char* what, u32 base, u32 offset, u32 rounds, u32 value, u32 ste
           u32 constant = 0) {
     for (const bool user : {false, true}) {
         ++checked;
-        const u32 before = word(page + counter);
-        same(what, user, call(base + offset, base, rounds, value, user),
+        const u32 before = word(counts_on + counter);
+        same(what, user, call(base + offset, rounds, value, user),
              model(rounds, value, !user, step, constant));
-        same("counted", user, word(page + counter), before + rounds);
+        same("counted", user, word(counts_on + counter), before + rounds);
     }
 }
 
@@ -86,10 +91,11 @@ void by_turns() {
     u32 want = 0;
     for (const u32 w : routine) want = rotate(want, 1) ^ w;
     for (u32 kind = 0; kind < 3; ++kind) {
-        const u32 base = kind == 0 ? page : ea;
-        if (kind == 1) tlbwe(0, 0, {.ea = ea, .pa = page});
-        if (kind == 2) tlbwe(1, 3, {.ea = ea, .pa = page, .tsize = tsize_64k});
         for (u32 i = 0; i < 12; ++i) {
+            if (i % 3 == 0) next_page();
+            const u32 base = kind == 0 ? page : ea;
+            if (kind == 1) tlbwe(0, 0, {.ea = ea, .pa = page});
+            if (kind == 2) tlbwe(1, 3, {.ea = ea, .pa = page, .tsize = tsize_64k});
             const u32 offset = i % 3 * 0x100;
             build(page + offset);
             for (u32 round = 0; round < 4; ++round) both("by turns", base, offset, hot / 2, i);
@@ -107,11 +113,13 @@ void by_turns() {
 // User mode writes what the kernel runs hot, and itself too; from elsewhere and from the page.
 void written() {
     const u32 store = reinterpret_cast<u32>(hot_store);
-    constexpr u32 stores = page + 0x600;
-    build(page);
-    copy_code(stores, store, address_of(hot_store_end) - store);
-    tlbwe(0, 1, {.ea = ea, .pa = page});
     for (u32 i = 0; i < 64; ++i) {
+        if (i % 4 == 0) {
+            next_page();
+            build(page);
+            copy_code(page + 0x600, store, address_of(hot_store_end) - store);
+            tlbwe(0, 1, {.ea = ea, .pa = page});
+        }
         const u32 base = i & 1 ? ea : page;
         const u32 by = i & 2 ? base + 0x600 : store;
         const auto write = [&](u32 at, u32 instruction) {
@@ -135,10 +143,12 @@ void written() {
     done("written");
 }
 
-// Bytes, halves and reservations of user mode among words that run hot.
+// Counters, bytes, halves and reservations of both modes among words that run hot.
 void data_among() {
+    next_page();
     build(page);
-    constexpr u32 data = page + 4 * words;
+    counts_on = page;
+    const u32 data = page + 4 * words;
     const auto scribble = [](u32 at, u32 value) -> u32 {
         u32 again;
         *reinterpret_cast<volatile u8*>(at + 1) = static_cast<u8>(value);
@@ -163,10 +173,11 @@ void data_among() {
 
 // Every combination of rights on a page that has been hot in the kernel.
 void rights() {
-    fill_page(page, 0x0a0a);
-    copy_mix(page + 0x100);
     for (u32 round = 0; round < 2; ++round) {
         for (u32 n = 0; n < 64; ++n) {
+            next_page();
+            fill_page(page, 0x0a0a);
+            copy_mix(page + 0x100);
             const u32 p = (n * 29 + round * 7) % 64;
             const u32 base = ea + round * 0x10'0000;
             tlbwe(0, 0, {.ea = base, .pa = page});
@@ -175,10 +186,10 @@ void rights() {
             if (p & mas3::sx) mix("less", base + 0x100, hot, n);
             matrix("hot", p, base);
             matrix("hot, own address", p, page);
-            fill_page(page, 0x0a0a);
         }
         flush_all();
     }
+    fill_page(page, 0x0a0a);
     // The kernel runs it and may not read it, user mode reads and may not run it; and a second
     // entry has it the other way round.
     tlbwe(0, 0, {.ea = ea, .pa = page, .permissions = mas3::sx | mas3::ur});
