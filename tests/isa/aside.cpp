@@ -92,6 +92,42 @@ void loops() {
     checked = 0;
 }
 
+// Each instruction has one side there, by turns: a load from there, then two that stand there.
+void by_turns() {
+    constexpr u32 beyond = hole + 0x200'0000, from = 0x140, to = 0x180;
+    constexpr u32 away[] = {insn::lwz(9, 4, 0x400), insn::x(266, 10, 10, 9),
+                            insn::branch(static_cast<int>(hole + to - (beyond + from + 8)))};
+    constexpr u32 there[] = {insn::addi(10, 10, 1), insn::bdnz(8), insn::sc,
+                             insn::branch(static_cast<int>(beyond + from - (hole + to + 12)))};
+    for (const u32 pa : {page_a, page_b}) {
+        for (u32 i = 0; i < sizeof away / 4; ++i) word(pa + from + 4 * i) = away[i];
+        for (u32 i = 0; i < sizeof there / 4; ++i) word(pa + to + 4 * i) = there[i];
+        flush_code(pa + from, 0x80);
+        word(pa + 0x400) = pa;
+    }
+    map(hole);
+    tlbwe(0, 2, {.ea = beyond, .pa = page_a});
+    tlbwe(0, 3, {.ea = beyond, .pa = page_b, .space = true});
+    for (u32 round = 0; round < 3; ++round) {
+        for (const u32 mode : {0u, msr::pr}) {
+            for (const u32 split : splits) {
+                Frame f = patterned(round, beyond + from, mode | split);
+                f.gpr[4] = hole;
+                f.gpr[10] = 0;
+                f.ctr = hot;
+                run(f);
+                ++checked;
+                same("ends", split, f.nip, hole + to + 12);
+                same("sum", split, f.gpr[10], hot * (1 + (split == msr::ds ? page_b : page_a)));
+            }
+        }
+    }
+    flush_all();
+    tlbwe(1, 2, {.ea = 0, .pa = 0, .tsize = 7, .space = true});
+    verdict("by turns", checked);
+    checked = 0;
+}
+
 // Privileged code there, as the kernel runs it while data are elsewhere.
 void privileged() {
     copy_mix(page_a + 0x200);
@@ -124,5 +160,6 @@ void isa_main() {
     fill_page(page_b, 0x0b0b);
     one_side();
     loops();
+    by_turns();
     privileged();
 }
