@@ -87,11 +87,15 @@ class Death(Case):
                   r"<_start\+0x8>  7c000146  wrteei 0", options=("--watchdog", "2"))
 
     def test_hole(self):
-        """User mode in the range that the VMM keeps for itself."""
-        self.dies("hole", "user mode touches the VMM's own address range",
-                  r"(?m)^at [0-9a-f]{8} <dies_here\+0x0>, user mode, MSR 00004000 \(PR\)",
-                  r"instruction: 90240008  stw r1,8\(r4\)",
-                  r"fault f4120008: TLB1 entry 1, 16384 KiB at EA f4000000")
+        """Code and data both in the VMM's own range, in two address spaces: nowhere to move."""
+        for mapping in ("straight", "crossed"):
+            with self.subTest(mapping):
+                self.dies("hole",
+                          "an instruction in the VMM's own address range accesses data there",
+                          r"(?m)^at f401[0-9a-f]{4}, kernel mode, MSR 00000020 \(IS\)",
+                          r"instruction: 90240008  stw r1,8\(r4\)",
+                          r"fault f4120008: TLB1 entry 1, 16384 KiB at EA f4000000",
+                          options=("--mapping", mapping))
 
     def test_too_big(self):
         """An image that its memory cannot hold is refused before anything starts."""

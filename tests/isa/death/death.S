@@ -57,31 +57,38 @@ dies_here:
     .globl  dies_here
 dies_here:
     b       dies_here
-#elif DEATH == 6                        // user mode in the VMM's own addresses
-    lis     3, 0x1000
-    ori     3, 3, 0
-    mtspr   624, 3
+#elif DEATH == 6                        // MSR[IS] != MSR[DS], code and data in the VMM's own addresses
     lis     3, 0xc000
-    ori     3, 3, 0x0700
+    ori     3, 3, 0x0700                // TLB1 entry 0: 16 MiB again, at 0
     mtspr   625, 3
     li      3, 0
     mtspr   626, 3
     mtspr   944, 3
     li      3, 0x3f
     mtspr   627, 3
+    lis     3, 0x1000
+    mtspr   624, 3
     isync
     tlbwe
-    lis     3, 0x1001                   // TLB1 entry 1: 16 MiB of memory at 0xf4000000
+    lis     4, 0xf400                   // entries 1 and 2: at 0xf4000000 in either space
+    mtspr   626, 4
+    lis     3, 0x1001
     mtspr   624, 3
-    lis     3, 0xf400
-    mtspr   626, 3
+    isync
+    tlbwe
+    lis     3, 0x1002
+    mtspr   624, 3
+    lis     3, 0xc000
+    ori     3, 3, 0x1700
+    mtspr   625, 3
     isync
     tlbwe
     isync
     lis     3, dies_here@h
     ori     3, 3, dies_here@l
+    or      3, 3, 4
     mtspr   26, 3
-    li      3, 0x4000
+    li      3, 0x0020                   // IS
     mtspr   27, 3
     lis     4, 0xf412
     rfi
