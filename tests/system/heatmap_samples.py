@@ -73,7 +73,8 @@ def state_of(entry):
     return f" {entry['state']} {entry['reason']} {entry['saved']}"
 
 
-def dump(sites, other=tuple(OTHER), lost=0, sequence=1, profile="on", patching=()):
+def dump(sites, other=tuple(OTHER), lost=0, sequence=1, profile="on", patching=(),
+         layout="straight"):
     """A complete dump, as bytes; with profile off, its counters are those of the same guest."""
     counts = causes_of(sites, other, lost)
     ticks = {name: 40 * count for name, count in counts.items()}
@@ -85,7 +86,7 @@ def dump(sites, other=tuple(OTHER), lost=0, sequence=1, profile="on", patching=(
     if profile == "off":
         sites, other = [], ()
     lines = [f"@@trapeze-dump 1 end {sequence}", f"clock {TICKS_PER_SECOND} {NOW}",
-             f"guest 268435456 straight {profile}",
+             f"guest 268435456 {layout} {profile}",
              f"time {NOW} {NOW // 2} {NOW // 4} {NOW - NOW // 2 - NOW // 4}",
              f"sites 4096 {len(sites)} {2 if lost else 0} {lost} {lost * 40}",
              f"pages 4096 {len(other)} 0"]

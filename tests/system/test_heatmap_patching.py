@@ -21,7 +21,8 @@ class Patching(Page):
     def test_panel(self):
         self.assertTrue(self.browser.shown("#patching"))
         totals = self.browser.text("#patching-totals")
-        for part in ("hot, from 16 exits", "200 sites", "3,000,000, ", "100", "−300 ms",
+        self.assertNotIn("text writes", totals)
+        for part in ("hot, from 16 exits of a site, straight layout", "200 sites", "3,000,000, ", "100", "−300 ms",
                      "210 made, 6 dropped, 4 given back", "2 stolen, 900 mirrored", "12.5 ms"):
             self.assertIn(part, totals)
         shown = self.browser.each("#patching-states tbody tr", "[e.dataset.key, "
@@ -49,6 +50,17 @@ class Patching(Page):
         self.browser.click("#patching-faults a")
         self.browser.wait(lambda: self.browser.shown("#zoom .words"))
         self.assertEqual(self.browser.run("return location.hash"), "#page=c0012000")
+
+    def test_the_other_layout(self):
+        writes = [*samples.OTHER, (samples.HOT, "k", "text_write", 1234)]
+        old = self.path("old.trap", samples.dump(self.sites, patching=samples.PATCHING))
+        self.show(samples.dump(self.sites, writes, patching=samples.PATCHING, layout="crossed"),
+                  "--before", old)
+        totals = self.browser.text("#patching-totals")
+        for part in ("of a site, crossed layout", "text writes", "1,234"):
+            self.assertIn(part, totals)
+        self.assertIn("store to text that runs from its copy", self.browser.text("#causes"))
+        self.assertRegex(self.browser.text("#guest"), r"(?s)layout crossed.*, straight layout")
 
     def test_table(self):
         self.assertEqual(self.drawn(), 700)

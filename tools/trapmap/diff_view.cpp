@@ -37,8 +37,9 @@ std::string with_sign(double change) {
 std::string line_of(const Model& model, std::string_view name) {
     const Dump& dump = model.dump();
     const double busy = static_cast<double>(dump.guest) + static_cast<double>(dump.vmm);
-    return fmt::format("{:<5}  dump {}: {} exits at {} sites in {:.2f} s of guest and VMM\n", name,
-                       dump.sequence, grouped(model.site_exits()), grouped(model.sites().size()),
+    return fmt::format("{:<5}  dump {}, {}: {} exits at {} sites in {:.2f} s of guest and VMM\n",
+                       name, dump.sequence, dump.layout, grouped(model.site_exits()),
+                       grouped(model.sites().size()),
                        busy / static_cast<double>(dump.ticks_per_second));
 }
 

@@ -51,9 +51,10 @@ std::string patching(const Live& live, const Model& model) {
     const Patching& p = live.dump().patching;
     const Cause* const privileged = model.cause("privileged");
     const std::uint64_t taken = privileged == nullptr ? 0 : privileged->count;
-    return fmt::format("{} sites patched, {} exits saved ({} %, now {}/s), {} faults (now {}/s)",
+    return fmt::format("{} sites patched, {} exits saved ({} %, now {}/s), {} faults (now {}/s){}",
                        grouped(p.patched), grouped(p.saved), percent(p.saved, p.saved + taken),
-                       brief(live.saved_rate()), grouped(p.faults), brief(live.fault_rate()));
+                       brief(live.saved_rate()), grouped(p.faults), brief(live.fault_rate()),
+                       text_writes(model));
 }
 
 std::string help() {
@@ -77,8 +78,8 @@ std::string draw_live(const Live& live, const std::shared_ptr<const Program>& pr
                          percent(live.idle(), all)));
     out += line(style, "exits/s", causes(live));
     const SiteTable& table = dump.site_table;
-    std::string total =
-        fmt::format("{} exits, {} sites", grouped(model.exits()), grouped(dump.sites.size()));
+    std::string total = fmt::format("{} exits, {} sites, {} layout", grouped(model.exits()),
+                                    grouped(dump.sites.size()), dump.layout);
     if (!dump.profile) total += "; the profile is off: nothing is known of sites and pages";
     if (table.evicted != 0) {
         total += fmt::format("; {} sites made way, with {} exits", grouped(table.evicted),

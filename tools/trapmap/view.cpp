@@ -243,9 +243,16 @@ std::string patching_line(const Model& model) {
     const std::uint64_t taken = privileged == nullptr ? 0 : privileged->count;
     const double net = static_cast<double>(p.net) / static_cast<double>(dump.ticks_per_second);
     constexpr double thousand = 1000;
-    return fmt::format("{} sites patched, {} exits saved ({} %), {} tracing faults, net {:.1f} ms",
-                       grouped(p.patched), grouped(p.saved), percent(p.saved, p.saved + taken),
-                       grouped(p.faults), net * thousand);
+    return fmt::format(
+        "{} sites patched, {} exits saved ({} %), {} tracing faults{}, net {:.1f} ms",
+        grouped(p.patched), grouped(p.saved), percent(p.saved, p.saved + taken), grouped(p.faults),
+        text_writes(model), net * thousand);
+}
+
+std::string text_writes(const Model& model) {
+    const Cause* const writes = model.cause("text_write");
+    if (writes == nullptr || writes->count == 0) return {};
+    return fmt::format(", {} text writes", grouped(writes->count));
 }
 
 namespace {
@@ -253,7 +260,8 @@ namespace {
 /// How it patches; the sites that are not patched, by state and reason; and what it takes.
 std::string patching_details(const Model& model) {
     const Patching& p = model.dump().patching;
-    std::string out = fmt::format("{} from {} exits", p.mode, grouped(p.threshold));
+    std::string out =
+        fmt::format("{} from {} exits, {}", p.mode, grouped(p.threshold), model.dump().layout);
     for (const State state : {State::cold, State::hot, State::dropped, State::back}) {
         const std::size_t number = model.sites_in(state);
         if (number == 0) continue;

@@ -25,6 +25,9 @@ std::string hottest(const Model& model, const Selection& selection, const Style&
 /// What patching has come to, on one line: "312 sites patched, ...". Empty where nothing is known.
 std::string patching_line(const Model& model);
 
+/// ", N text writes" for the end of such a line; empty if there were none.
+std::string text_writes(const Model& model);
+
 /// A state with its reason where that tells more: "hot: no-page". Empty where nothing patches.
 std::string state_text(const Model& model, const Site& site);
 

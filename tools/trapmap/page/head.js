@@ -15,7 +15,7 @@ function drawTags() {
     ["dump", `${DUMP_KINDS[kind] ?? kind}, number ${NOW.dump.sequence}`],
     ["profile", NOW.guest.profile ? "on" : "off"],
   ];
-  if (BEFORE) tags.push(["compared with", `dump ${BEFORE.dump.sequence} of a run of ${duration(BEFORE.seconds * 1e6)}`]);
+  if (BEFORE) tags.push(["compared with", `dump ${BEFORE.dump.sequence} of a run of ${duration(BEFORE.seconds * 1e6)}, ${BEFORE.guest.layout} layout`]);
   byId("guest").append(...tags.filter(([, value]) => value !== undefined && value !== null)
     .map(([name, value]) => element("li", {}, element("b", {}, name), " ", value)));
 }

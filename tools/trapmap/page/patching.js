@@ -99,13 +99,15 @@ function stateRows() {
 function patchTotals() {
   const p = PATCHING;
   const taken = NOW.privileged;
+  const writes = NOW.causes.find((cause) => cause.name === "text_write")?.count ?? 0;
   // The figures are signed: net may be a loss.
   const net = `${p.net_ticks < 0 ? "−" : ""}${duration(microseconds(Math.abs(p.net_ticks)))}`;
   const rows = [
-    ["mode", `${p.mode}, from ${plural(p.threshold, "exit")} of a site`],
+    ["mode", `${p.mode}, from ${plural(p.threshold, "exit")} of a site, ${NOW.guest.layout} layout`],
     ["patched now", plural(p.patched, "site")],
     ["exits saved", `${number(p.saved)}, ${percent(p.saved, p.saved + taken)} of those of trapped instructions`],
     ["tracing faults", number(p.faults)],
+    ...(writes ? [["text writes", number(writes)]] : []),
     ["net time saved", net],
     ["patches", `${number(p.made)} made, ${number(p.dropped)} dropped, ${number(p.back)} given back`],
     ["pages", `${number(p.stolen_pages)} stolen, ${number(p.mirrored_pages)} mirrored`],
@@ -147,6 +149,6 @@ function drawPatching() {
       [["state"], ["sites"], ["exits", "taken, before patching and in samples"], ["saved", "exits, an estimate"]], stateRows())),
     element("div", { id: "patching-faults" }, faults.length
       ? figureTable("Tracing faults by page", [["page"], ["faults"], ["share"]], faults)
-      : element("p.dim", {}, "No tracing fault: the guest has neither read nor written where copies and stubs stand."),
+      : element("p.dim", {}, "No tracing fault: copies and stubs were in no way of the guest's data."),
     costs.length ? figureTable("Costs", [["cost"], ["time", "measured when the VMM started"]], costs) : null));
 }

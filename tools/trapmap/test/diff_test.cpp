@@ -110,10 +110,13 @@ TEST(Diff, ComparesFunctionsThatMoved) {
 
 TEST(Diff, ShowsCountsOfBothAndTheTally) {
     const Model before(dump(1, {site(0x1000, 111)}));
-    const Model after(dump(2, {site(0x1000, 999), site(0x2000, 5)}));
+    Dump now = dump(2, {site(0x1000, 999), site(0x2000, 5)});
+    now.layout = "crossed";
+    const Model after(std::move(now));
     const std::string text =
         differences(before, after, {By::site, Sort::rate, 1}, {.width = 100, .colour = false});
     EXPECT_THAT(text, HasSubstr("1 appeared, 0 vanished, 1 warmed, 0 cooled, 0 the same"));
+    EXPECT_THAT(text, HasSubstr(", crossed: 1,004 exits at 2 sites"));
     EXPECT_THAT(text, HasSubstr("111"));
     EXPECT_THAT(text, HasSubstr("999"));
     EXPECT_THAT(text, HasSubstr("... 1 more"));

@@ -146,6 +146,7 @@ TEST(Live, FollowsPatching) {
     const std::string screen = draw_live(live, nullptr, watch, {.width = 120}, 0);
     EXPECT_THAT(screen, HasSubstr("patch   2 sites patched, 13,000 exits saved (81.2 %, now "
                                   "2000/s), 7 faults (now 2.00/s)\n"));
+    EXPECT_THAT(screen, HasSubstr(" sites, straight layout"));
     Live old;
     old.take(samples::good());
     EXPECT_THAT(draw_live(old, nullptr, watch, {.width = 120}, 0),

@@ -108,8 +108,14 @@ TEST(View, HeaderSaysWhatPatchingHasComeTo) {
     const std::string text = header(Model(samples::patched()), wide);
     EXPECT_THAT(text, HasSubstr("patch  1 sites patched, 9,000 exits saved (90.0 %), 3 tracing "
                                 "faults, net -250.0 ms\n"));
-    EXPECT_THAT(text, HasSubstr("       hot from 16 exits, 1 cold, 1 hot (1 no-mapping), 1 back "
-                                "(1 waiting); 2 pages stolen, 120 mirrored\n"));
+    EXPECT_THAT(text, HasSubstr("       hot from 16 exits, straight, 1 cold, 1 hot (1 no-mapping), "
+                                "1 back (1 waiting); 2 pages stolen, 120 mirrored\n"));
+    Dump crossed = samples::patched();
+    crossed.layout = "crossed";
+    crossed.causes.push_back({.name = "text_write", .count = 1234, .ticks = 5000});
+    const std::string other = header(Model(std::move(crossed)), wide);
+    EXPECT_THAT(other, HasSubstr("3 tracing faults, 1,234 text writes, net -250.0 ms\n"));
+    EXPECT_THAT(other, HasSubstr("hot from 16 exits, crossed, "));
     Dump off = samples::patched();
     off.patching.mode = "off";
     EXPECT_THAT(header(Model(std::move(off)), wide), HasSubstr("patch  off: no site is patched\n"));
