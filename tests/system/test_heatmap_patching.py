@@ -59,6 +59,10 @@ class Patching(Page):
         totals = self.browser.text("#patching-totals")
         for part in ("of a site, crossed layout", "text writes", "1,234"):
             self.assertIn(part, totals)
+        # 100 tracing faults; the pages' figures are of both together.
+        shares = self.browser.each("#patching-faults table:first-child tbody tr",
+                                   "e.cells[2].textContent")
+        self.assertEqual(shares[0], f"{100 * 60 / 1334:.1f} %")
         self.assertIn("store to text that runs from its copy", self.browser.text("#causes"))
         self.assertRegex(self.browser.text("#guest"), r"(?s)layout crossed.*, straight layout")
 

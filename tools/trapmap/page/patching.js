@@ -61,11 +61,15 @@ function patchFacts(page) {
   if (patched.length) rows.push(["patched", `${plural(patched.length, "site")} of ${number(page.sites.length)}`]);
   if (saved) rows.push(["exits saved", number(saved)]);
   const faults = FAULTS.get(page.ea) ?? 0;
-  if (faults) rows.push(["tracing faults", number(faults)]);
+  if (faults) rows.push([FAULT_WORDS, number(faults)]);
   return rows;
 }
 
-/** Page to tracing faults of text in it, and on stolen pages. */
+/** Stores to text that runs from its copy. */
+const TEXT_WRITES = NOW.causes.find((cause) => cause.name === "text_write")?.count ?? 0;
+const FAULT_WORDS = TEXT_WRITES ? "tracing faults and text writes" : "tracing faults";
+
+/** Page to tracing faults of text in it and text writes there, and to tracing faults on stolen pages. */
 const FAULTS = new Map();
 for (const entry of [...(PATCHING?.traced ?? []), ...(PATCHING?.stolen ?? [])]) {
   FAULTS.set(pageOf(entry.ea), (FAULTS.get(pageOf(entry.ea)) ?? 0) + entry.faults);
@@ -99,7 +103,6 @@ function stateRows() {
 function patchTotals() {
   const p = PATCHING;
   const taken = NOW.privileged;
-  const writes = NOW.causes.find((cause) => cause.name === "text_write")?.count ?? 0;
   // The figures are signed: net may be a loss.
   const net = `${p.net_ticks < 0 ? "−" : ""}${duration(microseconds(Math.abs(p.net_ticks)))}`;
   const rows = [
@@ -107,7 +110,7 @@ function patchTotals() {
     ["patched now", plural(p.patched, "site")],
     ["exits saved", `${number(p.saved)}, ${percent(p.saved, p.saved + taken)} of those of trapped instructions`],
     ["tracing faults", number(p.faults)],
-    ...(writes ? [["text writes", number(writes)]] : []),
+    ...(TEXT_WRITES ? [["text writes", number(TEXT_WRITES)]] : []),
     ["net time saved", net],
     ["patches", `${number(p.made)} made, ${number(p.dropped)} dropped, ${number(p.back)} given back`],
     ["pages", `${number(p.stolen_pages)} stolen, ${number(p.mirrored_pages)} mirrored`],
@@ -123,7 +126,7 @@ function patchTotals() {
   return list;
 }
 
-/** Where tracing faults happen: pages of text that was copied, and stolen pages. */
+/** Where tracing faults and text writes happen: pages of text that was copied, and stolen pages. */
 function faultRows() {
   const rows = [
     ...PATCHING.traced.map((page) => ({ ...page, what: page.patches ? plural(page.patches, "patch").replace(/hs$/, "hes") : "copied text" })),
@@ -132,7 +135,7 @@ function faultRows() {
   return rows.filter((page) => page.faults > 0).sort((a, b) => b.faults - a.faults || a.ea - b.ea)
     .slice(0, 12).map((page) => ({ key: hex(page.ea), cells: [
       [element("a.mono", { href: `#page=${hex(pageOf(page.ea))}` }, hex(page.ea)), element("span.why", {}, page.what)],
-      number(page.faults), percent(page.faults, PATCHING.faults)] }));
+      number(page.faults), percent(page.faults, PATCHING.faults + TEXT_WRITES)] }));
 }
 
 function drawPatching() {
@@ -148,7 +151,7 @@ function drawPatching() {
     element("div", { id: "patching-states" }, figureTable("Trap sites by state",
       [["state"], ["sites"], ["exits", "taken, before patching and in samples"], ["saved", "exits, an estimate"]], stateRows())),
     element("div", { id: "patching-faults" }, faults.length
-      ? figureTable("Tracing faults by page", [["page"], ["faults"], ["share"]], faults)
+      ? figureTable(`${FAULT_WORDS[0].toUpperCase()}${FAULT_WORDS.slice(1)} by page`, [["page"], ["faults"], ["share"]], faults)
       : element("p.dim", {}, "No tracing fault: copies and stubs were in no way of the guest's data."),
     costs.length ? figureTable("Costs", [["cost"], ["time", "measured when the VMM started"]], costs) : null));
 }
