@@ -17,9 +17,9 @@ SUMMARY = {"schema": 1, "end": "poweroff", "reason": "the guest asked for it",
                       "total_ticks": 50000}],
            "instructions": [{"name": "mfmsr", "count": 1000}, {"name": "rfi", "count": 500}],
            "tlb": {"refills": 3}}
-PATCH = {"mode": "hot", "threshold": 16, "patched": 312, "saved": 4500, "faults": 3,
-         "net_ticks": 16840000, "made": 320, "dropped": 6, "back": 2, "stolen_pages": 4,
-         "mirrored_pages": 1100, "window_ticks": 12500000}
+PATCH = {"mode": "hot", "mapping": "straight", "threshold": 16, "patched": 312, "saved": 4500,
+         "faults": 3, "text_writes": 0, "net_ticks": 16840000, "made": 320, "dropped": 6,
+         "back": 2, "stolen_pages": 4, "mirrored_pages": 1100, "window_ticks": 12500000}
 BEGIN, DONE = ["guest", "\r\n[trapeze:NONCE] begin\r\n"], ["guest", "\r\n[trapeze:NONCE] exit 0\r\n"]
 
 

@@ -56,7 +56,9 @@ class Status(Fake):
         for wrong, word in ((None, "mode"), ([], "mode"), ({**PATCH, "mode": "cold"}, "mode"),
                             ({**PATCH, "net_ticks": 1.5}, "net_ticks"),
                             ({**PATCH, "saved": -1}, "saved"), ({**PATCH, "back": True}, "back"),
-                            ({"mode": "off", "net_ticks": 0}, "threshold")):
+                            ({**PATCH, "mapping": "diagonal"}, "mapping"),
+                            ({**PATCH, "text_writes": None}, "text_writes"),
+                            ({"mode": "off", "mapping": "crossed", "net_ticks": 0}, "threshold")):
             with self.subTest(wrong=wrong):
                 self.expect(3, BEGIN, DONE, ending(patch=wrong), words=["broken", "patch", word])
 
@@ -123,7 +125,9 @@ class Output(Fake):
                                          "3 tracing faults, net 42.1 ms")
         self.assertTrue(self.patched(net_ticks=-500000000).endswith(", net -1,250.0 ms"))
         self.assertTrue(self.patched(net_ticks=-1).endswith(", net 0.0 ms"))
-        zeros = {name: 0 for name in PATCH if name != "mode"}
+        writes = self.patched(mapping="crossed", faults=0, text_writes=1234)
+        self.assertIn(", 0 tracing faults, 1,234 text writes, net ", writes)
+        zeros = {name: 0 for name in PATCH if name not in ("mode", "mapping")}
         self.assertIn("saved 0 exits (0.0 %), 0 tracing", self.patched(**zeros))
         self.assertIsNone(self.patched(**zeros, mode="off"))
         none = self.boot([BEGIN, DONE, ending(exits=[], patch={**PATCH, "saved": 0})])

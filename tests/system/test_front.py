@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The front door before any guest runs: help, usage errors, bad images."""
 import os
+import re
 import struct
 import unittest
 
@@ -21,6 +22,16 @@ class Help(Case):
                     for word in ("examples:", "exit status:", "files written", "./trapeze " + command):
                         self.assertIn(word, result.out)
                     self.assertEqual(result.err, "")
+
+    def test_the_default_mapping_is_said_once_and_the_same(self):
+        text = " ".join(trapeze("boot", "--help").out.split())
+        default = re.search(r"--mapping \{straight,crossed\} .*?\(default (\w+)\)", text)[1]
+        with open(os.path.join(ROOT, "docs", "options.md"), encoding="utf-8") as page:
+            row, = re.findall(r"(?m)^\| `--mapping straight\\\|crossed` \| .*$", page.read())
+        self.assertEqual(re.findall(r"default (\w+)", row), [default])
+        with open(os.path.join(ROOT, "hv", "boot", "boot.hpp"), encoding="utf-8") as header:
+            crossed = re.search(r"bool crossed = (true|false);", header.read())[1]
+        self.assertEqual(default, "crossed" if crossed == "true" else "straight")
 
     def test_top_help_names_the_commands(self):
         result = trapeze("--help")
@@ -75,12 +86,13 @@ class Usage(Case):
 
     def test_patching(self):
         self.wrong("--patch", "cold", words=["--patch", "'off', 'hot', 'eager'"])
-        self.wrong("--mapping", "crossed", words=["--mapping", "'straight'"])
+        self.wrong("--mapping", "diagonal", words=["--mapping", "'straight', 'crossed'"])
         for value in ("-1", "1000001", "1e3", "many"):
             self.wrong("--threshold", value, words=["--threshold", "0 to 1000000", value])
         for value in ("0", "2", "6", "52", "-4", "4.0", "all"):
             self.wrong("--mirror-mb", value, words=["--mirror-mb", "multiple of 4 from 4 to 48"])
-        for option in ("--patch=off", "--threshold=5", "--mapping=straight", "--mirror-mb=8"):
+        for option in ("--patch=off", "--threshold=5", "--mapping=straight", "--mapping=crossed",
+                       "--mirror-mb=8"):
             self.wrong("--native", option, words=[option.split("=", maxsplit=1)[0], "--native"])
         for mode in ("hot", "eager"):
             self.wrong("--profile=off", "--patch", mode, words=["--patch=" + mode, "--profile=off"])

@@ -50,6 +50,8 @@ examples:
   ./trapeze boot --dump-every 5              the trap sites of every five seconds
   ./trapeze boot --patch=off                 trap and emulate only, to see what patching saves
   ./trapeze boot --patch=eager --run true    every site that can be patched, at its first exit
+  ./trapeze boot --mapping=crossed           the other layout of address spaces, to compare: see
+                                             docs/mapping.md
   ./trapeze boot --icount --json exits.json -- -d int -D qemu.txt"""
 
 BOOT_END = """exit status:
@@ -65,9 +67,11 @@ With --run the status is that of the command in the guest, and 1 to 4 become 121
 patching: a boot's tables end with a line such as
   patched 312 sites, saved 1,234,567 exits (71.3 %), 3 tracing faults, net 42.1 ms
 Sites are those patched now. Exits saved are an estimate, the share is of those that there would
-have been. A tracing fault is a load or store of the guest where the copy stands, which the VMM
-carries out. Net is the time saved, all costs of patching taken off, and may be negative. Patching
-needs the profile of trap sites: with --profile=off there is none.
+have been. A tracing fault is an access of the guest that patches are in the way of, which the VMM
+carries out: with --mapping=straight a load where the copy stands, in both layouts one of a page
+that stubs stand on. Stores to text that runs from the copy are counted apart, as text writes, if
+there are any. Net is the time saved, all costs of patching taken off, and may be negative.
+Patching needs the profile of trap sites: with --profile=off there is none.
 
 images (--kernel): an uImage (plain or gzip), a 32-bit big-endian PowerPC ELF that is not
 relocatable, or a raw binary, which is loaded and entered at 0. --raw takes a file as raw that

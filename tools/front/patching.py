@@ -3,12 +3,13 @@
 from .common import Failure
 
 MODES = ("off", "hot", "eager")
+# The first is the VMM's default (Options in hv/boot/boot.hpp); nothing else here says which it is.
 MAPPINGS = ("straight", "crossed")
 # As the VMM has them (docs/options.md).
 MOST_EXITS = 1000000
 MIRROR_STEP, MIRROR_MOST = 4, 48
-COUNTS = ("threshold", "patched", "saved", "faults", "made", "dropped", "back", "stolen_pages",
-          "mirrored_pages", "window_ticks")
+COUNTS = ("threshold", "patched", "saved", "faults", "text_writes", "made", "dropped", "back",
+          "stolen_pages", "mirrored_pages", "window_ticks")
 # Options nobody has given, for boots that are no command line's.
 UNSET = {"patch": None, "threshold": None, "mapping": None, "mirror_mb": None}
 
@@ -45,8 +46,12 @@ def add(parser):
                        help="exits of a site before it is patched; 0: as many as the cost of a "
                             "patch is worth, measured when the VMM starts (default)")
     group.add_argument("--mapping", choices=MAPPINGS,
-                       help="layout of the guest's address spaces that patching works in; there "
-                            "is one")
+                       help="how the guest's kernel and user mode are laid over the core's two "
+                            "address spaces. straight: each has one, so what the kernel reads "
+                            "where patched text or stubs stand must be emulated; crossed: "
+                            "fetches of the kernel and data of user mode share one, data of the "
+                            "kernel and fetches of user mode the other, so that reading text "
+                            f"costs nothing, and writing it an exit (default {MAPPINGS[0]})")
     group.add_argument("--mirror-mb", metavar="N", type=_mirror,
                        help="MiB of memory for the copy: a multiple of 4, from 4 to 48 (default "
                             "16)")
@@ -79,6 +84,8 @@ def problem(patch):
 
     if not isinstance(patch, dict) or patch.get("mode") not in MODES:
         return "patch has no mode"
+    if patch.get("mapping") not in MAPPINGS:
+        return "patch has no mapping"
     if not whole(patch.get("net_ticks")):
         return "patch has no net_ticks"
     for name in COUNTS:
@@ -97,5 +104,6 @@ def line(summary):
     share = 100 * patch["saved"] / could if could else 0
     # What rounds to nothing has no sign.
     net = round(patch["net_ticks"] * 1e3 / summary["ticks_per_second"], 1) + 0.0
+    writes = f"{patch['text_writes']:,} text writes, " if patch["text_writes"] else ""
     return (f"patched {patch['patched']:,} sites, saved {patch['saved']:,} exits ({share:.1f} %), "
-            f"{patch['faults']:,} tracing faults, net {net:,.1f} ms")
+            f"{patch['faults']:,} tracing faults, {writes}net {net:,.1f} ms")
