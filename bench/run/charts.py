@@ -10,7 +10,8 @@ LABELS = 190
 MOST = 400.0
 # Causes have colours of their own, so that pages can be compared; see page.css.
 CAUSES = ("privileged", "syscall", "dtlb_guest", "dtlb_shadow", "itlb_guest", "itlb_shadow", "dsi",
-          "isi", "mmio", "program", "external", "decrementer")
+          "isi", "mmio", "program", "external", "decrementer", "others", "tracing", "text_write")
+OTHERS = CAUSES.index("others")
 
 
 def arm_class(view, arm):
@@ -20,7 +21,7 @@ def arm_class(view, arm):
 
 def cause_class(name):
     """The class that colours a cause; the rare ones share one."""
-    return f"k{CAUSES.index(name)}" if name in CAUSES else "k12"
+    return f"k{CAUSES.index(name) if name in CAUSES else OTHERS}"
 
 
 def _reach(view, figures, clocks):
@@ -195,8 +196,9 @@ def causes(view):
     """The causes that occur, in the order of their colours."""
     found = {cause for figure in view.figures for row in figure.rows.values()
              for cause in row["exits"]}
-    return [cause for cause in CAUSES if cause in found] + (
-        ["others"] if found - set(CAUSES) else [])
+    if found - set(CAUSES):
+        found.add("others")
+    return [cause for cause in CAUSES if cause in found]
 
 
 def literature(view):

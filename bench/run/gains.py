@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an arm gains over the one that it is compared with: patched sites over trapped ones."""
+"""What an arm gains over another: patched sites over trapped ones, one layout over another."""
 from dataclasses import dataclass
 
 from . import view as v
@@ -10,6 +10,8 @@ from .workloads import WORKLOADS
 MSR = ("mfmsr", "wrtee", "wrteei", "mtmsr")
 # Unit of a reference whose values are gains as ours are.
 FASTER = "times faster than trap and emulate"
+# Gains below this are a loss that the two digits of a table show.
+LOSS = 0.995
 
 
 def exits(row):
@@ -17,14 +19,20 @@ def exits(row):
     return sum(row["exits"].values())
 
 
-def privileged(row):
-    """Those of privileged instructions."""
-    return row["exits"].get("privileged", 0)
-
-
 def of_msr(row):
     """Those of the instructions in MSR."""
     return sum(row["kinds"].get(name, 0) for name in MSR)
+
+
+def _of_causes(*names):
+    return lambda row: sum(row["exits"].get(name, 0) for name in names)
+
+
+# Name in results.json: what tables call it, and how many a row has.
+COUNTERS = {"exits": ("all", exits), "privileged": ("privileged", _of_causes("privileged")),
+            "msr": ("MSR", of_msr), "tracing": ("tracing", _of_causes("tracing")),
+            "text_writes": ("text writes", _of_causes("text_write")),
+            "core_misses": ("core's TLB", _of_causes("dtlb_shadow", "itlb_shadow"))}
 
 
 @dataclass(frozen=True)
@@ -34,11 +42,22 @@ class Line:
     figure: v.Figure
     before: dict
     after: dict
+    base: str
 
     @property
     def gain(self):
         """How many times less time it takes; the median over pairs of boots, or None."""
-        return self.after.get("gain")
+        return v.gain(self.after, self.base)
+
+    @property
+    def gains(self):
+        """That of each pair."""
+        return self.after.get("gains", {}).get(self.base, [])
+
+    @property
+    def slower(self):
+        """True if it takes longer in each pair."""
+        return bool(self.gains) and max(self.gains) < LOSS
 
     @property
     def kernel(self):
@@ -48,26 +67,36 @@ class Line:
 
 
 class Gains:
-    """All workloads of one arm in one clock beside those of `base`."""
+    """All workloads of one comparison's arm in one clock beside those of its base."""
 
-    def __init__(self, view, arm, clock):
-        self.arm, self.base, self.clock = arm, view.against[arm], clock
-        self.lines = [Line(figure, figure.rows[self.base, clock], figure.rows[arm, clock])
+    def __init__(self, view, comparison, clock):
+        self.arm, self.base, self.clock = comparison.arm, comparison.base, clock
+        self.question = comparison.question
+        self.lines = [Line(figure, figure.rows[self.base, clock], figure.rows[self.arm, clock],
+                           self.base)
                       for figure in sorted(view.timed(), key=v.group_order)
-                      if (self.base, clock) in figure.rows and (arm, clock) in figure.rows]
+                      if (self.base, clock) in figure.rows and (self.arm, clock) in figure.rows]
         self.kernel = [line for line in self.lines if line.kernel]
-        self.mean, self.number = view.mean(arm, clock, "gain")
+        self.slower = [line for line in self.lines if line.slower]
+        self.mean, self.number = view.mean(self.arm, clock, self.base)
 
-    def total(self, which):
-        """(before, after): `which` of one operation of each of the kernel-heavy workloads."""
-        return (sum(which(line.before) for line in self.kernel),
-                sum(which(line.after) for line in self.kernel))
+    @property
+    def counters(self):
+        """[(what tables call it, how many a row has)]"""
+        return [COUNTERS[name] for name in self.question.counters]
+
+    def total(self, name, lines=None):
+        """(before, after): a counter of one operation of each of the kernel-heavy workloads, or
+        of those of `lines`."""
+        lines, which = self.kernel if lines is None else lines, COUNTERS[name][1]
+        return sum(which(line.before) for line in lines), sum(which(line.after) for line in lines)
 
     def kinds(self):
         """[(instruction, before, after)] of the kernel-heavy ones, most frequent first."""
         names = {name for line in self.kernel for row in (line.before, line.after)
                  for name in row["kinds"]}
-        found = [(name, *self.total(lambda row, name=name: row["kinds"].get(name, 0)))
+        found = [(name, sum(line.before["kinds"].get(name, 0) for line in self.kernel),
+                  sum(line.after["kinds"].get(name, 0) for line in self.kernel))
                  for name in names]
         return sorted(found, key=lambda one: (-max(one[1:]), one[0]))
 
@@ -75,14 +104,13 @@ class Gains:
         """For results.json."""
         return {"arm": self.arm, "against": self.base, "clock": self.clock,
                 "workloads": sorted({line.figure.workload for line in self.kernel}),
-                "gain": self.mean,
-                **{name: dict(zip(("before", "after"), self.total(which))) for name, which in (
-                    ("exits", exits), ("privileged", privileged), ("msr", of_msr))}}
+                "gain": self.mean, "slower": [line.figure.label for line in self.slower],
+                **{name: dict(zip(("before", "after"), self.total(name))) for name in COUNTERS}}
 
 
 def every(view):
-    """A Gains for each arm that is compared with another, and each clock, if there is anything."""
-    found = [Gains(view, arm, clock) for arm in view.against for clock in view.clocks]
+    """A Gains for each comparison and clock, if there is anything."""
+    found = [Gains(view, one, clock) for one in view.comparisons for clock in view.clocks]
     return [one for one in found if one.lines]
 
 
@@ -99,13 +127,25 @@ def _down(pair):
 
 def exits_sentence(gains):
     """How many fewer exits the kernel-heavy workloads take, in words; '' if none were counted."""
-    if not gains.total(privileged)[0]:
+    if not gains.total("privileged")[0]:
         return ""
     text = ("privileged-instruction exits over the kernel-heavy rows "
-            + _down(gains.total(privileged)))
-    if gains.total(of_msr)[0]:
-        text += f", for {', '.join(MSR[:-1])} and {MSR[-1]} " + _down(gains.total(of_msr))
+            + _down(gains.total("privileged")))
+    if gains.total("msr")[0]:
+        text += f", for {', '.join(MSR[:-1])} and {MSR[-1]} " + _down(gains.total("msr"))
     return text
+
+
+def layout_sentence(gains):
+    """Where it is slower, and tracing faults, over all workloads."""
+    if gains.slower:
+        text = "slower in each pair of boots: " + ", ".join(
+            f"{line.figure.label} {v.ratio(line.gain)}" for line in gains.slower)
+    else:
+        text = f"in no workload of {len(gains.lines)} slower in each pair of boots"
+    before, after = gains.total("tracing", gains.lines)
+    return (f"{text}; tracing faults of one operation of each workload: {v.count(before)} → "
+            f"{v.count(after)}")
 
 
 def sentence(gains):
@@ -114,7 +154,10 @@ def sentence(gains):
     if gains.mean:
         words.append(f"{v.digits(gains.mean)} times as fast as {gains.base} (geometric mean of "
                      f"{gains.number} workloads)")
-    words.append(exits_sentence(gains))
+    if "tracing" in gains.question.counters:
+        words.append(layout_sentence(gains))
+    else:
+        words.append(exits_sentence(gains))
     return (f"{gains.arm}, {gains.clock}: "
             + ("; ".join(filter(None, words)) or "nothing to compare"))
 

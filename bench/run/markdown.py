@@ -63,10 +63,10 @@ def _fewer(before, after):
 
 def _gained(view, one):
     """An arm beside the one it is compared with, row by row."""
-    parts = (("exits", gains.exits), ("privileged", gains.privileged), ("MSR", gains.of_msr))
     head = ["workload", one.base, one.arm, f"{one.base} / {one.arm}", f"{one.arm} / native"]
-    for name, _ in parts:
-        head += [name, "change"]
+    for name, _ in one.counters:
+        head += ["exits" if name == "all" else name, "change"]
+    published = one.question.published
 
     def there(pairs):
         return "; ".join(f"{name}: {value}" for name, value in pairs) or "–"
@@ -75,15 +75,19 @@ def _gained(view, one):
     for line in one.lines:
         cells = [line.figure.label, middle(line.before), middle(line.after), v.ratio(line.gain),
                  v.ratio(line.after["ratio_to_native"])]
-        for _, which in parts:
+        for _, which in one.counters:
             cells += _fewer(which(line.before), which(line.after))
-        rows.append(cells + [there(gains.elsewhere(view, line, one.clock))])
+        if published:
+            cells.append(there(gains.elsewhere(view, line, one.clock)))
+        rows.append(cells)
     cells = [f"geometric mean, {one.number} workloads", "", "", v.ratio(one.mean),
              v.ratio(view.mean(one.arm, one.clock)[0])]
-    for _, which in parts:
-        cells += _fewer(*one.total(which))
-    rows.append(cells + [there(gains.means_elsewhere(view, one))])
-    return _table(head + ["measured elsewhere"], rows)
+    for name in one.question.counters:
+        cells += _fewer(*one.total(name))
+    if published:
+        cells.append(there(gains.means_elsewhere(view, one)))
+        head.append("measured elsewhere")
+    return _table(head, rows + [cells])
 
 
 def _gains(view):
@@ -91,7 +95,7 @@ def _gains(view):
     for one in gains.every(view):
         lines += [f"## {one.arm} over {one.base}, {one.clock}", "", gains.sentence(one) + ".", "",
                   *_gained(view, one), ""]
-        if one.kinds():
+        if one.kinds() and one.question.published:
             rows = [[name, *_fewer(*counts)] for name, *counts in one.kinds()]
             lines += [*_table(["privileged exits, one operation of each kernel-heavy workload",
                                "exits", "change"], rows), ""]
@@ -216,41 +220,55 @@ def render(view):
     return "\n".join(lines)
 
 
+def _groups(view, clock):
+    """The terminal's columns in groups: (title, [(name, cell of a figure's rows, mean's cell)])."""
+    def of_row(arm, which):
+        return lambda figure, rows: which(figure, rows[arm]) if rows.get(arm) else "–"
+
+    def ratio(figure, row):
+        return v.ratio(row["ratio_to_native"] if figure.timed else None)
+
+    def gain(base):
+        return lambda figure, row: v.ratio(v.gain(row, base) if figure.timed else None)
+
+    groups = [(clock, [(arm, of_row(arm, lambda _, row: middle(row)), "") for arm in view.arms])]
+    groups.append(("to native", [(arm, of_row(arm, ratio), v.ratio(view.mean(arm, clock)[0]))
+                                 for arm in view.others]))
+    for base in dict.fromkeys(one.base for one in view.comparisons):
+        groups.append((f"gain over {base}", [
+            (one.arm, of_row(one.arm, gain(base)), v.ratio(view.mean(one.arm, clock, base)[0]))
+            for one in view.comparisons if one.base == base]))
+    groups.append(("exits", [(arm, of_row(arm, v.exits_shown), "") for arm in view.others]))
+    return [(title, columns) for title, columns in groups if columns]
+
+
+def _terminal(view, clock):
+    """One clock's figures as lines of text, below two lines of heads."""
+    groups = _groups(view, clock)
+    columns = [column for _, group in groups for column in group]
+    rows = [["workload", *(name for name, _, _ in columns)]]
+    for figure in view.figures:
+        found = {arm: figure.rows.get((arm, clock)) for arm in view.arms}
+        rows.append([figure.label, *(cell(figure, found) for _, cell, _ in columns)])
+    numbers = {view.mean(arm, clock)[1] for arm in view.others} - {0}
+    if numbers:
+        rows.append([f"geometric mean of {max(numbers)}", *(mean for _, _, mean in columns)])
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    head, place = " " * widths[0], 1
+    for title, group in groups:
+        # A group's title begins where its first column may begin, and makes room for itself.
+        widths[place] += max(0, len(title) - sum(widths[place:place + len(group)])
+                             - 2 * (len(group) - 1))
+        head += "  " + title.ljust(sum(widths[place:place + len(group)]) + 2 * (len(group) - 1))
+        place += len(group)
+    return [head.rstrip()] + ["  ".join(
+        cell.ljust(width) if not i else cell.rjust(width)
+        for i, (cell, width) in enumerate(zip(row, widths))).rstrip() for row in rows]
+
+
 def terminal(view):
     """The summary as lines of text."""
-    head = ["workload"]
+    lines = []
     for clock in view.clocks:
-        head += [f"{clock}:", *view.arms]
-        head += [f"{arm}/native" for arm in view.others]
-        head += [f"{view.against[arm]}/{arm}" for arm in view.arms if arm in view.against]
-    head += [f"{arm} exits" for arm in view.others]
-    rows = []
-    for figure in view.figures:
-        cells = [figure.label]
-        for clock in view.clocks:
-            cells.append("")
-            found = [figure.rows.get((arm, clock)) for arm in view.arms]
-            cells += [middle(row) for row in found]
-            cells += [v.ratio(row and row["ratio_to_native"] if figure.timed else None)
-                      for arm, row in zip(view.arms, found) if arm != "native"]
-            cells += [v.ratio(row and row.get("gain") if figure.timed else None)
-                      for arm, row in zip(view.arms, found) if arm in view.against]
-        for arm in view.others:
-            known = [figure.rows.get((arm, clock)) for clock in view.clocks]
-            known = [row for row in known if row]
-            cells.append(v.exits_shown(figure, known[0] if known else None))
-        rows.append(cells)
-    for arm in view.others:
-        means = [view.mean(arm, clock) for clock in view.clocks]
-        if any(number for _, number in means):
-            cells = [f"geometric mean of {means[0][1]}"]
-            for clock, (mean, _) in zip(view.clocks, means):
-                cells += [""] * (1 + len(view.arms))
-                cells += [v.ratio(mean) if one == arm else "" for one in view.others]
-                cells += [v.ratio(view.mean(arm, clock, "gain")[0]) if one == arm else ""
-                          for one in view.arms if one in view.against]
-            rows.append(cells + [""] * len(view.others))
-    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
-    return ["  ".join(cell.ljust(width) if not i else cell.rjust(width)
-                      for i, (cell, width) in enumerate(zip(row, widths))).rstrip()
-            for row in [head, *rows]] + [gains.sentence(one) for one in gains.every(view)]
+        lines += _terminal(view, clock) + [""]
+    return lines + [gains.sentence(one) for one in gains.every(view)]

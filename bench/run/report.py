@@ -60,43 +60,52 @@ def _tiles(view):
 
 
 def _gain_tiles(view):
-    """What patching brings, for each arm that is compared with another."""
+    """What each arm gains over those it is compared with."""
     found, first = [], view.clocks[0]
     for one in (one for one in gains.every(view) if one.clock == first):
         title = f"{one.arm} over {one.base}: "
         if one.mean:
-            rest = [f"{clock} {v.ratio(view.mean(one.arm, clock, 'gain')[0])}"
+            rest = [f"{clock} {v.ratio(view.mean(one.arm, clock, one.base)[0])}"
                     for clock in view.clocks[1:]]
             found.append(_tile(title + "kernel-heavy work", v.ratio(one.mean), f"as fast, {first}",
                                "; ".join(rest + [f"geometric mean of {one.number} workloads"])))
         line = next((line for line in one.lines if line.figure.workload == "boot"), None)
         if line and line.gain:
-            there = [f"{name}: {value}" for name, value in gains.elsewhere(view, line, first)]
+            there = ([f"{name}: {value}" for name, value in gains.elsewhere(view, line, first)]
+                     if one.question.published else [])
             found.append(_tile(title + "boot to init", v.ratio(line.gain), f"as fast, {first}",
                                "; ".join(there)))
-        for which, words in ((gains.privileged, "privileged exits"),
-                             (gains.of_msr, f"exits of {', '.join(gains.MSR)}")):
-            before, after = one.total(which)
-            if before:
+        for name, words in (("privileged", "privileged exits"),
+                            ("msr", f"exits of {', '.join(gains.MSR)}"),
+                            ("tracing", "tracing faults")):
+            before, after = one.total(name)
+            if before and name in one.question.counters:
                 found.append(_tile(title + words, gains.change(before, after), first,
                                    f"{v.count(before)} to {v.count(after)} over one operation of "
                                    f"each of {one.number} workloads"))
     return f'<div class="tiles">{"".join(found)}</div>' if found else ""
 
 
+GAIN_NOTE = ("How many times less time a workload takes: median over pairs of boots that lay next "
+             "to each other, below it the least and the greatest pair. A shaded row takes longer "
+             "in each pair, by half a percent or more.")
+
+
 def _gains(view):
-    found = gains.every(view)
-    if not found:
-        return ""
-    parts = ['<p class="note">How many times less time a workload takes (median over pairs of '
-             "boots that lay next to each other, below it the least and the greatest pair), and "
-             "its exits of one operation: all, those of privileged instructions, those of "
-             f"{', '.join(gains.MSR[:-1])} and {gains.MSR[-1]} (MSR). Figures at the right were "
-             f"{escape(markdown.ELSEWHERE)}.</p>"]
-    for one in found:
-        parts += [f"<h3>{escape(one.clock)}</h3><p>{escape(gains.sentence(one))}.</p>",
-                  tables.gained(view, one), tables.gained_kinds(one)]
-    return _section("What patching brings", *parts)
+    """A section for each question, with a table for each pair of arms and clock."""
+    found, sections = gains.every(view), []
+    for question in dict.fromkeys(one.question for one in found):
+        note = f"{GAIN_NOTE} {question.note}"
+        if question.published:
+            note += f" Figures at the right were {markdown.ELSEWHERE}."
+        parts = [f'<p class="note">{escape(note)}</p>']
+        for one in (one for one in found if one.question == question):
+            parts += [f"<h3>{escape(one.arm)} over {escape(one.base)}, {escape(one.clock)}</h3>"
+                      f"<p>{escape(gains.sentence(one))}.</p>", tables.gained(view, one)]
+            if question.published:
+                parts.append(tables.gained_kinds(one))
+        sections.append(_section(question.title, *parts))
+    return "".join(sections)
 
 
 def _section(title, *parts):

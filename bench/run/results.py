@@ -8,10 +8,11 @@ import platform
 import subprocess
 
 from . import gains
-from .arms import TICKS_PER_SECOND
+from .arms import TICKS_PER_SECOND, against
 from .view import View
 
-SCHEMA = 1
+# 2: gains over more than one arm. What `compare` looks at is in 1 as in 2.
+SCHEMA, READABLE = 2, (1, 2)
 
 
 class Unreadable(Exception):
@@ -69,13 +70,11 @@ def _ordered(rows, plan):
 
 def put_together(facts, plan, measured, conditions):
     """The whole document. `conditions` is added to what the plan says."""
-    planned = [arm.name for arm in plan.arms]
     document = {"schema": SCHEMA, "host": facts,
                 "conditions": {
                     "mode": "quick" if plan.quick else "full",
                     "arms": {arm.name: arm.note for arm in plan.arms},
-                    "against": {arm.name: arm.against for arm in plan.arms
-                                if arm.against in planned},
+                    "against": against([arm.name for arm in plan.arms]),
                     "clocks": {clock.name: clock.note for clock in plan.clocks},
                     "workloads": [work.name for work in plan.workloads],
                     "runs": {clock.name: plan.runs[clock.name] for clock in plan.clocks},
@@ -119,8 +118,9 @@ def load(path):
         raise Unreadable(f"{path}: is not JSON") from None
     if not isinstance(document, dict) or not isinstance(document.get("rows"), list):
         raise Unreadable(f"{path}: is not a results.json of ./trapeze bench")
-    if document.get("schema") != SCHEMA:
-        raise Unreadable(f"{path}: is of schema {document.get('schema')!r}, known is {SCHEMA}")
+    if document.get("schema") not in READABLE:
+        raise Unreadable(f"{path}: is of schema {document.get('schema')!r}, known are "
+                         f"{' and '.join(map(str, READABLE))}")
     if not all(map(_sound, document["rows"])):
         raise Unreadable(f"{path}: a row is damaged")
     return document

@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass, field
 
 from . import output, stats
-from .arms import ARMS, NS_PER_TICK
+from .arms import NS_PER_TICK, against
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Measured:
         """The rows of results.json."""
         arms = {arm for arm, _, _ in self.samples}
         return stats.rows(self.samples, self.failures, "native" if "native" in arms else None,
-                          {name: arm.against for name, arm in ARMS.items() if arm.against})
+                          against(arms))
 
 
 class Progress:

@@ -51,7 +51,7 @@ def rows(samples, failures, native=None, against=None):
     samples   {(arm, clock, workload): {run: [Sample]}}
     failures  {(arm, clock, workload): why}
     native    name of the arm that ratios are to, or None
-    against   {arm: the arm that its gains are over}
+    against   {arm: the arms that its gains are over}
     """
     metrics = {}
     for (arm, clock, workload), runs in samples.items():
@@ -67,13 +67,15 @@ def rows(samples, failures, native=None, against=None):
         every = [value for run in sorted(runs) for value in values[key][run]]
         together = [sample for run in sorted(runs) for sample in runs[run]]
         pairs = pair_ratios(values[key], values.get((native, *key[1:]), {}))
-        base = (against or {}).get(arm)
-        gains = pair_ratios(values.get((base, *key[1:]), {}), values[key])
+        gains = {base: pair_ratios(values.get((base, *key[1:]), {}), values[key])
+                 for base in (against or {}).get(arm, ())}
+        gains = {base: found for base, found in gains.items() if found}
         row = {"arm": arm, "clock": clock, "workload": workload, "metric": metric,
                "unit": unit_of(together[0].unit, clock), "n": len(every), "min": min(every),
                "median": median(every), "max": max(every),
                "ratio_to_native": median(pairs) if pairs else None,
-               "ratios": pairs, "gain": median(gains) if gains else None, "gains": gains,
+               "ratios": pairs, "gain": {base: median(found) for base, found in gains.items()},
+               "gains": gains,
                "exits": per_operation(together, "exits"),
                "kinds": per_operation(together, "kinds"),
                "samples": [values[key][run] for run in sorted(runs)]}
@@ -85,6 +87,6 @@ def rows(samples, failures, native=None, against=None):
         if (arm, clock, workload) not in measured:
             result.append({"arm": arm, "clock": clock, "workload": workload, "metric": None,
                            "unit": None, "n": 0, "min": None, "median": None, "max": None,
-                           "ratio_to_native": None, "ratios": [], "gain": None, "gains": [],
+                           "ratio_to_native": None, "ratios": [], "gain": {}, "gains": {},
                            "exits": {}, "kinds": {}, "samples": [], "error": why})
     return result

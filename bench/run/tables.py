@@ -86,7 +86,7 @@ def _summary(view, clocks):
 
 
 def _gain(line, highest, kind):
-    values = line.after["gains"] if line.gain else []
+    values = line.gains
     if not values:
         return ("", "–")
     spread = "" if min(values) == max(values) else (
@@ -107,29 +107,33 @@ def gained(view, one):
     """An arm beside the one it is compared with, row by row."""
     arm, base, kind = escape(one.arm), escape(one.base), charts.arm_class(view, one.arm)
     highest = max([line.gain or 1 for line in one.lines] + [2.0])
-    parts = (("all", gains.exits), ("privileged", gains.privileged), ("MSR", gains.of_msr))
     head = [("left", "workload"), ("", base), ("", arm), ("", f"{base} / {arm}"),
             ("", f"{arm} / native")]
-    head += [("edge", f"{name}<br>exits") for name, _ in parts]
-    head.append(("left", "measured elsewhere"))
+    head += [("edge", f"{escape(name)}<br>exits") for name, _ in one.counters]
+    published = one.question.published
+    if published:
+        head.append(("left", "measured elsewhere"))
 
     def there(pairs):
-        return ("wide narrow", "; ".join(f"{escape(name)}: {escape(value)}"
-                                         for name, value in pairs))
+        if not published:
+            return []
+        return [("wide narrow", "; ".join(f"{escape(name)}: {escape(value)}"
+                                         for name, value in pairs))]
 
     rows = []
     for line in one.lines:
         cells = [("left", _what(line.figure)), ("", _figure(line.before)),
                  ("", _figure(line.after)), _gain(line, highest, kind),
                  ("", v.ratio(line.after["ratio_to_native"]))]
-        cells += [_fewer(which(line.before), which(line.after)) for _, which in parts]
-        rows.append(cells + [there(gains.elsewhere(view, line, one.clock))])
+        cells += [_fewer(which(line.before), which(line.after)) for _, which in one.counters]
+        cells += there(gains.elsewhere(view, line, one.clock))
+        rows.append(("slower", cells) if line.slower else cells)
     if one.number:
         cells = [("what", f"geometric mean, exits of one operation of each ({one.number} of "
                   f"{view.means_wanted()} workloads)"), ("", ""), ("", ""),
                  ("", v.ratio(one.mean)), ("", v.ratio(view.mean(one.arm, one.clock)[0]))]
-        cells += [_fewer(*one.total(which)) for _, which in parts]
-        rows.append(("mean", cells + [there(gains.means_elsewhere(view, one))]))
+        cells += [_fewer(*one.total(name)) for name in one.question.counters]
+        rows.append(("mean", cells + there(gains.means_elsewhere(view, one))))
     return _table(head, rows)
 
 
@@ -239,22 +243,24 @@ def paths(view):
 def raw(view):
     """Every row of results.json."""
     head = [("left", name) for name in ("arm", "clock", "workload", "metric", "unit")]
-    head += [("", name) for name in ("n", "min", "median", "max", "ratio", "gain")]
-    head += [("left", name) for name in ("ratio of each pair", "gain of each pair", "exits",
+    head += [("", name) for name in ("n", "min", "median", "max", "ratio")]
+    head += [("left", name) for name in ("gain over", "ratio of each pair", "gain of each pair", "exits",
                                          "kinds", "samples by run", "error")]
     rows = []
     for row in view.document["rows"]:
         figures = [("", "–" if row[name] is None else f"{row[name]:,.6g}")
                    for name in ("min", "median", "max")]
-        ratio, gain = row["ratio_to_native"], row.get("gain")
+        ratio = row["ratio_to_native"]
         samples = " | ".join(" ".join(f"{value:.6g}" for value in run) for run in row["samples"])
         rows.append([("left", escape(str(row[name] or "–")))
                      for name in ("arm", "clock", "workload", "metric", "unit")]
                     + [("", str(row["n"])), *figures,
                        ("", "–" if ratio is None else f"{ratio:.4f}"),
-                       ("", "–" if gain is None else f"{gain:.4f}"),
+                       ("wide", " ".join(f"{base}={one:.4f}"
+                                         for base, one in row.get("gain", {}).items())),
                        ("wide", " ".join(f"{one:.4f}" for one in row["ratios"])),
-                       ("wide", " ".join(f"{one:.4f}" for one in row.get("gains", [])))]
+                       ("wide", " | ".join(f"{base} " + " ".join(f"{one:.4f}" for one in found)
+                                           for base, found in row.get("gains", {}).items()))]
                     + [("wide", escape(" ".join(f"{name}={value:.6g}"
                                                 for name, value in row[which].items())))
                        for which in ("exits", "kinds")]

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
-from .arms import CLOCKS
+from .arms import CLOCKS, COMPARISONS, PATCHING, Comparison
 from .stats import geometric_mean
 from .workloads import GROUPS, LITERATURE, TIME, WORKLOADS
 
@@ -53,8 +53,7 @@ class View:
         self.arms = list(self.conditions["arms"])
         self.others = [arm for arm in self.arms if arm != "native"]
         self.clocks = list(self.conditions["clocks"])
-        # Results of before there was a patched arm do not say.
-        self.against = self.conditions.get("against", {})
+        self.comparisons = self._comparisons()
         self.errors = {}
         figures = {}
         for row in document["rows"]:
@@ -70,19 +69,28 @@ class View:
             alone = sum(other.workload == figure.workload for other in self.figures) == 1
             figure.label = figure.workload if alone else f"{figure.workload} {figure.metric}"
 
+    def _comparisons(self):
+        # Those of this version, in its order; results of another may have others.
+        known = {(one.arm, one.base): one for one in COMPARISONS}
+        found = [known.get((arm, base), Comparison(arm, base, PATCHING))
+                 for arm, bases in self.conditions.get("against", {}).items() for base in bases]
+        return sorted(found, key=lambda one: COMPARISONS.index(one) if one in COMPARISONS
+                      else len(COMPARISONS))
+
     def timed(self):
         """Figures for tables and charts of ratios."""
         return [figure for figure in self.figures if figure.timed]
 
-    def mean(self, arm, clock, which="ratio_to_native"):
-        """(geometric mean of the ratios, or gains, of kernel-heavy workloads, how many): a
-        workload with several metrics counts once."""
+    def mean(self, arm, clock, base=None):
+        """(geometric mean over kernel-heavy workloads, of the ratios to native or the gains over
+        `base`; how many): a workload with several metrics counts once."""
         ratios = {}
         for figure in self.timed():
             row = figure.rows.get((arm, clock))
             known = WORKLOADS.get(figure.workload)
-            if known and known.mean and row and row.get(which):
-                ratios.setdefault(figure.workload, []).append(row[which])
+            value = row and (gain(row, base) if base else row["ratio_to_native"])
+            if known and known.mean and value:
+                ratios.setdefault(figure.workload, []).append(value)
         return geometric_mean(map(geometric_mean, ratios.values())), len(ratios)
 
     def means_wanted(self):
@@ -124,6 +132,11 @@ class View:
     def clock_of(self, name):
         """The Clock, or None if this version does not have it."""
         return CLOCKS.get(name)
+
+
+def gain(row, base):
+    """How many times less time than `base` a row takes; None without a pair."""
+    return row.get("gain", {}).get(base)
 
 
 def group_order(figure):

@@ -18,14 +18,16 @@ class BenchCase(Fake):
     """Has the guest's programs say what a test wants, and reads the report."""
 
     def bench(self, native, vmm, *options, status=0, works=("null_syscall", "pipe", "mmap"),
-              steps=None, hot=None):
+              steps=None, hot=None, crossed=None):
         """results.json and the Result when programs say this: {workload: lines}. Without `hot`,
-        what they say where hot sites are patched, only the arms native and trap are measured."""
+        what they say where hot sites are patched, only the arms native and trap are measured;
+        without `crossed`, what they say in that layout, not the arm of that name."""
         out = self.path("out")
         chosen = [word for name in works for word in ("--workload", name)]
-        if not hot and "--arm" not in options:
-            chosen += ["--arm", "native", "--arm", "trap"]
-        says = {"native": native, "vmm": vmm, "hot": hot or {}}
+        if not crossed and "--arm" not in options:
+            arms = ("native", "trap", "straight") if hot else ("native", "trap")
+            chosen += [word for name in arms for word in ("--arm", name)]
+        says = {"native": native, "vmm": vmm, "hot": hot or {}, "crossed": crossed or hot or {}}
         play = steps or [["bench", says, ending()[1]]]
         result = trapeze("bench", "--quick", "--clock", "icount", *chosen, "--out", out, *options,
                          **self.play(*play))

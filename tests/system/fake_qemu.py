@@ -14,7 +14,8 @@ ends, is the JSON file $FAKE_QEMU_PLAY: a list of steps.
   ["bench", SAYS, TEXT]
                     plays the guest of ./trapeze bench: for each workload that it is asked for, the
                     lines SAYS["native" or "vmm"][WORKLOAD], or SAYS["hot"][WORKLOAD] if there is
-                    that and the VMM is told patch=hot; the line HANG is a program that does not
+                    that and the VMM is told patch=hot, or SAYS["crossed"][WORKLOAD] if there
+                    is that and it is told mapping=crossed; the line HANG is a program that does not
                     end, DIE a guest that does. TEXT goes to the VMM's console at the end
   ["hang"]          for ever, deaf to SIGTERM
   ["exit", N]       ends with this status
@@ -59,8 +60,9 @@ def nonce():
 def bench(ends, says, summary):
     """See above."""
     lines = says["vmm" if "vmm" in ends else "native"]
-    if "patch=hot" in " ".join(sys.argv).split():
-        lines = says.get("hot", lines)
+    for word, key in (("patch=hot", "hot"), ("mapping=crossed", "crossed")):
+        if word in " ".join(sys.argv).split():
+            lines = says.get(key, lines)
     words = image() + " ".join(sys.argv).encode()
     asked = re.search(rb"sh /bench/all (?:quick|full) ([\w ]+)\n", words)
     bare = re.search(rb"bench=(\w+) ", words)

@@ -14,7 +14,7 @@ from support import ROOT, Case, finish, qemu_of, read_until, start, trapeze
 
 sys.path.append(ROOT)
 from bench.run import host, output, runner, stats, svg, view  # noqa: E402
-from bench.run.arms import ARMS, CLOCKS  # noqa: E402
+from bench.run.arms import ARMS, CLOCKS, against  # noqa: E402
 from bench.run.workloads import WORKLOADS  # noqa: E402
 
 
@@ -45,6 +45,17 @@ class Arithmetic(unittest.TestCase):
         self.assertEqual((trap["n"], trap["min"], trap["max"]), (5, 2.5, 300))
         self.assertEqual(trap["median"], 90)
         self.assertEqual(native["samples"], [[25], [100], [25, 30, 75]])
+
+    def test_gains_over_each_base_come_from_pairs(self):
+        def key(arm):
+            return arm, "wall", "pipe"
+
+        *_, crossed = stats.rows({key("trap"): {0: samples(30), 1: samples(200)},
+                                  key("straight"): {1: samples(80)},
+                                  key("crossed"): {0: samples(10), 1: samples(50)}}, {}, None,
+                                 {"crossed": ["trap", "straight", "pv"]})
+        self.assertEqual((crossed["gain"], crossed["gains"]),
+                         ({"trap": 3.5, "straight": 1.6}, {"trap": [3, 4], "straight": [1.6]}))
 
     def test_no_ratio_without_a_pair(self):
         found = stats.rows({("native", "wall", "pipe"): {0: samples(10)},
@@ -162,10 +173,10 @@ class Order(unittest.TestCase):
                            {"icount": 1, "wall": 2}, True, 1.0)
         order = [(run, job.clock.name, job.arm.name, "+".join(work.name for work in job.workloads))
                  for run, job in plan.all()]
-        self.assertEqual(order[:6], [(0, "icount", arm, works)
+        self.assertEqual(order[:8], [(0, "icount", arm, works)
                                      for works in ("pipe+mmap", "file_virtio")
-                                     for arm in ("native", "trap", "straight")])
-        self.assertEqual(len(order), 27)
+                                     for arm in ("native", "trap", "straight", "crossed")])
+        self.assertEqual(len(order), 36)
         self.assertEqual({(run, clock) for run, clock, _, _ in order},
                          {(0, "icount"), (0, "wall"), (1, "wall")})
 
@@ -244,7 +255,12 @@ class Bench(BenchCase):
 
     def test_arms_are_options_of_the_vmm(self):
         self.assertEqual({name: arm.vmm for name, arm in ARMS.items()},
-                         {"native": None, "trap": "patch=off", "straight": "patch=hot"})
+                         {"native": None, "trap": "patch=off",
+                          "straight": "patch=hot mapping=straight",
+                          "crossed": "patch=hot mapping=crossed"})
+        # The report compares each with those that it must be better than, and no more.
+        self.assertEqual(against(ARMS), {"straight": ["trap"], "crossed": ["trap", "straight"]})
+        self.assertEqual(against(["native", "straight", "crossed"]), {"crossed": ["straight"]})
 
     def test_only_some(self):
         document, _ = self.bench(self.GOOD, self.TRAPPED, "--arm", "trap", works=("pipe",))
@@ -383,8 +399,9 @@ class Compare(Case):
 
     def compare(self, old, new, *options, status=0):
         """`./trapeze bench compare` of two lists of rows, as JSON: {workload: row}."""
-        paths = [self.path(name, json.dumps({"schema": 1, "rows": rows}).encode())
-                 for name, rows in (("old", old), ("new", new))]
+        # The one is of a version before gains over more than one arm.
+        paths = [self.path(name, json.dumps({"schema": schema, "rows": rows}).encode())
+                 for name, schema, rows in (("old", 1, old), ("new", 2, new))]
         result = trapeze("bench", "compare", *paths, "--json", *options)
         self.ends(result, status)
         table = trapeze("bench", "compare", *paths, *options)
@@ -425,7 +442,7 @@ class Compare(Case):
 
     def test_files_that_are_damaged(self):
         good = self.path("good", json.dumps({"schema": 1, "rows": []}).encode())
-        for bad in (b"[]", b"{}", b'{"schema": 2, "rows": []}', b'{"schema": 1, "rows": [1]}',
+        for bad in (b"[]", b"{}", b'{"schema": 3, "rows": []}', b'{"schema": 1, "rows": [1]}',
                     b'{"schema": 1, "rows": [{"arm": "a"}]}',
                     json.dumps({"schema": 1, "rows": [self.row("a", "x", 1, 1)]}).encode()):
             with self.subTest(bad=bad[:40]):

@@ -18,15 +18,17 @@ HOST = {"cpu": "<b>Test & Co</b>", "cores": 2, "kernel": "Linux", "qemu": "QEMU"
 
 
 def played(job, works):
-    """A boot in which every workload takes 1000 ticks natively, 3000 under the VMM and 1500 if it
-    patches."""
+    """A boot in which every workload takes 1000 ticks natively, 3000 under the VMM, 1500 if it
+    patches, and in the other layout 1250, but pipe 1600."""
     lines = []
     for work in works:
         metric, unit = ("late_max", "ticks_late") if work.name == "timer_latency" else (
             ("observed_10ms", "ticks_slept") if "sleep" in work.name else (work.name, "ticks"))
         ticks, counts = {"native": (1000, "- -"),
                          "trap": (3000, "privileged=7,syscall=1 mfmsr=4,rfi=3"),
-                         "straight": (1500, "privileged=4,syscall=1 mfmsr=1,rfi=3")}[job.arm.name]
+                         "straight": (1500, "privileged=4,syscall=1,tracing=2 mfmsr=1,rfi=3"),
+                         "crossed": (1600 if work.name == "pipe" else 1250,
+                                     "privileged=4,syscall=1 mfmsr=1,rfi=3")}[job.arm.name]
         lines += [f"@@bench-begin {work.name}",
                   f"@@bench {work.name} {metric} {unit} 1 {ticks} {counts}"]
         if work.name == "mmap" and not job.arm.native:
@@ -67,16 +69,29 @@ class Page(Case):
         self.assertIn("<b>Test & Co</b>, 2 cores", browser.each("dd", "e.textContent"))
         # A bar for each workload that has a time, in each clock; the literature has dots.
         timed = sum(work.group not in ("time", "literature") for work in WORKLOADS.values())
-        for arm in ("arm0", "arm1"):
+        for arm in ("arm0", "arm1", "arm2"):
             self.assertEqual(len(browser.each("section:not(.bad) figure rect.bar." + arm, "1")),
                              2 * timed)
-        self.assertEqual(set(browser.each("text.value.end", "e.textContent")), {"3.00×", "1.50×"})
+        self.assertEqual(set(browser.each("text.value.end", "e.textContent")), 
+                         {"3.00×", "1.50×", "1.25×", "1.60×"})
         self.assertGreater(len(browser.each("figure .elsewhere", "1")), 20)
         self.assertIn("measured elsewhere", browser.text(".legend"))
         self.assertIn("<script>alert(1)</script>", browser.text("section.bad"))
         tiles = browser.each(".tile .big", "e.textContent.trim()")
-        self.assertEqual(tiles[:5], ["2.00× as fast, icount", "2.00× as fast, icount",
-                                     "−42.9 % icount", "−75.0 % icount", "3.00× native, icount"])
+        # Straight over trap, crossed over trap, crossed over straight, then trap to native.
+        self.assertEqual(tiles[:12], [
+            "2.00× as fast, icount", "2.00× as fast, icount", "−42.9 % icount", "−75.0 % icount",
+            "2.34× as fast, icount", "2.40× as fast, icount", "−42.9 % icount", "−75.0 % icount",
+            "1.17× as fast, icount", "1.20× as fast, icount", "−100.0 % icount",
+            "3.00× native, icount"])
+        self.assertEqual([title for title in browser.each("h2", "e.textContent")
+                          if title.startswith(("What", "Straight"))],
+                         ["What patching brings", "Straight or crossed"])
+        # One workload takes longer in one layout than in the other, in each clock.
+        slower = browser.each("tr.slower", "e.cells[0].textContent")
+        self.assertEqual(slower, ["pipe", "pipe"])
+        paint = "return getComputedStyle(document.querySelector(arguments[0])).backgroundColor"
+        self.assertNotEqual(browser.run(paint, "tr.slower td"), browser.run(paint, "tr.mean td"))
         self.assertIn("Patching on KVM (2013): 2.5 times faster than trap and emulate",
                       browser.each("td.wide", "e.textContent"))
         rows = browser.each("details table", "e.tBodies[0].rows.length")
@@ -95,8 +110,8 @@ class Page(Case):
 
     def test_markdown(self):
         text = self.files["report.md"]
-        # Times, exits of two arms and gains in each clock, and two references.
-        self.assertEqual(text.count("\n| null_syscall |"), 2 + 4 + 2 + 2)
+        # Times, exits of three arms and three comparisons in each clock, and two references.
+        self.assertEqual(text.count("\n| null_syscall |"), 2 + 6 + 6 + 2)
         self.assertIn("down by 42.9 %, for mfmsr, wrtee, wrteei and mtmsr down by 75.0 %", text)
         self.assertIn("| trap | icount | 3.00× | 9 of 9 |", text)
         self.assertIn("measured elsewhere", text)

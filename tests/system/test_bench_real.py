@@ -26,7 +26,7 @@ class Real(Case):
 
     def test_rows(self):
         rows = self.measure("first")
-        keys = {(arm, clock, work) for arm in ("native", "trap", "straight")
+        keys = {(arm, clock, work) for arm in ("native", "trap", "straight", "crossed")
                 for clock in ("icount", "wall") for work in ("null_syscall", "gandalf_ignored")}
         self.assertEqual(set(rows), keys)
         for (arm, clock, work), row in rows.items():
@@ -44,7 +44,11 @@ class Real(Case):
                     # It is hot from the first sample on.
                     self.assertLess(row["exits"].get("privileged", 0),
                                     rows["trap", clock, work]["exits"]["privileged"])
-        self.assertGreater(rows["straight", "icount", "null_syscall"]["gain"], 1.5)
+        for arm in ("straight", "crossed"):
+            self.assertGreater(rows[arm, "icount", "null_syscall"]["gain"]["trap"], 1.5)
+        crossed = rows["crossed", "icount", "null_syscall"]
+        self.assertEqual(crossed["exits"].get("tracing", 0), 0)
+        self.assertEqual(list(crossed["gain"]), ["trap", "straight"])
         # One system call, and one instruction that is not executed.
         call = rows["trap", "icount", "null_syscall"]["exits"]
         self.assertAlmostEqual(call["syscall"], 1, delta=0.05)

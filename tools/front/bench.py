@@ -36,8 +36,9 @@ TIMEOUT = {True: 60.0, False: 120.0}
 
 HELP = """Runs the same guest in every arm and clock, the arms in turn, and writes one report: times,
 ratios from boots that lie next to each other, exits by cause. Arms are native (no VMM), trap
-(trap and emulate) and straight (hot trap sites patched, as users run it); the report says what
-patching brings: straight beside trap.
+(trap and emulate), straight and crossed (hot trap sites patched, in one layout of address spaces
+and in the other); the report says what patching brings, these two beside trap, and which layout
+is better, one beside the other.
 
 Without --workload it also measures the VMM's portable parts on this machine (Google Benchmark).
 
@@ -45,6 +46,7 @@ examples:
   ./trapeze bench                          the full measurement, under 20 minutes
   ./trapeze bench --quick                  under 4 minutes, for a first look
   ./trapeze bench --quick --workload null_syscall --workload pipe --clock icount
+  ./trapeze bench --arm straight --arm crossed --runs 5     one layout beside the other, no ratios
   ./trapeze bench --runs 9 --clock wall --out /tmp/wall
   ./trapeze bench --list                   arms, clocks and workloads by name
   ./trapeze bench compare old.json new.json
