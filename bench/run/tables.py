@@ -244,8 +244,8 @@ def raw(view):
     """Every row of results.json."""
     head = [("left", name) for name in ("arm", "clock", "workload", "metric", "unit")]
     head += [("", name) for name in ("n", "min", "median", "max", "ratio")]
-    head += [("left", name) for name in ("gain over", "ratio of each pair", "gain of each pair", "exits",
-                                         "kinds", "samples by run", "error")]
+    head += [("left", name) for name in ("gain over", "ratio of each pair", "gain of each pair",
+                                         "exits", "kinds", "samples by run", "error")]
     rows = []
     for row in view.document["rows"]:
         figures = [("", "–" if row[name] is None else f"{row[name]:,.6g}")

@@ -13,7 +13,7 @@ Patch = collections.namedtuple("Patch", "mode threshold patched saved faults net
 
 # What may be said of a site of each state (docs/dump-format.md); of one given back also what
 # forbids the next try.
-HOT = {"no-template", "no-mapping", "no-mirror", "no-page", "waiting"}
+HOT = {"no-template", "no-mapping", "no-mirror", "no-page", "waiting", "reads"}
 REASONS = {"cold": {"-", "off"}, "hot": HOT, "patched": {"pays", "eager"}, "dropped": {"written"},
            "back": {"faults"} | HOT}
 

@@ -22,12 +22,13 @@ const REASON_TEXT = {
   "no-page": "no page in reach of a branch was free",
   written: "the guest wrote to it",
   faults: "tracing faults cost more than it saved",
+  reads: "it writes an SPRG that unpatched text could read without a trap",
   waiting: "it was given back, and waits before the next try",
   off: "patching is off",
 };
 const COST_TEXT = {
   exit: "an exit", load: "a patch that is a load or a store", stub: "a patch that is a stub",
-  fault: "a tracing fault", patch: "making a patch",
+  fault: "a tracing fault", patch: "making a patch", check: "looking through a page for reads of SPRGs",
 };
 
 const isPatched = (site) => site.state === "patched";
