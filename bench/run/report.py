@@ -28,25 +28,40 @@ TELLS = {
 }
 
 
-def _tile(title, big, small, text):
-    return (f'<div class="tile"><h3>{escape(title)}</h3><div class="big">{escape(big)} '
-            f"<small>{escape(small)}</small></div><p>{escape(text)}</p></div>")
+class _Tiles:
+    """Boxes with big figures: one for each thing that is looked for, a figure in it for each arm."""
+
+    def __init__(self, view):
+        self.view, self.rows, self.notes = view, {}, {}
+
+    def add(self, title, arm, figure, words, note=""):
+        """A figure of an arm, words below it, and a note at the end of its tile."""
+        inner = (f'<div class="big"><i class="{charts.arm_class(self.view, arm)}"></i>'
+                 f"{escape(figure)} <small>{escape(arm)}</small></div><p>{escape(words)}</p>")
+        self.rows.setdefault(title, []).append(inner)
+        self.notes[title] = note
+
+    def __str__(self):
+        tiles = [f'<div class="tile"><h3>{escape(title)}</h3>{"".join(rows)}'
+                 f'<p class="end">{escape(self.notes[title])}</p></div>'
+                 for title, rows in self.rows.items()]
+        return f'<div class="tiles">{"".join(tiles)}</div>' if tiles else ""
 
 
 def _tiles(view):
     """What one looks for first, for each arm."""
-    found = []
-    first = view.clocks[0]
+    tiles, first = _Tiles(view), view.clocks[0]
     for arm in view.others:
         mean, number = view.mean(arm, first)
         if mean:
             rest = [f"{clock} {v.ratio(view.mean(arm, clock)[0])}" for clock in view.clocks[1:]]
-            found.append(_tile(f"{arm}: kernel-heavy work", v.ratio(mean), f"native, {first}",
-                               "; ".join(rest + [f"geometric mean of {number} workloads"])))
-        for name, title in (("null_syscall", "null system call"), ("boot", "boot to init"),
-                            ("compute", "user compute")):
-            figure = next((one for one in view.figures if one.workload == name), None)
-            row = figure and figure.rows.get((arm, first))
+            tiles.add(f"kernel-heavy work to native, {first}", arm, v.ratio(mean),
+                      "; ".join(rest + [f"{number} workloads"]), "Geometric means.")
+    for name, title in (("null_syscall", "null system call"), ("boot", "boot to init"),
+                        ("compute", "user compute")):
+        figure = next((one for one in view.figures if one.workload == name), None)
+        for arm in view.others if figure else ():
+            row = figure.rows.get((arm, first))
             if not row or not row["ratio_to_native"]:
                 continue
             rest = [f"{clock} {v.ratio(figure.rows[arm, clock]['ratio_to_native'])}"
@@ -54,36 +69,39 @@ def _tiles(view):
             rest.append(f"{v.quantity(row['median'], row['unit'])}"
                         + (" instructions" if row["unit"] == "instructions" else "")
                         + f", {v.count(v.exits(row))} exits")
-            found.append(_tile(f"{arm}: {title}", v.ratio(row["ratio_to_native"]),
-                               f"native, {first}", "; ".join(rest)))
-    return f'<div class="tiles">{"".join(found)}</div>' if found else ""
+            tiles.add(f"{title} to native, {first}", arm, v.ratio(row["ratio_to_native"]),
+                      "; ".join(rest))
+    return str(tiles)
 
 
 def _gain_tiles(view):
     """What each arm gains over those it is compared with."""
-    found, first = [], view.clocks[0]
+    tiles, first = _Tiles(view), view.clocks[0]
     for one in (one for one in gains.every(view) if one.clock == first):
-        title = f"{one.arm} over {one.base}: "
+        over = f", over {one.base}, {first}"
         if one.mean:
             rest = [f"{clock} {v.ratio(view.mean(one.arm, clock, one.base)[0])}"
                     for clock in view.clocks[1:]]
-            found.append(_tile(title + "kernel-heavy work", v.ratio(one.mean), f"as fast, {first}",
-                               "; ".join(rest + [f"geometric mean of {one.number} workloads"])))
+            tiles.add("kernel-heavy work: times as fast" + over, one.arm, v.ratio(one.mean),
+                      "; ".join(rest + [f"{one.number} workloads"]), "Geometric means.")
         line = next((line for line in one.lines if line.figure.workload == "boot"), None)
         if line and line.gain:
             there = ([f"{name}: {value}" for name, value in gains.elsewhere(view, line, first)]
                      if one.question.published else [])
-            found.append(_tile(title + "boot to init", v.ratio(line.gain), f"as fast, {first}",
-                               "; ".join(there)))
+            rest = [f"{clock} {v.ratio(v.gain(line.figure.rows[one.arm, clock], one.base))}"
+                    for clock in view.clocks[1:] if (one.arm, clock) in line.figure.rows]
+            tiles.add("boot to init: times as fast" + over, one.arm, v.ratio(line.gain),
+                      "; ".join(rest), "; ".join(there))
         for name, words in (("privileged", "privileged exits"),
                             ("msr", f"exits of {', '.join(gains.MSR)}"),
                             ("tracing", "tracing faults")):
-            before, after = one.total(name)
+            lines = one.lines if name == "tracing" else one.kernel
+            before, after = one.total(name, lines)
             if before and name in one.question.counters:
-                found.append(_tile(title + words, gains.change(before, after), first,
-                                   f"{v.count(before)} to {v.count(after)} over one operation of "
-                                   f"each of {one.number} workloads"))
-    return f'<div class="tiles">{"".join(found)}</div>' if found else ""
+                tiles.add(words + over, one.arm, gains.change(before, after),
+                          f"{v.count(before)} to {v.count(after)}; {len(lines)} workloads",
+                          "One operation of each.")
+    return str(tiles)
 
 
 GAIN_NOTE = ("How many times less time a workload takes: median over pairs of boots that lay next "

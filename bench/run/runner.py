@@ -56,13 +56,15 @@ class Plan:
     timeout: float
 
     def jobs(self, run):
-        """The boots of run number `run` (from 0), arms next to each other."""
+        """The boots of run number `run` (from 0), arms next to each other; in each second run
+        the other way round, so that a machine that gets slower is no arm's fault."""
+        arms = self.arms[::-1] if run % 2 else self.arms
         linux = tuple(work for work in self.workloads if not (work.bare or work.disk))
         groups = [linux] if linux else []
         groups += [(work,) for work in self.workloads if work not in linux]
         return [Job(arm, clock, group, run, self.quick, self.timeout)
                 for clock in self.clocks if run < self.runs[clock.name]
-                for group in groups for arm in self.arms]
+                for group in groups for arm in arms]
 
     def all(self):
         """Every (run, Job) in the order in which they are booted."""

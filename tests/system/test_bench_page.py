@@ -78,12 +78,13 @@ class Page(Case):
         self.assertIn("measured elsewhere", browser.text(".legend"))
         self.assertIn("<script>alert(1)</script>", browser.text("section.bad"))
         tiles = browser.each(".tile .big", "e.textContent.trim()")
-        # Straight over trap, crossed over trap, crossed over straight, then trap to native.
-        self.assertEqual(tiles[:12], [
-            "2.00× as fast, icount", "2.00× as fast, icount", "−42.9 % icount", "−75.0 % icount",
-            "2.34× as fast, icount", "2.40× as fast, icount", "−42.9 % icount", "−75.0 % icount",
-            "1.17× as fast, icount", "1.20× as fast, icount", "−100.0 % icount",
-            "3.00× native, icount"])
+        # Over trap, over straight, then to native; a tile for each figure, in it the arms.
+        self.assertEqual(tiles[:14], [
+            "2.00× straight", "2.34× crossed", "2.00× straight", "2.40× crossed",
+            "−42.9 % straight", "−42.9 % crossed", "−75.0 % straight", "−75.0 % crossed",
+            "1.17× crossed", "1.20× crossed", "−100.0 % crossed",
+            "3.00× trap", "1.50× straight", "1.28× crossed"])
+        self.assertEqual(len(browser.each(".tile", "1")), 4 + 3 + 4)
         self.assertEqual([title for title in browser.each("h2", "e.textContent")
                           if title.startswith(("What", "Straight"))],
                          ["What patching brings", "Straight or crossed"])
