@@ -101,17 +101,6 @@ void end_window(Vcpu& v) {
     drop_text(v);
 }
 
-// Exits that the patches of a page save in a beat.
-u64 exits_saved_by(Vcpu& v, u64 gpa, u32 bytes) {
-    auto& sites = v.profile->sites;
-    u64 sum = 0;
-    for (unsigned i = 0; i < sites.used(); ++i) {
-        const Site& site = sites.site(i);
-        if (is_patched(site) && site.gpa - gpa < bytes) sum += site.window_rate;
-    }
-    return sum;
-}
-
 u64 exits_saved_by_stubs(Vcpu& v, unsigned slot) {
     auto& sites = v.profile->sites;
     tcache::Cache& cache = v.patcher->overlay.cache;
@@ -133,6 +122,16 @@ bool loses(const Patcher& p, u32 debt, u64 exits_saved) {
 }
 
 }  // namespace
+
+u64 exits_saved_by(Vcpu& v, u64 gpa, u32 bytes) {
+    auto& sites = v.profile->sites;
+    u64 sum = 0;
+    for (unsigned i = 0; i < sites.used(); ++i) {
+        const Site& site = sites.site(i);
+        if (is_patched(site) && site.gpa - gpa < bytes) sum += site.window_rate;
+    }
+    return sum;
+}
 
 void schedule_window(Vcpu& v, u64 now) {
     Patcher& p = *v.patcher;

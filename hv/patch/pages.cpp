@@ -130,18 +130,31 @@ void grow(Vcpu& v, const Around& a) {
     }
 }
 
-// The frame with the fewest patches makes way, if they are few.
+// The frame whose patches save least makes way, if that is no more than what they cost to make
+// again, and it has been there long enough to tell.
 MirrorFrame* make_room(Vcpu& v, u64 gpa) {
+    const Patcher& p = *v.patcher;
     auto& mirror = v.patcher->overlay.mirror;
-    MirrorFrame* least = nullptr;
+    constexpr u32 few = 4, settled = 128;  // patches, epochs
+    MirrorFrame* coldest = nullptr;
+    u64 least = ~u64{0};
     for (unsigned i = 0; i < mirror.capacity(); ++i) {
         MirrorFrame& frame = mirror.frame(i);
-        if (least == nullptr || frame.patches < least->patches) least = &frame;
+        const bool young = epoch(v) - frame.opened < settled;
+        if (young && frame.patches > few) continue;
+        const u64 saved = young ? 0 : exits_saved_by(v, frame.gpa, MirrorFrame::bytes);
+        if (saved * p.costs.exit > u64{frame.patches} * p.costs.patch && frame.patches > few) {
+            continue;
+        }
+        if (coldest == nullptr || saved < least ||
+            (saved == least && frame.patches < coldest->patches)) {
+            coldest = &frame;
+            least = saved;
+        }
     }
-    constexpr u32 few = 4;
-    if (least == nullptr || least->patches > few) return nullptr;
-    unmirror(v, *least, 0, MirrorFrame::pages, false, Reason::no_mirror);
-    mirror.close(*least);
+    if (coldest == nullptr) return nullptr;
+    unmirror(v, *coldest, 0, MirrorFrame::pages, false, Reason::no_mirror);
+    mirror.close(*coldest);
     return mirror.open(gpa);
 }
 
@@ -154,9 +167,13 @@ Reason mirror_page(Vcpu& v, const mmu::VirtualEntry& entry, u32 ea) {
     if (!v.memory.ram_range(gpa & ~u64{page_bytes - 1}, page_bytes, hpa)) {
         return Reason::no_mapping;
     }
-    MirrorFrame* frame = p.overlay.mirror.open(gpa);
-    if (frame == nullptr) frame = make_room(v, gpa);
-    if (frame == nullptr) return Reason::no_mirror;
+    MirrorFrame* frame = p.overlay.mirror.find(gpa);
+    if (frame == nullptr) {
+        frame = p.overlay.mirror.open(gpa);
+        if (frame == nullptr) frame = make_room(v, gpa);
+        if (frame == nullptr) return Reason::no_mirror;
+        frame->opened = epoch(v);
+    }
     const unsigned i = MirrorFrame::index(gpa);
     MirrorPage& page = frame->page[i];
     if (frame->is_mirrored(i)) {

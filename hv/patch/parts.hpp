@@ -72,7 +72,9 @@ void uncover(Vcpu& v);
 void cover_page(Vcpu& v, MirrorFrame& frame, unsigned page);
 void cover_word(Vcpu& v, MirrorFrame& frame, const Text& text);
 
-// account.cpp: when the next window is, the time since the guest's start being `now`.
+// account.cpp: exits that the patches in [gpa, gpa + bytes) save in a beat.
+u64 exits_saved_by(Vcpu& v, u64 gpa, u32 bytes);
+// When the next window is, the time since the guest's start being `now`.
 void schedule_window(Vcpu& v, u64 now);
 // A tracing fault that began at v.exit_time, at a mirrored page or a stolen one.
 void charge_text(Vcpu& v, MirrorFrame& frame, unsigned number, bool written);

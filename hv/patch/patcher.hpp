@@ -165,7 +165,8 @@ inline bool in_stub(const Vcpu& v) { return v.nip - v.stub_low < v.stub_bytes &&
 Left leave_stub(Vcpu& v);
 
 // A load or store that the VMM must make for the guest. v.nip moves on if it was made.
-void trace(Vcpu& v, u32 word, u32 ea, vcpu::Cause cause);
+void trace(Vcpu& v, u32 word, u32 ea, bool store);
+// What such an exit counts as.
 inline vcpu::Cause cause_of_trace(const Vcpu& v, u32 ea, bool store) {
     const bool text = store && !v.patcher->overlay.stolen(ea);
     return text ? vcpu::Cause::text_write : vcpu::Cause::tracing;

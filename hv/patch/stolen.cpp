@@ -166,8 +166,18 @@ bool steal_unused(Vcpu& v, u32 site) {
     return false;
 }
 
-// A page of the guest's data, not in use as far as one can see: it is all zeroes.
-bool steal_empty(Vcpu& v, u32 site) {
+// Whether nobody will miss the address of a page of the guest's, for fetches or at all.
+bool idle(const Vcpu& v, const mmu::VirtualEntry& entry, u64 hpa) {
+    const bool others = (entry.mas3 & (mas3::ux | mas3::ur | mas3::uw)) != 0;
+    // Where the guest kernel's data goes elsewhere, any page will do that it may not execute.
+    if (!v.shadow.own_layout().beside_text(false) && !mmu::Overlay::executable(entry)) {
+        return !others;
+    }
+    // Not in use as far as one can see.
+    return arch::is_zero_page(hpa);
+}
+
+bool steal_mapped(Vcpu& v, u32 site) {
     Patcher& p = *v.patcher;
     constexpr unsigned most_tries = 2048;
     constexpr u32 span = reach - (4u << 20);
@@ -182,7 +192,7 @@ bool steal_empty(Vcpu& v, u32 site) {
             if (!v.memory.ram_range(gpa, page_bytes, hpa)) continue;
             ++tries;
             if (p.overlay.mirror.page(gpa) != nullptr || avoided(p, epoch(v), ea) ||
-                p.overlay.cache.slot(ea) != Cache::max_pages || !arch::is_zero_page(hpa)) {
+                p.overlay.cache.slot(ea) != Cache::max_pages || !idle(v, *hit.entry, hpa)) {
                 continue;
             }
             take_page(v, ea);
@@ -209,7 +219,7 @@ void return_empty(Vcpu& v) {
 bool steal(Vcpu& v, u32 site) {
     if (v.patcher->overlay.cache.pages() == Cache::max_pages) return_empty(v);
     if (v.patcher->overlay.cache.pages() == Cache::max_pages) return false;
-    if (!steal_unused(v, site) && !steal_empty(v, site)) return false;
+    if (!steal_unused(v, site) && !steal_mapped(v, site)) return false;
     note_range(v);
     pin_stubs(v);
     return true;

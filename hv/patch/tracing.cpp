@@ -144,24 +144,25 @@ void hand_back(Vcpu& v, u32 ea) {
 
 }  // namespace
 
-void trace(Vcpu& v, u32 word, u32 ea, vcpu::Cause cause) {
+void trace(Vcpu& v, u32 word, u32 ea, bool store) {
     const dbt::Insn insn = dbt::decode(word);
     const u32 at = v.nip;
+    const bool written = cause_of_trace(v, ea, store) == vcpu::Cause::text_write;
     const AccessResult result = vcpu::emulate_access(v, insn, guest_port);
     if (result == AccessResult::refused) {
         hand_back(v, ea);
         return;
     }
     if (result != AccessResult::done) return;
+    // The guest kernel may be about to execute where a stub is. It says so by icbi, but only where
+    // that faults; else a store has to do.
+    const bool told = store ? !v.shadow.own_layout().beside_text(false) : insn.op == dbt::Op::icbi;
+    const bool about_to_execute = told && !v.user() && v.patcher->overlay.stolen(ea);
+    if (about_to_execute) give_back(v, ea, true);
     if (insn.op == dbt::Op::icbi) {
-        if (!v.user() && v.patcher->overlay.stolen(ea)) {
-            give_back(v, ea, true);  // the guest is about to execute there, where a stub may be
-        } else {
-            fetch_again(v, ea);
-        }
+        if (!about_to_execute) fetch_again(v, ea);
     }
     if (v.nip != at + 4) return;
-    const bool written = cause == vcpu::Cause::text_write;
     ++(written ? v.patcher->text_writes : v.patcher->faults);
     charge(v, ea, written);
 }

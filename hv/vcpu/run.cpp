@@ -172,7 +172,7 @@ Cause tracing_exit(Vcpu& v, u32 ea) {
     const bool store = (arch::read_esr() & esr::st) != 0;
     const Cause cause = patch::cause_of_trace(v, ea, store);
     record(v, cause, word, ea);
-    patch::trace(v, word, ea, cause);
+    patch::trace(v, word, ea, store);
     return cause;
 }
 

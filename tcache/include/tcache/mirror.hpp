@@ -35,6 +35,7 @@ struct MirrorFrame {
     std::uint32_t plains;      ///< those of set_plain.
     std::uint32_t patches;     ///< Words.
     std::uint32_t carved;      ///< Pages given back since the last beat.
+    std::uint32_t opened;      ///< When, in time of the user's own.
     std::uint32_t not_before;  ///< Time before which none of it is mirrored, and
     std::uint8_t strikes;      ///< how often that was so.
     std::uint32_t bits[pages / 32];   ///< Mirrored pages, from the least significant bit.

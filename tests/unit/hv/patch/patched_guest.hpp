@@ -123,7 +123,7 @@ class PatchTest : public testing::Test {
         v.exit_time = static_cast<u32>(core().timebase) - fault_ticks;
         const unsigned opcode = word >> 26U;
         const bool store = opcode >= 36 && opcode <= 39;
-        patch::trace(v, word, ea, patch::cause_of_trace(v, ea, store));
+        patch::trace(v, word, ea, store);
     }
     static constexpr u32 lwz = d_form(32, 3, 4, 0), stw = d_form(36, 3, 4, 0);
     static constexpr u32 fault_ticks = 600;  // of each, as the costs say

@@ -255,6 +255,20 @@ TEST_F(PatcherTest, AFrameWithFewPatchesMakesWay) {
     expect(second, State::patched, Reason::pays);
 }
 
+TEST_F(PatcherTest, AFrameThatHasGoneColdMakesWay) {
+    begin(patch::Mode::hot, 1);
+    constexpr u32 text = 0x0080'0000, wanted = 0x0100'0000;
+    dbt::Site* sites[8];
+    for (u32 i = 0; i < 8; ++i) sites[i] = &heat(text + 4 * i, mfmsr(3));
+    for (u32 i = 0; i < 8; ++i) sites[i]->window_rate = 100;
+    pass(u64{256} << 20);
+    expect(heat(wanted, mfmsr(3)), State::hot, Reason::no_mirror);
+    for (u32 i = 0; i < 8; ++i) sites[i]->window_rate = 10;
+    expect(again(wanted, mfmsr(3)), State::patched, Reason::pays);
+    expect(*sites[0], State::back, Reason::no_mirror);
+    EXPECT_FALSE(mirrored(text));
+}
+
 TEST_F(PatcherTest, NothingIsPatchedInAWindow) {
     heat(site_ea, mfmsr(3));
     begin_or_end_window();

@@ -21,6 +21,7 @@ constexpr u32 displacement(u32 word) { return static_cast<u32>(static_cast<std::
 
 class StolenTest : public PatchTest {
   protected:
+    explicit StolenTest(const mmu::Layout& layout = mmu::straight) : PatchTest(layout) {}
     Entry& stub_at(u32 ea) {
         auto* const entry = const_cast<Entry*>(stub_of(ea));
         if (entry == nullptr) throw std::logic_error("no stub");
@@ -209,6 +210,55 @@ TEST_F(StolenTest, PagesInUseAreNotTaken) {
     EXPECT_EQ(patcher->overlay.cache.pages(), 0U);
     EXPECT_EQ(copy(inner), wrteei(true));
     expect(heat(inner + 8, mfmsr(3)), State::patched, Reason::pays);
+}
+
+class CrossedStolenTest : public StolenTest {
+  protected:
+    CrossedStolenTest() : StolenTest(mmu::crossed) {}
+    u32 page_of_stub(u32 site) { return stub_at(site).ea & ~0xfffU; }
+};
+
+TEST_F(CrossedStolenTest, TheGuestKernelsDataIsNotInTheWayOfStubs) {
+    expect(heat(site_ea, wrteei(true)), State::patched, Reason::pays);
+    const u32 page = page_of_stub(site_ea);
+    map_data(page, 0x20'0000);
+    for (const Access access : {Access::load, Access::store}) {
+        EXPECT_EQ(fill(page, access), Fill::done);
+        EXPECT_EQ(entry_for(page, true).rpn(), ram_hpa + 0x20'0000);
+        EXPECT_EQ(fill(page, access, true), Fill::traced) << "user data goes where stubs are";
+    }
+    EXPECT_TRUE(patch::fetch_stub(v, stub_of(site_ea)->ea));
+    EXPECT_TRUE(patcher->overlay.stolen(page));
+}
+
+TEST_F(CrossedStolenTest, PagesInUseWillDoThatAreNotToBeExecuted) {
+    for (u32 gpa = 0; gpa < 64U << 20U; gpa += 0x1000) put(gpa, 1);
+    expect(heat(inner, wrteei(true)), State::hot, Reason::no_page);
+    // The same in four, the last of them for data of the kernel alone.
+    constexpr u32 part = 0x0100'0000, site = inner + 0x0010'0000;
+    for (u32 i = 0; i < 4; ++i) {
+        const u32 allowed = i == 3 ? mas3::sr | mas3::sw : mas3::permissions;
+        v.tlb.write(v.tlb.tlb1(i == 0 ? 0 : 5 + i), 1, mas1::v | 7U << 8, i * part,
+                    i * part | allowed, 0);
+    }
+    expect(heat(site, wrteei(true)), State::patched, Reason::pays);
+    const u32 page = page_of_stub(site);
+    EXPECT_EQ(page & 0xff00'0000U, 0x0300'0000U);
+    EXPECT_EQ(own(page), 1U);
+    EXPECT_EQ(fill(page, Access::store), Fill::done) << "nothing is traced";
+}
+
+TEST_F(CrossedStolenTest, AStoreWhereTheKernelMayExecuteTakesThePageBack) {
+    expect(heat(inner, wrteei(true)), State::patched, Reason::pays);
+    const u32 page = page_of_stub(inner);
+    EXPECT_EQ(fill(page, Access::load), Fill::done);
+    EXPECT_EQ(permissions(entry_for(page, true)) & (mas3::ur | mas3::uw), mas3::ur);
+    ASSERT_EQ(fill(page, Access::store), Fill::traced);
+    access(stw, page + 8, 0x3860'0001);
+    EXPECT_EQ(own(page + 8), 0x3860'0001U);
+    EXPECT_FALSE(patcher->overlay.stolen(page));
+    EXPECT_EQ(copy(inner), wrteei(true));
+    EXPECT_EQ(fill(page, Access::store), Fill::done);
 }
 
 TEST_F(StolenTest, OldStubsMakeWayWhenTheCacheIsFull) {
