@@ -31,7 +31,7 @@ Frame access(Try how, u32 ea, u32 state, bool after) {
 void absent(u32 ea, u32 state, bool after) {
     for (const Try how : {Try::load, Try::store, Try::fetch}) {
         // A kernel that jumps to what it does not have may see what a monitor has (docs/limits.md).
-        if (how == Try::fetch && state == 0) continue;
+        if (how == Try::fetch && !(state & msr::pr)) continue;
         const Frame f = access(how, ea, state, after);
         const bool fetch = how == Try::fetch;
         ++checked;
@@ -46,8 +46,11 @@ void absent(u32 ea, u32 state, bool after) {
 }  // namespace
 
 void isa_main() {
+    constexpr u32 other_space = msr::is | msr::ds;
     mtspr<628>(0x100);
+    tlbwe(1, 2, {.ea = 0, .pa = 0, .tsize = 7, .space = true});
     tlbwe(0, 0, {.ea = hole, .pa = backing});
+    tlbwe(0, 1, {.ea = hole, .pa = backing, .space = true});
     for (const bool after : {false, true}) {
         for (u32 ea = reach_begin; ea < reach_end; ea += block) {
             // Anywhere in the first pages, where the first stubs would be.
@@ -55,12 +58,15 @@ void isa_main() {
             if (ea % (16 * block) == 0) mix("hot", reinterpret_cast<u32>(hot_mix), hot, ea);
             absent(ea + offset, msr::pr, after);
             absent(ea, msr::pr, after);
+            absent(ea + offset, msr::pr | other_space, after);
         }
         verdict("near the code", checked);
         checked = 0;
         for (u32 ea = highest; ea != 0; ea += 0x1000) {
             for (u32 offset = 0; offset < 0x400; offset += 0x84) {
                 absent(ea + offset, msr::pr, after);
+                absent(ea + offset, msr::pr | other_space, after);
+                absent(ea + offset, other_space, after);
                 mix("hot", reinterpret_cast<u32>(hot_mix), 2, ea);
             }
         }
@@ -68,9 +74,11 @@ void isa_main() {
         checked = 0;
     }
     // The kernel last: it would have what it touches left alone.
-    for (u32 ea = reach_begin; ea < reach_end; ea += block) {
-        absent(ea + 0x40, 0, ea / block & 1);
-        if (ea % (4 * block) == 0) mix("hot", reinterpret_cast<u32>(hot_mix), hot, ea);
+    for (const u32 state : {other_space, 0u}) {
+        for (u32 ea = reach_begin; ea < reach_end; ea += block) {
+            absent(ea + 0x40, state, ea / block & 1);
+            if (ea % (4 * block) == 0) mix("hot", reinterpret_cast<u32>(hot_mix), hot, ea);
+        }
     }
     verdict("the kernel's data", checked);
 }

@@ -322,6 +322,41 @@ void round_trips() {
     done("round trips");
 }
 
+// A page of the kernel's, which its handler there reads, and user mode tries to right behind it;
+// and the other way round.
+void secrets() {
+    constexpr u32 kernels = 0x5000'0000, users = 0x5001'0000;
+    const u32 ivpr = mfspr<63>();
+    map_all(hole);
+    tlbwe(0, 0, {.ea = kernels, .pa = backing, .permissions = mas3::sr | mas3::sw});
+    tlbwe(0, 1, {.ea = users, .pa = backing, .permissions = mas3::ur | mas3::uw});
+    set_hook(Vector::system_call, [](Frame&) { word(kernels) = word(kernels) + 1; });
+    mtspr<63>(hole + ivpr);
+    word(backing) = 0;
+    for (u32 i = 0; i < 4; ++i) {
+        for (const u32 base : {0u, hole}) {
+            Frame f = patterned(i, base + place({insn::sc, insn::lwz(9, 5, 0), insn::stw(9, 4, 0)}),
+                                msr::pr);
+            f.gpr[4] = kernels;
+            f.gpr[5] = users;
+            run(f);
+            ++checked;
+            same("the kernel's", base, f.vector, static_cast<u32>(Vector::data_storage));
+            same("the kernel's", base, f.dear, kernels);
+            same("counted", base, f.gpr[9], word(backing));
+            f = patterned(i, hole + place({insn::lwz(9, 5, 0), insn::sc}), 0);
+            f.gpr[5] = users;
+            run(f);
+            same("user mode's", base, f.vector, static_cast<u32>(Vector::data_storage));
+        }
+    }
+    same("counted", hole, word(backing), 8);
+    set_hook(Vector::system_call, nullptr);
+    mtspr<63>(ivpr);
+    flush_all();
+    done("secrets");
+}
+
 }  // namespace
 
 void isa_main() {
@@ -332,4 +367,5 @@ void isa_main() {
     hot_code();
     events();
     round_trips();
+    secrets();
 }
