@@ -13,7 +13,8 @@ class Real(Case):
     """A small measurement, twice."""
 
     def measure(self, name):
-        """{(arm, clock, workload): row} of two workloads."""
+        """{(arm, clock, workload): row} of two workloads; of gandalf_ignored the row of tlbsync,
+        which a short measurement executes often enough to have it patched."""
         out = self.path(name)
         clocks = ["--clock", "icount"] if name == "again" else []
         self.ends(trapeze("bench", "--quick", "--runs", "1", "--workload", "null_syscall",
@@ -22,7 +23,8 @@ class Real(Case):
             document = json.load(file)
         with open(os.path.join(ROOT, "bench", "run", "schema.json"), encoding="utf-8") as file:
             jsonschema.validate(document, json.load(file))
-        return {(row["arm"], row["clock"], row["workload"]): row for row in document["rows"]}
+        return {(row["arm"], row["clock"], row["workload"]): row for row in document["rows"]
+                if row["metric"] != "mtspr"}
 
     def test_rows(self):
         rows = self.measure("first")
