@@ -244,9 +244,9 @@ std::string patching_line(const Model& model) {
     const double net = static_cast<double>(p.net) / static_cast<double>(dump.ticks_per_second);
     constexpr double thousand = 1000;
     return fmt::format(
-        "{} sites patched, {} exits saved ({} %), {} tracing faults{}, net {:.1f} ms",
+        "{} sites patched, {} exits saved ({} %), {} tracing faults, net {:.1f} ms{}",
         grouped(p.patched), grouped(p.saved), percent(p.saved, p.saved + taken), grouped(p.faults),
-        text_writes(model), net * thousand);
+        net * thousand, text_writes(model));
 }
 
 std::string text_writes(const Model& model) {

@@ -114,7 +114,7 @@ TEST(View, HeaderSaysWhatPatchingHasComeTo) {
     crossed.layout = "crossed";
     crossed.causes.push_back({.name = "text_write", .count = 1234, .ticks = 5000});
     const std::string other = header(Model(std::move(crossed)), wide);
-    EXPECT_THAT(other, HasSubstr("3 tracing faults, 1,234 text writes, net -250.0 ms\n"));
+    EXPECT_THAT(other, HasSubstr("3 tracing faults, net -250.0 ms, 1,234 text writes\n"));
     EXPECT_THAT(other, HasSubstr("hot from 16 exits, crossed, "));
     Dump off = samples::patched();
     off.patching.mode = "off";
