@@ -5,7 +5,7 @@ from .common import Failure
 MODES = ("off", "hot", "eager")
 MAPPINGS = ("straight", "crossed")
 # The VMM's (Options in hv/boot/boot.hpp). A test holds them and docs/options.md together.
-DEFAULT_MAPPING = "straight"
+DEFAULT_MAPPING = "crossed"
 # As the VMM has them (docs/options.md).
 MOST_EXITS = 1000000
 MIRROR_STEP, MIRROR_MOST = 4, 48
