@@ -3,7 +3,7 @@
 // A guest that begins to read and write all of its memory while its hot sites go on, and stops
 // doing so: A, hot sites alone; B, 8 MiB word by word, code that is hot included, with hot sites
 // between; C, as A. tests/system/test_vmm_patch.py compares what the phases take; each says in a
-// note how many ticks went by and, if the VMM counts for the guest, its exits of two causes.
+// note how many ticks went by and, if the VMM counts for the guest, its exits of three causes.
 #include "hot.hpp"
 
 namespace {
@@ -21,7 +21,7 @@ struct Cause {
     const char* name;
     u32 offset;
 };
-Cause causes[] = {{"privileged", 0}, {"tracing", 0}};
+Cause causes[] = {{"privileged", 0}, {"tracing", 0}, {"text_write", 0}};
 
 void find_counters() {
     if (io32(counters) != magic) return;
@@ -41,13 +41,13 @@ void find_counters() {
 u32 count(const Cause& cause) { return cause.offset != 0 ? io32(cause.offset + 4) : 0; }
 
 struct Point {
-    u32 ticks, exits[2];
+    u32 ticks, exits[3];
 };
 Point now() {
     const u32 unused = io32(counters + 8);  // natively nothing
     static_cast<void>(unused);
-    const u32 privileged = count(causes[0]), tracing = count(causes[1]);
-    return {timebase(), {privileged, tracing}};
+    const u32 privileged = count(causes[0]), tracing = count(causes[1]), writes = count(causes[2]);
+    return {timebase(), {privileged, tracing, writes}};
 }
 
 u32 copy_at(u32 n) { return data + n % copies * copy_distance + 0x800 * (n % copies); }
@@ -99,8 +99,9 @@ u32 scan(u32 round) {
 
 void note(const char* phase, const Point& from) {
     const Point to = now();
-    print("# phase {} ticks {} privileged {} tracing {}",
-          {phase, to.ticks - from.ticks, to.exits[0] - from.exits[0], to.exits[1] - from.exits[1]});
+    print("# phase {} ticks {} privileged {} tracing {} text_write {}",
+          {phase, to.ticks - from.ticks, to.exits[0] - from.exits[0], to.exits[1] - from.exits[1],
+           to.exits[2] - from.exits[2]});
 }
 
 }  // namespace

@@ -20,15 +20,18 @@ def null_syscall(*options):
 
 class Lean(unittest.TestCase):
     def test_null_system_call(self):
-        native, trapped, patched = (null_syscall("--native"), null_syscall("--patch=off"),
-                                    null_syscall())
-        print(f"null system call: {native:.0f} instructions natively, {trapped:.0f} trapped and "
-              f"emulated, {patched:.0f} patched")
+        native = null_syscall("--native")
         self.assertLess(native, 400)
-        self.assertGreater(patched, native)
-        self.assertLessEqual(trapped, NULL_SYSCALL_BOUND)
-        # What is left of its exits is sc and rfi.
-        self.assertLessEqual(patched, trapped / 2)
+        for mapping in ("straight", "crossed"):
+            with self.subTest(mapping):
+                trapped = null_syscall("--patch=off", f"--mapping={mapping}")
+                patched = null_syscall(f"--mapping={mapping}")
+                print(f"null system call: {native:.0f} instructions natively, {trapped:.0f} "
+                      f"trapped and emulated, {patched:.0f} patched ({mapping})")
+                self.assertGreater(patched, native)
+                self.assertLessEqual(trapped, NULL_SYSCALL_BOUND)
+                # What is left of its exits is sc and rfi.
+                self.assertLessEqual(patched, trapped / 2)
 
 
 if __name__ == "__main__":
