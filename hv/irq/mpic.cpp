@@ -57,7 +57,7 @@ void on_critical_input(Vcpu& v) {
         vcpu::inject(v, e500::Vector::critical);
     } else {
         v.critical_held = true;
-        vcpu::set_msr(v, v.regs.msr);
+        vcpu::layout_changes(v);
     }
     vcpu::update_pending(v);
 }

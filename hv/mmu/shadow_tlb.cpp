@@ -41,38 +41,42 @@ void ShadowTlb::reset(const Layout& layout, Hole hole) {
     }
     hole_ = hole;
     split_ = aside_ = turned_ = false;
+    choose_layout();
     spaces_[0] = spaces_[1] = false;
     flush();
     flushes_ = fills_ = replayed_ = 0;
 }
 
-void ShadowTlb::enter(bool user, bool virtual_is, bool virtual_ds) {
+bool ShadowTlb::enter(bool user, bool virtual_is, bool virtual_ds) {
     const bool same = sole_user_ == user && sole_is_ == virtual_is;
     if (virtual_is != virtual_ds) {
         // Fetches and loads of one mode see different guest spaces: run crossed, where they are
         // apart in the core too, and let each entry serve one side only.
-        if (split_ && same) return;
+        if (split_ && same) return false;
         split_ = true;
         aside_ = turned_ = false;
         turned_at_ = nowhere;
         sole_user_ = user;
         sole_is_ = virtual_is;
+        choose_layout();
         flush();
-        return;
+        return true;
     }
-    if (aside_ && same) return;
+    if (aside_ && same) return false;
     if (split_ || aside_) {
         split_ = aside_ = false;
         spaces_[0] = spaces_[1] = virtual_is;
+        choose_layout();
         flush();
-        return;
+        return true;
     }
     // In `crossed` each core space serves both modes, so they must agree; in `straight` each
     // mode has its own.
     const bool fetch = layout_.fetch_space(user), data = layout_.data_space(user);
-    if (spaces_[fetch] == virtual_is && spaces_[data] == virtual_is) return;
+    if (spaces_[fetch] == virtual_is && spaces_[data] == virtual_is) return false;
     spaces_[fetch] = spaces_[data] = virtual_is;
     flush();
+    return true;
 }
 
 bool ShadowTlb::make_way(bool user, bool virtual_space, u32 nip) {
@@ -85,15 +89,18 @@ bool ShadowTlb::make_way(bool user, bool virtual_space, u32 nip) {
         sole_user_ = user;
         sole_is_ = virtual_space;
     }
+    choose_layout();
     flush();
     return true;
 }
 
-void ShadowTlb::come_back() {
-    if (!aside_) return;
+bool ShadowTlb::come_back() {
+    if (!aside_) return false;
     aside_ = false;
     spaces_[0] = spaces_[1] = sole_is_;
+    choose_layout();
     flush();
+    return true;
 }
 
 Fill ShadowTlb::fill(const MemoryMap& memory, const VirtualEntry& entry, u32 ea, Access access,

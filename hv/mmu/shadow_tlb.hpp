@@ -49,21 +49,20 @@ class ShadowTlb {
     void reset(const Layout& layout, Hole hole);
     // From now on `overlay` has its say; null: no longer.
     void attach(const Overlay* overlay) { overlay_ = overlay; }
-    const Layout& layout() const {
-        return split_ ? (turned_ ? turned : crossed) : aside_ ? aside : layout_;
-    }
+    const Layout& layout() const { return *current_; }
     // The one the user chose.
     const Layout& own_layout() const { return layout_; }
 
     // Says which guest address spaces the core's two now hold; drops what no longer fits.
     // Straight and crossed need no flush while the guest keeps IS = DS and each mode its space.
-    void enter(bool user, bool virtual_is, bool virtual_ds);
+    // True if anything has changed.
+    bool enter(bool user, bool virtual_is, bool virtual_ds);
 
     // The guest, at `nip`, wants what Fill::hole denies: runs its mode in AS1 alone, where there is
     // no hole, until enter() of another or come_back(). While IS != DS one of the two sides stays
     // in AS0; false if both want the hole.
     bool make_way(bool user, bool virtual_space, u32 nip);
-    void come_back();
+    bool come_back();
 
     // Enters a shadow entry for `ea`, made from `entry`, in the space that `access` of mode
     // `user` uses. The core has no 4 KiB entry for it: it has missed, or drop_page() was called.
@@ -124,6 +123,9 @@ class ShadowTlb {
     static constexpr u32 ready_index(u32 ea) { return ea >> 12 & (ready_slots - 1); }
     u32 key(u32 ea) const { return (ea & e500::mas2::epn_mask) | generation_; }
 
+    void choose_layout() {
+        current_ = split_ ? (turned_ ? &turned : &crossed) : aside_ ? &aside : &layout_;
+    }
     void write_tlb0(const Slot& slot, bool piece);
     void next_generation();
     void write_tlb1(const Slot& slot);
@@ -131,6 +133,7 @@ class ShadowTlb {
     void drop_blocks(u32 ea, u64 bytes);
 
     Layout layout_ = straight;
+    const Layout* current_ = &layout_;
     u8 permissions_[2][64] = {};  // layout_.permissions() by space and guest permissions
     Hole hole_ = {};
     const Overlay* overlay_ = nullptr;
@@ -175,6 +178,7 @@ inline bool ShadowTlb::fill_small(const MemoryMap& memory, const VirtualEntry& e
     ++replayed_;
     const u32 index = ready_index(ea);
     ready_[space][index] = {key(ea), m1, entry.mas2, m3};
+    if (fragments_) pieces_[space][index / 32] &= ~(1U << index % 32);
     const u32 way = victim0_[index & (sets - 1)]++ & (ways - 1);
     arch::write_tlb0(way, m1, entry.mas2, m3, 0);
     return true;

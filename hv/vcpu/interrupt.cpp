@@ -48,9 +48,8 @@ void set_msr(Vcpu& v, u32 value) {
         if (changed & msr::de) update_debug(v);
         if ((changed & msr::is) && v.profile != nullptr) space_changes(v);
     }
-    if (v.user()) sync_sprgs(v);
-    v.shadow.enter(v.user(), v.virtual_is(), v.virtual_ds());
-    layout_changes(v);
+    if (v.user() && (v.regs.notes & note::sprgs)) sync_sprgs(v);
+    if (v.shadow.enter(v.user(), v.virtual_is(), v.virtual_ds())) layout_changes(v);
 }
 
 void layout_changes(Vcpu& v) {
@@ -115,7 +114,7 @@ void inject(Vcpu& v, Vector vector) {
             r.msr = kept;
         } else {
             // A handler seldom needs what the VMM has made way for.
-            v.shadow.come_back();
+            if (v.shadow.come_back()) layout_changes(v);
             set_msr(v, kept);
         }
     }
@@ -158,7 +157,7 @@ void deliver_pending(Vcpu& v) {
             // Let the core raise it again, if it is still there.
             v.critical_held = false;
             update_pending(v);
-            set_msr(v, r.msr);
+            layout_changes(v);
         }
         if ((r.tsr & e500::tsr::wis) && (r.tcr & e500::tcr::wie)) {
             inject(v, Vector::watchdog);

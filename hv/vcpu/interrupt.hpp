@@ -8,7 +8,8 @@ namespace trapeze::vcpu {
 // Everything that changes the guest's MSR goes through here: it decides which core MSR, shadow
 // spaces and vectors hold from then on.
 void set_msr(Vcpu& v, u32 value);
-// The shadow TLB has changed how the guest is laid over the core's address spaces.
+// The shadow TLB has changed how the guest is laid over the core's address spaces, or a critical
+// interrupt is held now, or no longer.
 void layout_changes(Vcpu& v);
 // The core's MSR for the guest as it is now.
 u32 core_msr(const Vcpu& v);

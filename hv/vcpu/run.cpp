@@ -415,6 +415,7 @@ void reset(Vcpu& v, const Boot& boot, const mmu::Layout& layout, mmu::Hole hole)
     v.hv_msr = msr::me;
     update_vectors(v);
     set_msr(v, 0);
+    layout_changes(v);
     v.start_time = v.last_progress = v.last_dump = arch::timebase();
     v.next_sample = ~u64{0};
     irq::reset_timers(v);

@@ -315,6 +315,23 @@ TEST_F(ShadowTlbTest, TheShortWayMakesWhatTheLongWayMakes) {
     EXPECT_FALSE(shadow->fill_small(memory, entry, Access::load, true));
 }
 
+TEST_F(ShadowTlbTest, ASmallPageInTheSlotOfAPieceIsNoPiece) {
+    // A large page that no large block of the core's fits: its pieces stay ready when the guest
+    // flushes its small pages, and those at the same place in the table do not.
+    use(0x1000, 0x100000, 0x10001000);
+    ASSERT_EQ(fill(page(5, 0x100000, 0), 0x103000), Fill::done);
+    ASSERT_NE(shadow->ready(0x103000, false), nullptr);
+    shadow->flush_small();
+    ASSERT_NE(shadow->ready(0x103000, false), nullptr) << "a piece";
+    const u32 small = 0x103000 + ShadowTlb::ready_slots * 0x1000;
+    VirtualEntry& entry = *tlb->select(0, small);
+    tlb->write(entry, 0, 0x80000000U, small, 0x20000 | all, 0);
+    ASSERT_TRUE(shadow->fill_small(memory, entry, Access::load, true));
+    ASSERT_NE(shadow->ready(small, false), nullptr);
+    shadow->flush_small();
+    EXPECT_EQ(shadow->ready(small, false), nullptr) << "the guest has none there any more";
+}
+
 TEST_F(ShadowTlbTest, NoFlushEverBringsAnOldEntryBack) {
     fill(page(1, 0x5000, 0x7000), 0x5000);
     for (u32 i = 0; i < 2 * ShadowTlb::generations; ++i) {

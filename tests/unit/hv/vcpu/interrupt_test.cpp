@@ -147,6 +147,7 @@ TEST_F(InterruptTest, NothingEntersAgainstTheMsr) {
 TEST_F(InterruptTest, AHeldCriticalInputIsLetInByTheCore) {
     v.critical_held = true;
     update_pending(v);
+    layout_changes(v);
     set_msr(v, 0);
     EXPECT_EQ(core_msr(v) & ce, 0U) << "else it would come again and again";
     set_msr(v, ce);
