@@ -61,6 +61,20 @@ void reflect_protection(Vcpu& v, u32 ea, Access access) {
     inject(v, Vector::data_storage);
 }
 
+// The guest wants the VMM's own range. It tries again, where that is not in its way.
+[[gnu::noinline]] FaultResult leave_hole(Vcpu& v, u32 ea, Access access) {
+    const bool space = access == Access::fetch ? v.virtual_is() : v.virtual_ds();
+    if (v.shadow.make_way(v.user(), space, v.nip)) {
+        layout_changes(v);
+        return FaultResult::resume;
+    }
+    blame(v, ea, access);
+    end(v, End::guest_died,
+        "with MSR[IS] != MSR[DS], an instruction in the VMM's own address range accesses data "
+        "there too (docs/limits.md)");
+    return FaultResult::ended;
+}
+
 }  // namespace
 
 FaultResult resolve(Vcpu& v, u32 ea, Access access) {
@@ -74,12 +88,7 @@ FaultResult resolve(Vcpu& v, u32 ea, Access access) {
         return FaultResult::reflected;
     }
     if (text) patch::executes(v, *hit.entry, ea);
-    Fill result = v.shadow.fill(v.memory, *hit.entry, ea, access, user);
-    if (result == Fill::hole && v.shadow.make_way(user, space, v.nip)) {
-        layout_changes(v);
-        result = v.shadow.fill(v.memory, *hit.entry, ea, access, user);
-    }
-    switch (result) {
+    switch (v.shadow.fill(v.memory, *hit.entry, ea, access, user)) {
         case Fill::done:
             return FaultResult::resume;
         case Fill::protection:
@@ -104,12 +113,7 @@ FaultResult resolve(Vcpu& v, u32 ea, Access access) {
         case Fill::hole:
             break;
     }
-    blame(v, ea, access);
-    end(v, End::guest_died,
-        "with MSR[IS] != MSR[DS], an instruction in the VMM's own address range accesses data "
-        "there "
-        "too (docs/limits.md)");
-    return FaultResult::ended;
+    return leave_hole(v, ea, access);
 }
 
 bool make_accessible(Vcpu& v, u32 ea, Access access) {
