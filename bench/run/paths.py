@@ -53,7 +53,8 @@ def measure(program=PROGRAM):
     returns parse() of its console. Straight, where a fetch that is forbidden meets the entry that
     a load has made; crossed, it misses, and all else is alike."""
     command = [os.path.join(ROOT, "trapeze"), "boot", "--kernel", program, "--quiet", "--icount",
-               "--patch=off", "--mapping=straight", "--append", "exits", "--vmm-append", "exits-device=on", "--timeout", str(TIMEOUT)]
+               "--patch=off", "--mapping=straight", "--append", "exits",
+               "--vmm-append", "exits-device=on", "--timeout", str(TIMEOUT)]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                           errors="replace", check=False)
     if done.returncode != 0:

@@ -92,8 +92,8 @@ Reason cover_for(Vcpu& v, Site& site) {
     if (plan.kind != PatchKind::stub || !dbt::needs_reads_patched(plan.stub) || p.cover) {
         return Reason::none;
     }
-    if (!can_cover(v) || p.cover_not_before > epoch(v) || exits_of(site) < price_of_cover(v))
-        return Reason::reads;
+    const bool waits = p.cover_not_before > epoch(v) || exits_of(site) < price_of_cover(v);
+    if (!can_cover(v) || waits) return Reason::reads;
     cover(v);
     return Reason::none;
 }

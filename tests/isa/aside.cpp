@@ -28,7 +28,7 @@ u32 code_marker(u32 state) { return state & msr::is ? 0x0b0b : 0x0a0a; }
 void one_side() {
     for (const u32 ea : places) {
         map(ea);
-        for (u32 round = 0; round < 3; ++round) {
+        for (u32 turn = 0; turn < 3; ++turn) {
             for (const u32 mode : {0u, msr::pr}) {
                 for (const u32 split : splits) {
                     const u32 state = mode | split;
@@ -68,20 +68,20 @@ void loops() {
         map(hole);
         tlbwe(0, 2, {.ea = outside, .pa = page_a});
         tlbwe(0, 3, {.ea = outside, .pa = page_b, .space = true});
-        for (u32 round = 0; round < 4; ++round) {
+        for (u32 turn = 0; turn < 4; ++turn) {
             for (const u32 mode : {0u, msr::pr}) {
                 for (const u32 split : splits) {
                     const u32 used = split == msr::ds ? page_b : page_a;
-                    word(used + 0x400) = round;
-                    Frame f = patterned(round, from + 0x100, mode | split);
+                    word(used + 0x400) = turn;
+                    Frame f = patterned(turn, from + 0x100, mode | split);
                     f.gpr[4] = data;
                     f.gpr[10] = 0;
                     f.ctr = hot;
                     run(f);
                     ++checked;
                     same("ends", from, f.nip, from + 0x100 + sizeof code);
-                    same("sum", from, f.gpr[10], hot * round + hot * (hot - 1) / 2);
-                    same("last", from, word(used + 0x400), round + hot);
+                    same("sum", from, f.gpr[10], hot * turn + hot * (hot - 1) / 2);
+                    same("last", from, word(used + 0x400), turn + hot);
                 }
             }
         }
@@ -108,10 +108,10 @@ void by_turns() {
     map(hole);
     tlbwe(0, 2, {.ea = beyond, .pa = page_a});
     tlbwe(0, 3, {.ea = beyond, .pa = page_b, .space = true});
-    for (u32 round = 0; round < 3; ++round) {
+    for (u32 turn = 0; turn < 3; ++turn) {
         for (const u32 mode : {0u, msr::pr}) {
             for (const u32 split : splits) {
-                Frame f = patterned(round, beyond + from, mode | split);
+                Frame f = patterned(turn, beyond + from, mode | split);
                 f.gpr[4] = hole;
                 f.gpr[10] = 0;
                 f.ctr = hot;
@@ -133,19 +133,19 @@ void privileged() {
     copy_mix(page_a + 0x200);
     copy_mix(page_b + 0x200);
     map(hole);
-    for (u32 round = 0; round < 6; ++round) {
+    for (u32 turn = 0; turn < 6; ++turn) {
         for (const u32 split : splits) {
-            Frame f = patterned(round, hole + 0x200, split);
+            Frame f = patterned(turn, hole + 0x200, split);
             f.gpr[3] = hot;
-            f.gpr[4] = round;
+            f.gpr[4] = turn;
             f.lr = place({insn::sc});
             run(f);
             ++checked;
-            same("privileged", split, f.gpr[3], mix_model(hot, round, split));
+            same("privileged", split, f.gpr[3], mix_model(hot, turn, split));
             same("ends", split, f.nip, code_page + 4);
         }
-        mix("between", reinterpret_cast<u32>(hot_mix), hot, round);
-        mix("between, there", hole + 0x200, hot, round);
+        mix("between", reinterpret_cast<u32>(hot_mix), hot, turn);
+        mix("between, there", hole + 0x200, hot, turn);
     }
     flush_all();
     verdict("privileged", checked);

@@ -57,7 +57,7 @@ u32 trace_of(const Frame& f, u32 ea) {
 void crossing(u32 border) {
     map(border - 0x1000, backing);
     map(border, backing + 0x1000);
-    for (u32 round = 0; round < 2; ++round) {
+    for (u32 turn = 0; turn < 2; ++turn) {
         for (const u32 state : {0u, msr::pr}) {
             const auto compare_one = [&](u32 instruction, u32 before) {
                 const u32 ea = border - before;
@@ -283,7 +283,7 @@ void other_space() {
     tlbwe(0, 0, {.ea = ea, .pa = backing});
     tlbwe(0, 1, {.ea = ea, .pa = backing + 0x1000, .space = true});
     tlbwe(0, 2, {.ea = ea + 0x1000, .pa = backing, .space = true});
-    for (u32 round = 0; round < 12; ++round) {
+    for (u32 turn = 0; turn < 12; ++turn) {
         for (const u32 spaces : {0u, both}) {
             for (const u32 state : {0u, msr::pr}) {
                 const Frame f = attempt(Try::load, ea, state | spaces);
@@ -295,7 +295,7 @@ void other_space() {
                 same("only here", state | spaces, went_well(h), spaces != 0);
             }
             mtmsr(spaces);
-            mix("hot in both", ea + 0x100, hot, round);
+            mix("hot in both", ea + 0x100, hot, turn);
             mtmsr(0);
         }
     }

@@ -10,7 +10,7 @@ namespace {
 
 using namespace isa;
 
-constexpr u32 hole = 0xf400'0000, hole_size = 0x200'0000, beyond = hole + hole_size;
+constexpr u32 hole = 0xf400'0000;
 constexpr u32 high_half = hole + 0x100'0000;
 // The first page, the last, and some of each thing that may lie there.
 constexpr u32 places[] = {hole,        0xf412'3000, 0xf4ff'f000, high_half,
@@ -91,10 +91,10 @@ void refused() {
 // ---- Code, data and stack, each there or elsewhere.
 
 // Every kind of access to a page; returns a digest of what it then holds. For either mode.
-u32 exercise(u32 page, u32 round) {
-    u32 digest = round;
+u32 exercise(u32 page, u32 turn) {
+    u32 digest = turn;
     for (u32 at = page; at < page + 0x1000; at += 128) {
-        u32 value = at - page + round, base = at - 8, low;
+        u32 value = at - page + turn, base = at - 8, low;
         asm volatile("dcbz 0, %0" : : "b"(at + 96) : "memory");
         asm volatile("stw %0, 0(%1); sth %0, 4(%1); stb %0, 7(%1); stwbrx %0, 0, %2"
                      :
@@ -110,12 +110,12 @@ u32 exercise(u32 page, u32 round) {
                      :
                      : "r"(at)
                      : "memory");
-        do {
+        for (u32 done = 0; done == 0; done = low >> 29 & 1) {
             asm volatile("lwarx %0, 0, %1; addi %0, %0, 9; stwcx. %0, 0, %1; mfcr %0"
                          : "=&r"(low)
                          : "b"(at + 16)
                          : "memory", "cr0");
-        } while (!(low >> 29 & 1));
+        }
         asm volatile(
             "lha %0, 4(%2); lhbrx %1, 0, %2; lwzu %1, 8(%2); add %0, %0, %1; stw %0, 64(%2)"
             : "=&r"(low), "=&r"(value), "+b"(at)
@@ -137,14 +137,14 @@ void clear(u32 pa) {
 // `code_at`, `data_at` and `stack_at` map all memory from 0.
 void exercised(const char* what, u32 code_at, u32 data_at, u32 stack_at) {
     const u32 function = reinterpret_cast<u32>(exercise), stack = address_of(user_stack);
-    for (u32 round = 0; round < 3; ++round) {
+    for (u32 turn = 0; turn < 3; ++turn) {
         clear(backing);
-        const u32 want = call(function, backing, round, 0, stack);
+        const u32 want = call(function, backing, turn, 0, stack);
         for (const u32 state : {0u, msr::pr}) {
             clear(backing);
             ++checked;
             same(what, state,
-                 call(code_at + function, data_at + backing, round, state, stack_at + stack), want);
+                 call(code_at + function, data_at + backing, turn, state, stack_at + stack), want);
         }
     }
 }
@@ -218,11 +218,11 @@ void hot_code() {
         mix_at = ea + 0x340;
         copy_mix(pa + 0x340);
         tlbwe(0, i % 4, {.ea = ea, .pa = pa});
-        for (u32 round = 0; round < 4; ++round) {
-            mix("hot", mix_at, hot, round);
+        for (u32 turn = 0; turn < 4; ++turn) {
+            mix("hot", mix_at, hot, turn);
             mtspr<dec_spr>(1500);
             mtspr<tcr_spr>(tcr::die);
-            mix("interrupted", mix_at, 20 * hot, round);
+            mix("interrupted", mix_at, 20 * hot, turn);
             mtspr<tcr_spr>(0);
             for (u32 at = 0; at < mix_size(); at += 4) {
                 same("reads", ea + at, word(mix_at + at),
@@ -261,10 +261,10 @@ void events() {
         mtspr<63>(handlers ? hole + ivpr : ivpr);
         for (const u32 base : {0u, hole}) {
             for (const u32 state : {0u, msr::pr, msr::ee}) {
-                for (u32 round = 0; round < 3; ++round) {
+                for (u32 turn = 0; turn < 3; ++turn) {
                     for (const u32 instruction : words) {
                         const u32 at = base + place({insn::nop, instruction, insn::sc});
-                        Frame f = patterned(round, at, state);
+                        Frame f = patterned(turn, at, state);
                         f.gpr[4] = hole + 0x800'0000;  // nothing
                         f.gpr[5] = base + backing + 2;
                         f.gpr[6] = 0;
@@ -273,7 +273,7 @@ void events() {
                         ++checked;
                         // QEMU does not set ESR for it.
                         if (f.vector == static_cast<u32>(Vector::alignment)) f.esr = 0;
-                        if (round == 2 && base == hole) print_event("event", f, at);
+                        if (turn == 2 && base == hole) print_event("event", f, at);
                     }
                 }
             }
@@ -319,11 +319,11 @@ void round_trips() {
     mtspr<63>(ivpr);
     set_hook(Vector::system_call, nullptr);
     flush_all();
-    done("round trips");
+    done("turn trips");
 }
 
 // A page of the kernel's, which its handler there reads, and user mode tries to right behind it;
-// and the other way round.
+// and the other way turn.
 void secrets() {
     constexpr u32 kernels = 0x5000'0000, users = 0x5001'0000;
     const u32 ivpr = mfspr<63>();

@@ -150,15 +150,15 @@ void data_among() {
     counts_on = page;
     const u32 data = page + 4 * words;
     const auto scribble = [](u32 at, u32 value) -> u32 {
-        u32 again;
+        u32 cr;
         *reinterpret_cast<volatile u8*>(at + 1) = static_cast<u8>(value);
         *reinterpret_cast<volatile u16*>(at + 2) = static_cast<u16>(value * 3);
-        do {
+        for (u32 done = 0; done == 0; done = cr >> 29 & 1) {
             asm volatile("lwarx %0, 0, %1; addi %0, %0, 1; stwcx. %0, 0, %1; mfcr %0"
-                         : "=&r"(again)
+                         : "=&r"(cr)
                          : "r"(at + 4)
                          : "memory", "cr0");
-        } while (!(again >> 29 & 1));
+        }
         return word(at) ^ word(at + 4);
     };
     u32 (*const function)(u32, u32) = scribble;

@@ -29,7 +29,8 @@ class Scan(Case):
                          "--vmm-append", f"exits-device=on {how}")
         self.ends(result, 0)
         self.assertIn(", 0 wrong", result.out)
-        found = re.findall(r"^# phase (\w) ticks (\d+) privileged (\d+) tracing (\d+) text_write (\d+)$",
+        found = re.findall(r"^# phase (\w) ticks (\d+) privileged (\d+) "
+                           r"tracing (\d+) text_write (\d+)$",
                            result.out, re.M)
         self.assertEqual([phase for phase, *_ in found], ["A", "B", "C"], result)
         return {phase: tuple(map(int, counts)) for phase, *counts in found}

@@ -260,10 +260,10 @@ TEST_F(PatcherTest, AFrameThatHasGoneColdMakesWay) {
     constexpr u32 text = 0x0080'0000, wanted = 0x0100'0000;
     dbt::Site* sites[8];
     for (u32 i = 0; i < 8; ++i) sites[i] = &heat(text + 4 * i, mfmsr(3));
-    for (u32 i = 0; i < 8; ++i) sites[i]->window_rate = 100;
+    for (auto* const site : sites) site->window_rate = 100;
     pass(u64{256} << 20);
     expect(heat(wanted, mfmsr(3)), State::hot, Reason::no_mirror);
-    for (u32 i = 0; i < 8; ++i) sites[i]->window_rate = 10;
+    for (auto* const site : sites) site->window_rate = 10;
     expect(again(wanted, mfmsr(3)), State::patched, Reason::pays);
     expect(*sites[0], State::back, Reason::no_mirror);
     EXPECT_FALSE(mirrored(text));
