@@ -289,13 +289,16 @@ void executes(Vcpu& v, const mmu::VirtualEntry& entry, u32 ea) {
     MirrorFrame* frame = p.overlay.mirror.find(gpa);
     // What is executed beside patched text goes with it: fewer and larger entries of the core.
     if (!p.overlay.track && (frame == nullptr || frame->patches == 0)) return;
-    if (frame != nullptr && frame->is_mirrored(MirrorFrame::index(gpa))) return;
+    const unsigned i = MirrorFrame::index(gpa);
+    const bool mirrored = frame != nullptr && frame->is_mirrored(i);
+    // By another address the guest's own words are executed.
+    if (mirrored && (frame->page[i].ea == page_of(ea) || !p.cover)) return;
     if (mirror_page(v, entry, ea) == Reason::none) return;
     uncover(v);
-    if (!p.overlay.track) return;
+    if (!p.overlay.track || mirrored) return;
     frame = p.overlay.mirror.find(gpa);
     if (frame == nullptr) return;
-    p.overlay.mirror.set_plain(*frame, MirrorFrame::index(gpa), true);
+    p.overlay.mirror.set_plain(*frame, i, true);
     v.shadow.drop_range(page_of(ea), page_bytes);
 }
 

@@ -103,6 +103,16 @@ TEST_F(CoverTest, EndsWhenTheKernelExecutesWhatIsNotMirrored) {
     expect(again(site_ea, mtspr(sprg5, 9)), State::patched, Reason::pays);
 }
 
+TEST_F(CoverTest, EndsWhenAnotherAddressOfMirroredTextIsExecuted) {
+    heat(site_ea, mtspr(sprg5, 9));
+    map(alias_page, site_page);
+    store_sprg5(0x55);
+    ASSERT_EQ(fetch(alias_ea), Fill::done);
+    EXPECT_FALSE(patcher->cover);
+    EXPECT_EQ(core_sprg5(), 0x55U);
+    EXPECT_EQ(copy(site_ea), mtspr(sprg5, 9));
+}
+
 TEST_F(CoverTest, EndsWhenTheMirrorIsFull) {
     begin(Mode::hot, 1);
     heat(site_ea, mtspr(sprg5, 9));
