@@ -50,7 +50,7 @@ examples:
   ./trapeze boot --dump-every 5              the trap sites of every five seconds
   ./trapeze boot --patch=off                 trap and emulate only, to see what patching saves
   ./trapeze boot --patch=eager --run true    every site that can be patched, at its first exit
-  ./trapeze boot --mapping=crossed           the other layout of address spaces, to compare: see
+  ./trapeze boot --mapping=straight          the other layout of address spaces, to compare: see
                                              docs/mapping.md
   ./trapeze boot --icount --json exits.json -- -d int -D qemu.txt"""
 
