@@ -42,7 +42,7 @@ bool Cache::add_page(uint32_t ea) {
     }
     slot->ea = ea;
     slot->live = slot->hand = 0;
-    slot->longest = units;
+    slot->longest = units - reserved;
     for (uint16_t& owner : slot->owner) {
         owner = nobody;
     }
@@ -63,7 +63,7 @@ bool Cache::remove_page(uint32_t ea) {
 
 unsigned Cache::free_bytes(unsigned i) const {
     unsigned bytes = 0;
-    for (const uint16_t owner : page_[i].owner) bytes += owner == nobody ? unit : 0;
+    for (unsigned n = reserved; n < units; ++n) bytes += page_[i].owner[n] == nobody ? unit : 0;
     return bytes;
 }
 
@@ -80,7 +80,7 @@ unsigned Cache::room(Page& page, unsigned count) {
     }
     unsigned run = 0;
     unsigned longest = 0;
-    for (unsigned i = 0; i < units; ++i) {
+    for (unsigned i = reserved; i < units; ++i) {
         run = page.owner[i] == nobody ? run + 1 : 0;
         longest = run > longest ? run : longest;
         if (run == count) {

@@ -24,6 +24,9 @@ class Cache {
     static constexpr unsigned max_pages = 32;
     static constexpr unsigned unit = 16;  ///< Stubs begin and end at multiples of this, in bytes.
     static constexpr unsigned units = 4096 / unit;
+    /// The first units of a page stay free: who executes on from the page before, as if nothing
+    /// stood here, is not to run into a stub.
+    static constexpr unsigned reserved = 1;
     static constexpr unsigned max_entries = max_pages * units / 2;
     static constexpr std::uint32_t no_page = 1;
 

@@ -148,21 +148,33 @@ TEST_F(CacheTest, ASlotIsAPagesForAsLongAsItIsTheCaches) {
     EXPECT_EQ(cache.slot(0), 5U);
 }
 
+TEST_F(CacheTest, NobodyRunsIntoAStubFromThePageBefore) {
+    ASSERT_TRUE(cache.add_page(page));
+    unsigned stubs = 0;
+    while (const Entry* const entry = cache.allocate(site + 4 * stubs, 1)) {
+        EXPECT_GE(entry->ea, page + Cache::unit);
+        ++stubs;
+    }
+    EXPECT_EQ(stubs, Cache::units - Cache::reserved);
+    EXPECT_EQ(cache.find(page), nullptr);
+}
+
 TEST_F(CacheTest, FreeBytesAreWhatNoStubHas) {
+    constexpr unsigned room = 4096 - Cache::unit * Cache::reserved;
     ASSERT_TRUE(cache.add_page(page));
     ASSERT_TRUE(cache.add_page(page + 0x1000));
-    EXPECT_EQ(cache.free_bytes(0), 4096U);
+    EXPECT_EQ(cache.free_bytes(0), room);
     Entry* const six = cache.allocate(site, 6);
     Entry* const four = cache.allocate(site + 4, 4);
     ASSERT_NE(six, nullptr);
     ASSERT_NE(four, nullptr);
-    EXPECT_EQ(cache.free_bytes(0), 4096U - 32 - 16) << "in units";
+    EXPECT_EQ(cache.free_bytes(0), room - 32 - 16) << "in units";
     EXPECT_EQ(cache.live(0), 2U);
-    EXPECT_EQ(cache.free_bytes(1), 4096U);
+    EXPECT_EQ(cache.free_bytes(1), room);
     cache.release(*six);
-    EXPECT_EQ(cache.free_bytes(0), 4096U - 16);
+    EXPECT_EQ(cache.free_bytes(0), room - 16);
     cache.release(*four);
-    EXPECT_EQ(cache.free_bytes(0), 4096U);
+    EXPECT_EQ(cache.free_bytes(0), room);
 }
 
 TEST_F(CacheTest, AgreesWithAModel) {

@@ -263,7 +263,8 @@ TEST_F(CrossedStolenTest, AStoreWhereTheKernelMayExecuteTakesThePageBack) {
 }
 
 TEST_F(StolenTest, OldStubsMakeWayWhenTheCacheIsFull) {
-    constexpr unsigned most = Cache::max_pages * Cache::units / 4;  // stubs of mtmsr, of 14 words
+    // Stubs of mtmsr, of 14 words.
+    constexpr unsigned most = Cache::max_pages * ((Cache::units - Cache::reserved) / 4);
     for (unsigned i = 0; i < most; ++i) heat(site_page + 4 * i, mtmsr(3));
     ASSERT_EQ(patcher->overlay.cache.used(), most);
     ASSERT_EQ(patcher->overlay.cache.pages(), Cache::max_pages);
