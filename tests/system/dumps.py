@@ -11,10 +11,10 @@ Cause = collections.namedtuple("Cause", "count ticks min max lost")
 Patch = collections.namedtuple("Patch", "mode threshold patched saved faults net made dropped back "
                                         "stolen mirrored window")
 
-# What may be said of a site of each state (docs/dump-format.md); of one given back also what
-# forbids the next try.
+# What may be said of a site of each state (docs/dump-format.md); of one dropped or given back also
+# what forbids the next try.
 HOT = {"no-template", "no-mapping", "no-mirror", "no-page", "waiting", "reads"}
-REASONS = {"cold": {"-", "off"}, "hot": HOT, "patched": {"pays", "eager"}, "dropped": {"written"},
+REASONS = {"cold": {"-", "off"}, "hot": HOT, "patched": {"pays", "eager"}, "dropped": {"written"} | HOT,
            "back": {"faults"} | HOT}
 
 # Primary opcode 31 by extended opcode; the names of the VMM's counters.
