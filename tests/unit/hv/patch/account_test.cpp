@@ -272,5 +272,65 @@ TEST_F(AccountTest, AStolenPageThatPaysStays) {
     expect(site, State::patched, Reason::pays);
 }
 
+// ---- Writes to copied text.
+
+class WriteTest : public PatchTest {
+  protected:
+    explicit WriteTest(const mmu::Layout& layout = mmu::crossed) : PatchTest(layout) {}
+
+    static constexpr u32 block = 0x1'0000;
+    void store(u32 ea) { access(stw, ea, 0x6000'0000); }
+    // Writes a page without patches, and the one behind it.
+    void sweep(u32 ea) {
+        store(ea);
+        store(ea + 4);
+        store(ea + 0x1000);
+    }
+};
+
+TEST_F(WriteTest, APageWithoutPatchesThatIsWrittenTwiceGoesAlone) {
+    heat(site_ea, mfmsr(3));
+    const u32 bare = site_page + 0x4000;
+    ASSERT_TRUE(mirrored(bare));
+    store(bare);
+    EXPECT_TRUE(mirrored(bare)) << "a correction that is made once";
+    store(bare + 4);
+    EXPECT_FALSE(mirrored(bare));
+    EXPECT_TRUE(mirrored(bare + 0x1000));
+    EXPECT_EQ(patcher->text_writes, 2U);
+    EXPECT_EQ(patcher->faults, 0U);
+}
+
+TEST_F(WriteTest, WhoWritesPageAfterPageGetsAllThatIsBareAround) {
+    heat(site_ea, mfmsr(3));
+    sweep(site_page + 0x4000);
+    for (u32 page = 0x1000; page < block; page += 0x1000) {
+        EXPECT_FALSE(mirrored(site_page + page)) << page;
+    }
+    EXPECT_TRUE(mirrored(site_page)) << "it has a patch";
+}
+
+TEST_F(WriteTest, WhatGrewAroundTextThatIsGoneGoesToo) {
+    for (u32 part = 0; part < 2; ++part) heat(site_ea + part * block, mfmsr(3));
+    ASSERT_TRUE(mirrored(site_page + 3 * block)) << "two of four blocks";
+    for (u32 part = 0; part < 2; ++part) store(site_ea + part * block);
+    ASSERT_EQ(patcher->overlay.mirror.patches(), 0U);
+    for (u32 part = 0; part < 3; ++part) {
+        EXPECT_TRUE(mirrored(site_page + 3 * block));
+        sweep(site_page + part * block + 0x4000);
+    }
+    EXPECT_EQ(patcher->overlay.mirror.mirrored(), 0U);
+}
+
+class StraightWriteTest : public WriteTest {
+  protected:
+    StraightWriteTest() : WriteTest(mmu::straight) {}
+};
+
+TEST_F(StraightWriteTest, TwoOfFourBlocksDoNotGrowWhereReadingCopiesFaults) {
+    for (u32 part = 0; part < 2; ++part) heat(site_ea + part * block, mfmsr(3));
+    EXPECT_FALSE(mirrored(site_page + 3 * block));
+}
+
 }  // namespace
 }  // namespace trapeze::test
