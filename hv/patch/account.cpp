@@ -205,10 +205,8 @@ void charge_text(Vcpu& v, MirrorFrame& frame, unsigned number, bool written) {
     }
     if (frame.carved < most_carved) return;
     // Something goes through all of it.
-    constexpr u8 most_strikes = 14;
     unmirror(v, frame, 0, MirrorFrame::pages, true, Reason::faults);
-    frame.not_before = epoch(v) + (2u << frame.strikes);
-    if (frame.strikes < most_strikes) ++frame.strikes;
+    frame.not_before = strike(v, frame.strikes, 2);
     frame.carved = 0;
 }
 

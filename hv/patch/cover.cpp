@@ -66,11 +66,9 @@ void uncover(Vcpu& v) {
         }
     }
     vcpu::sync_sprgs(v);
-    constexpr u8 most_strikes = 14;
     p.cover = false;
     p.overlay.track = p.mode == Mode::eager;
-    p.cover_not_before = epoch(v) + (16u << p.cover_strikes);
-    if (p.cover_strikes < most_strikes) ++p.cover_strikes;
+    p.cover_not_before = strike(v, p.cover_strikes, 16);
 }
 
 }  // namespace trapeze::patch

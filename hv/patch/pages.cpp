@@ -193,7 +193,6 @@ Reason mirror_page(Vcpu& v, const mmu::VirtualEntry& entry, u32 ea) {
 void unmirror(Vcpu& v, MirrorFrame& frame, unsigned first, unsigned count, bool struck,
               Reason reason) {
     Patcher& p = *v.patcher;
-    constexpr u8 most_strikes = 14;
     u32 low = ~0u, high = 0;
     for (unsigned i = first; i < first + count; ++i) {
         if (!frame.is_mirrored(i)) continue;
@@ -203,10 +202,7 @@ void unmirror(Vcpu& v, MirrorFrame& frame, unsigned first, unsigned count, bool 
         }
         p.overlay.mirror.remove(frame, i);
         if (p.overlay.track && !p.cover) p.overlay.mirror.set_plain(frame, i, true);
-        if (struck) {
-            page.not_before = epoch(v) + (1u << page.strikes);
-            if (page.strikes < most_strikes) ++page.strikes;
-        }
+        if (struck) page.not_before = strike(v, page.strikes, 1);
         if (page.ea < low) low = page.ea;
         if (page.ea > high) high = page.ea;
     }

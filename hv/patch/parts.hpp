@@ -17,6 +17,15 @@ u64 now_of(const Vcpu& v);
 // Coarser, for how long something is left alone: 2.6 ms at 400 MHz.
 inline u32 epoch(const Vcpu& v) { return static_cast<u32>(now_of(v) >> 20); }
 
+// What did not pay is left alone for `epochs`, and each time for twice as long. The epoch until
+// when.
+inline u32 strike(const Vcpu& v, u8& strikes, u32 epochs) {
+    constexpr u8 most_strikes = 14;
+    const u32 until = epoch(v) + (epochs << strikes);
+    if (strikes < most_strikes) ++strikes;
+    return until;
+}
+
 // A word that the guest kernel can execute: where it is for whom.
 struct Text {
     u32 ea;

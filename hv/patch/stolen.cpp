@@ -291,7 +291,6 @@ void give_back(Vcpu& v, u32 ea, bool struck) {
     }
     cache.remove_page(page_of(ea));
     if (struck) {
-        constexpr u8 most_strikes = 14;
         Patcher::Avoided* place = &p.avoided[p.next_avoided];
         for (auto& a : p.avoided) {
             if (a.strikes != 0 && a.ea == page_of(ea)) place = &a;
@@ -300,9 +299,8 @@ void give_back(Vcpu& v, u32 ea, bool struck) {
             p.next_avoided = (p.next_avoided + 1) % Patcher::most_avoided;
             place->strikes = 0;
         }
-        const u8 strikes = place->strikes;
-        *place = {page_of(ea), epoch(v) + (2u << strikes),
-                  static_cast<u8>(strikes < most_strikes ? strikes + 1 : strikes)};
+        place->ea = page_of(ea);
+        place->until = strike(v, place->strikes, 2);
     }
     note_range(v);
     pin_stubs(v);
