@@ -13,8 +13,6 @@ constexpr u32 hole = 0xf412'3000, backing = 0x40'0000;
 constexpr u32 reach_begin = 0x100'0000, reach_end = 0x200'0000, block = 0x1'0000;
 constexpr u32 highest = 0xffff'8000;
 
-u32 checked;
-
 // One access, after a load from r5: a program that has touched what a monitor must make way for.
 Frame access(Try how, u32 ea, u32 state, bool after) {
     const u32 first = after ? insn::lwz(8, 5, 0) : insn::nop;

@@ -29,12 +29,6 @@ u32 random(u32 below) {
     return (state >> 8) % below;
 }
 
-u32 checked;
-void done(const char* what) {
-    verdict(what, checked);
-    checked = 0;
-}
-
 // Each page has functions of one slot: mtctr r3; slot; bdnz; wrteei 0; mr r3,r6; blr, at four
 // offsets, two of them alike so that pages differ by the slot alone.
 constexpr u32 functions = 4, distance = 0x140;

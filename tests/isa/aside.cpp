@@ -15,8 +15,6 @@ constexpr u32 splits[] = {msr::is, msr::ds};
 
 u32& word(u32 at) { return *reinterpret_cast<u32*>(at); }
 
-u32 checked;
-
 // In either space `ea` has a page of its own.
 void map(u32 ea) {
     tlbwe(0, 0, {.ea = ea, .pa = page_a});

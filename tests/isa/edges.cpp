@@ -15,11 +15,6 @@ constexpr u32 tsize_16m = 7;
 u32& word(u32 at) { return *reinterpret_cast<u32*>(at); }
 u32& backing_word(u32 offset) { return word(backing + offset); }
 
-u32 checked;
-void done(const char* what) {
-    verdict(what, checked);
-    checked = 0;
-}
 void map(u32 ea, u32 pa, u32 permissions = mas3::permissions) {
     tlbwe(0, ea >> 12 & 3, {.ea = ea, .pa = pa, .permissions = permissions});
 }

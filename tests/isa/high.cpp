@@ -35,7 +35,6 @@ void map(u32 page, u32 permissions = mas3::permissions) {
 }
 void unmap(u32 page) { tlbivax(high + 0x1000 * page); }
 
-u32 checked;
 void fill(u32 page, u32 round) {
     for (u32 offset = 0; offset < 0x1000; offset += 4) {
         word(high + 0x1000 * page + offset) = pattern(page, offset, round);

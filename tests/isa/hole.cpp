@@ -21,12 +21,6 @@ constexpr u32 tsize_64k = 3, tsize_16m = 7, tsize_256m = 9;
 
 u32& word(u32 at) { return *reinterpret_cast<u32*>(at); }
 
-u32 checked;
-void done(const char* what) {
-    verdict(what, checked);
-    checked = 0;
-}
-
 // All 16 MiB from 0 again, at `ea`.
 void map_all(u32 ea, bool space = false) {
     tlbwe(1, 3, {.ea = ea, .pa = 0, .tsize = tsize_16m, .space = space});

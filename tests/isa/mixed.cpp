@@ -11,8 +11,6 @@ using namespace isa;
 constexpr u32 page = 0x40'0000, data = page + 0x800;
 constexpr u32 tsr_spr = 336, tcr_spr = 340, dec_spr = 22;
 
-u32 checked;
-
 u32& word(u32 at) { return *reinterpret_cast<u32*>(at); }
 
 // Adds one by lwarx and stwcx.; returns how often it had to begin anew, up to a limit.

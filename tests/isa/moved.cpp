@@ -31,14 +31,9 @@ constexpr u32 words = 11;
 u32 digest(u32 marker, u32 n) { return 0x100 * (n + 1) + msr::ee + marker; }
 u32 call(u32 at, u32 times) { return reinterpret_cast<u32 (*)(u32)>(at)(times); }
 
-u32 checked;
 void check(const char* what, u32 at, u32 marker, u32 n, u32 times = hot) {
     ++checked;
     same(what, at, call(at, times), digest(marker, n));
-}
-void done(const char* what) {
-    verdict(what, checked);
-    checked = 0;
 }
 
 // A copy over another function, forward and backward, by words and by bytes.

@@ -91,7 +91,6 @@ Effect run_slot(u32 at, u32 times) {
     return e;
 }
 
-u32 checked;
 bool check(const char* what, u32 at, u32 word, u32 times) {
     const Effect want = effect_of(word), have = run_slot(at - 4, times);
     ++checked;

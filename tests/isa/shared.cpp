@@ -18,12 +18,6 @@ u32& word(u32 at) { return *reinterpret_cast<u32*>(at); }
 u32 page = 0x40'0000;
 void next_page() { page += 0x1'0000; }
 
-u32 checked;
-void done(const char* what) {
-    verdict(what, checked);
-    checked = 0;
-}
-
 // r3 rounds on value r4; privileged words only if r5 is not 0; counts at r10 + `counter`.
 constexpr u32 routine[] = {
     insn::mtspr(3, 9),     insn::addi(3, 0, 0),

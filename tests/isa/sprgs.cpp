@@ -10,8 +10,6 @@ using namespace isa;
 
 constexpr u32 page = 0x40'0000;
 
-u32 checked;
-
 void expect(const char* what, u32 at, u32 have, u32 want) {
     ++checked;
     same(what, at, have, want);

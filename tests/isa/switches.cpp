@@ -15,12 +15,6 @@ constexpr u32 tsr_spr = 336, tcr_spr = 340, dec_spr = 22;
 
 u32& word(u32 at) { return *reinterpret_cast<u32*>(at); }
 
-u32 checked;
-void done(const char* what) {
-    verdict(what, checked);
-    checked = 0;
-}
-
 // All memory in space 1 too, and `ea` in each space with a page of its own.
 void set_up(u32 tsize = 1) {
     flush_all();

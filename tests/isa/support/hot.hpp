@@ -83,9 +83,16 @@ inline u32 in_user_mode(u32 function, u32 a = 0, u32 b = 0, u32 c = 0, u32 state
 }
 
 // One line at the end, so that a program that checked nothing does not look right.
-inline void verdict(const char* what, u32 checked) {
-    print("{}: {} checked, {} wrong", {what, checked, mistakes});
+inline void verdict(const char* what, u32 number) {
+    print("{}: {} checked, {} wrong", {what, number, mistakes});
     mistakes = 0;
+}
+
+// How much was looked at since the last verdict.
+inline u32 checked;
+inline void done(const char* what) {
+    verdict(what, checked);
+    checked = 0;
 }
 
 }  // namespace isa
