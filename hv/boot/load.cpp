@@ -6,6 +6,7 @@
 
 #include "hv/board/ppce500.hpp"
 #include "hv/boot/boot.hpp"
+#include "hv/boot/tree.hpp"
 #include "hv/monitor/console.hpp"
 #include "hv/monitor/monitor.hpp"
 
@@ -64,25 +65,6 @@ Blob find_image(const void* image, int images, const char* name) {
     return node < 0 ? Blob{} : data_of(image, node);
 }
 
-void check(int result, const char* what) {
-    if (result < 0) reject(what, fdt_strerror(result));
-}
-
-// The VMM's UART is not the guest's.
-void remove_hv_uart(void* tree) {
-    int node = fdt_node_offset_by_compatible(tree, -1, "ns16550");
-    while (node >= 0) {
-        int length = 0;
-        const auto* const reg =
-            static_cast<const fdt32_t*>(fdt_getprop(tree, node, "reg", &length));
-        if (reg != nullptr && length >= 4 && fdt32_to_cpu(reg[0]) == board::uart1_offset) {
-            fdt_del_node(tree, node);
-            return;
-        }
-        node = fdt_node_offset_by_compatible(tree, node, "ns16550");
-    }
-}
-
 struct Placement {
     u64 tree, ramdisk;
 };
@@ -99,37 +81,6 @@ Placement place(u64 kernel_end, u32 ramdisk_size, u32 tree_capacity, u64 ram_siz
         if (ramdisk + ramdisk_size <= ram_size) return {tree, ramdisk};
     }
     reject("kernel, device tree and ramdisk do not fit guest memory; give more (mem=)");
-}
-
-void set_chosen(void* tree, const char* arguments, const Placement& p, u32 ramdisk_size) {
-    int chosen = fdt_path_offset(tree, "/chosen");
-    if (chosen < 0) chosen = fdt_add_subnode(tree, 0, "chosen");
-    check(chosen, "device tree: /chosen: ");
-    fdt_delprop(tree, chosen, "qemu,boot-kernel");
-    fdt_delprop(tree, chosen, "linux,initrd-start");
-    fdt_delprop(tree, chosen, "linux,initrd-end");
-    check(fdt_setprop_string(tree, chosen, "bootargs", arguments), "device tree: bootargs: ");
-    if (ramdisk_size == 0) return;
-    check(fdt_setprop_u32(tree, chosen, "linux,initrd-start", static_cast<u32>(p.ramdisk)),
-          "device tree: initrd: ");
-    check(fdt_setprop_u32(tree, chosen, "linux,initrd-end",
-                          static_cast<u32>(p.ramdisk + ramdisk_size)),
-          "device tree: initrd: ");
-}
-
-void set_memory(void* tree, u64 ram_size) {
-    int memory = fdt_path_offset(tree, "/memory");
-    if (memory < 0) memory = fdt_add_subnode(tree, 0, "memory");
-    check(memory, "device tree: /memory: ");
-    check(fdt_setprop_string(tree, memory, "device_type", "memory"), "device tree: memory: ");
-    fdt32_t reg[4];
-    const int ac = fdt_address_cells(tree, 0), sc = fdt_size_cells(tree, 0);
-    if (ac < 1 || ac > 2 || sc < 1 || sc > 2) reject("device tree: odd #address-cells");
-    int n = 0;
-    for (int i = 0; i < ac; ++i) reg[n++] = 0;
-    if (sc == 2) reg[n++] = cpu_to_fdt32(static_cast<u32>(ram_size >> 32));
-    reg[n++] = cpu_to_fdt32(static_cast<u32>(ram_size));
-    check(fdt_setprop(tree, memory, "reg", reg, n * 4), "device tree: memory: ");
 }
 
 }  // namespace
@@ -157,16 +108,17 @@ vcpu::Boot load_guest(const Host& host, u64 ram_hpa, u64 ram_size) {
     // room, packed away at the end.
     void* const guest_tree = at(ram_hpa + p.tree);
     memcpy(guest_tree, base_tree.data, base_tree.size);
-    check(fdt_check_header(guest_tree), "device tree: ");
+    check_tree(fdt_check_header(guest_tree), "device tree: ");
     if (fdt_totalsize(guest_tree) > base_tree.size) reject("device tree: cut short");
-    check(fdt_open_into(guest_tree, guest_tree, static_cast<int>(tree_capacity)), "device tree: ");
+    check_tree(fdt_open_into(guest_tree, guest_tree, static_cast<int>(tree_capacity)),
+               "device tree: ");
     int length = 0;
     const auto* const arguments =
         static_cast<const char*>(fdt_getprop(image, config, "bootargs", &length));
-    set_chosen(guest_tree, arguments != nullptr ? arguments : "", p, ramdisk.size);
+    set_chosen(guest_tree, arguments != nullptr ? arguments : "", p.ramdisk, ramdisk.size);
     set_memory(guest_tree, ram_size);
-    remove_hv_uart(guest_tree);
-    check(fdt_pack(guest_tree), "device tree: ");
+    withhold_devices(guest_tree);
+    check_tree(fdt_pack(guest_tree), "device tree: ");
 
     // Symbols stay reachable: in the VMM's own 16 MiB, behind its image.
     const Blob symbols = find_image(image, images, "symbols");
