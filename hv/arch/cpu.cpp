@@ -52,7 +52,7 @@ u8* window(Window which, u64 hpa) {
 
 u32 timebase_low() { return get<Spr::TBL>(); }
 
-u64 timebase() {
+u64 read_timebase() {
     u32 high, low, again;
     do {
         high = get<Spr::TBU>();

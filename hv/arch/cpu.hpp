@@ -13,7 +13,7 @@ using e500::u64;
 using e500::u8;
 
 u32 timebase_low();
-u64 timebase();
+u64 read_timebase();  // as the guest sees it; the VMM has a clock of its own (clock.hpp)
 void write_timebase_low(u32 value);
 void write_timebase_high(u32 value);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstring>
 
+#include "hv/arch/clock.hpp"
 #include "hv/arch/cpu.hpp"
 #include "hv/arch/setup.hpp"
 #include "hv/board/ppce500.hpp"
@@ -125,6 +126,7 @@ void make_guest() {
 
 extern "C" [[noreturn]] void hv_main(trapeze::e500::u32 tree_hpa) {
     using namespace trapeze;
+    arch::clock.start(arch::read_timebase());
     arch::setup(&guest_vcpu);
     boot::map_linear();
     console::start();
@@ -132,7 +134,7 @@ extern "C" [[noreturn]] void hv_main(trapeze::e500::u32 tree_hpa) {
     plan.host = boot::read_host(tree_hpa);
     const boot::Host& host = plan.host;
     monitor::machine_info() = {host.timebase_frequency, host.ram};
-    console::set_clock(host.timebase_frequency, arch::timebase());
+    console::set_clock(host.timebase_frequency);
     console::log("Trapeze on {}: PVR {:x}, {} MiB RAM, time base {} Hz", board::name,
                  arch::read_pvr(), host.ram >> 20, host.timebase_frequency);
     plan.options = boot::parse_options(host.command_line);

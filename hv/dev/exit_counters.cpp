@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The exit counters as a device, for benchmarks that run in the guest (docs/devices.md).
+#include "hv/arch/clock.hpp"
 #include "hv/arch/cpu.hpp"
 #include "hv/dev/devices.hpp"
 #include "hv/vcpu/run.hpp"
@@ -29,7 +30,7 @@ void put(u32 offset, u64 value) {
 void latch(Vcpu& v) {
     vcpu::fold_counters(v);
     ++registers[latch_register / 4];
-    put(0x10, arch::timebase() - v.start_time);
+    put(0x10, arch::now() - v.start_time);
     u64 ticks = 0;
     for (unsigned i = 0; i < vcpu::cause_count; ++i) {
         const auto& stats = v.exits[i];

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hv/irq/timers.hpp"
 
+#include "hv/arch/clock.hpp"
 #include "hv/arch/cpu.hpp"
 #include "hv/patch/patcher.hpp"
 #include "hv/vcpu/interrupt.hpp"
-#include "hv/vcpu/profile.hpp"
 
 namespace trapeze::irq {
 
@@ -32,38 +32,50 @@ void watchdog_event(Vcpu& v) {
     }
 }
 
+// A moment on both clocks: deadlines are on the VMM's, periodic events are edges of the time base.
+struct Moment {
+    u64 timebase, now;
+};
+Moment moment() {
+    const u64 timebase = arch::read_timebase();
+    return {timebase, arch::clock.at(timebase)};
+}
+
 // Latches what came due up to now.
-void latch_events(Vcpu& v, u64 now) {
-    if (v.dec_running && now >= v.dec_deadline) {
+void latch_events(Vcpu& v, const Moment& m) {
+    if (v.dec_running && m.now >= v.dec_deadline) {
         v.regs.tsr |= tsr::dis;
         v.dec_running = (v.regs.tcr & tcr::are) && v.regs.decar != 0;
         if (v.dec_running) {
             v.dec_deadline += v.regs.decar;
-            if (v.dec_deadline <= now) v.dec_deadline = now + v.regs.decar;
+            if (v.dec_deadline <= m.now) v.dec_deadline = m.now + v.regs.decar;
         }
     }
-    if (rising_edges(v.fit_seen, now, tcr::fit_bit(v.regs.tcr)) != 0) v.regs.tsr |= tsr::fis;
-    v.fit_seen = now;
-    u64 edges = rising_edges(v.watchdog_seen, now, tcr::watchdog_bit(v.regs.tcr));
-    v.watchdog_seen = now;
+    if (rises(v.fit_seen, m.timebase, tcr::fit_bit(v.regs.tcr))) v.regs.tsr |= tsr::fis;
+    v.fit_seen = m.timebase;
+    u64 edges = rising_edges(v.watchdog_seen, m.timebase, tcr::watchdog_bit(v.regs.tcr));
+    v.watchdog_seen = m.timebase;
     for (unsigned i = 0; i < 3 && edges != 0; ++i, --edges) watchdog_event(v);
 }
 
 // Sets the core's decrementer to what must be noticed next. What nobody waits for is latched
 // when it is asked for.
-void schedule(const Vcpu& v, u64 now) {
+void schedule(const Vcpu& v, const Moment& m) {
     u64 next = v.next_heartbeat < v.next_sample ? v.next_heartbeat : v.next_sample;
     const auto consider = [&next](u64 deadline) {
         if (deadline < next) next = deadline;
     };
     if (v.dec_running && (v.regs.tcr & tcr::die)) consider(v.dec_deadline);
+    // An edge after centuries must not wrap this clock; that of the next heartbeat will do.
+    const auto consider_edge = [&](u32 bit) {
+        const u64 ticks = until_edge(m.timebase, bit);
+        if (ticks <= longest) consider(m.now + ticks);
+    };
     if ((v.regs.tcr & tcr::fie) && !(v.regs.tsr & tsr::fis)) {
-        consider(next_edge(now, tcr::fit_bit(v.regs.tcr)));
+        consider_edge(tcr::fit_bit(v.regs.tcr));
     }
-    if (v.regs.tcr & (tcr::wie | tcr::wrc_mask)) {
-        consider(next_edge(now, tcr::watchdog_bit(v.regs.tcr)));
-    }
-    u64 delay = next > now ? next - now : 1;
+    if (v.regs.tcr & (tcr::wie | tcr::wrc_mask)) consider_edge(tcr::watchdog_bit(v.regs.tcr));
+    u64 delay = next > m.now ? next - m.now : 1;
     // The decrementer itself keeps its time; only periodic events are held to the shortest delay.
     const bool exact = v.dec_running && next == v.dec_deadline;
     if (!exact && delay < shortest) delay = shortest;
@@ -71,91 +83,83 @@ void schedule(const Vcpu& v, u64 now) {
     arch::write_decrementer(static_cast<u32>(delay));
 }
 
-void refresh(Vcpu& v, u64 now) {
-    latch_events(v, now);
+void refresh(Vcpu& v, const Moment& m) {
+    latch_events(v, m);
     vcpu::update_pending(v);
 }
 
 }  // namespace
 
 void reset_timers(Vcpu& v) {
-    const u64 now = arch::timebase();
-    v.fit_seen = v.watchdog_seen = now;
-    v.next_heartbeat = now + heartbeat_period;
+    const Moment m = moment();
+    v.fit_seen = v.watchdog_seen = m.timebase;
+    v.next_heartbeat = m.now + heartbeat_period;
     arch::write_tcr(tcr::die);
-    schedule(v, now);
+    schedule(v, m);
 }
 
 u32 read_decrementer(Vcpu& v) {
-    const u64 now = arch::timebase();
-    refresh(v, now);
-    return v.dec_running ? static_cast<u32>(v.dec_deadline - now) : 0;
+    const Moment m = moment();
+    refresh(v, m);
+    return v.dec_running ? static_cast<u32>(v.dec_deadline - m.now) : 0;
 }
 
 void write_decrementer(Vcpu& v, u32 value) {
-    const u64 now = arch::timebase();
-    latch_events(v, now);
+    const Moment m = moment();
+    latch_events(v, m);
     // Zero stands still: the exception is the step from one to zero (manual 8.4.1).
     v.dec_running = value != 0;
-    v.dec_deadline = now + value;
+    v.dec_deadline = m.now + value;
     vcpu::update_pending(v);
-    schedule(v, now);
+    schedule(v, m);
 }
 
 u32 read_tsr(Vcpu& v) {
-    refresh(v, arch::timebase());
+    refresh(v, moment());
     return v.regs.tsr;
 }
 
 void write_tsr(Vcpu& v, u32 bits) {
-    const u64 now = arch::timebase();
-    latch_events(v, now);
+    const Moment m = moment();
+    latch_events(v, m);
     v.regs.tsr &= ~bits;
     vcpu::update_pending(v);
-    if (bits & (tsr::fis | tsr::wis | tsr::enw)) schedule(v, now);
+    if (bits & (tsr::fis | tsr::wis | tsr::enw)) schedule(v, m);
 }
 
 void write_tcr(Vcpu& v, u32 value) {
-    const u64 now = arch::timebase();
-    latch_events(v, now);
+    const Moment m = moment();
+    latch_events(v, m);
     // WRC can be set but not cleared (manual 2.6.1).
     v.regs.tcr = (value & tcr::implemented) | (v.regs.tcr & tcr::wrc_mask);
     vcpu::update_pending(v);
-    schedule(v, now);
+    schedule(v, m);
 }
 
 void write_timebase(Vcpu& v, bool upper, u32 value) {
-    if (v.profile != nullptr) vcpu::fold_profile(v);  // its times are of the old count too
-    const u64 before = arch::timebase();
+    const Moment before = moment();
     latch_events(v, before);
     if (upper) {
         arch::write_timebase_high(value);
     } else {
         arch::write_timebase_low(value);
     }
-    // Origins and deadlines are times of the old count: move them along.
-    const u64 shift = arch::timebase() - before;
-    v.exit_time += static_cast<u32>(shift);
-    v.start_time += shift;
-    v.last_progress += shift;
-    v.last_dump += shift;
-    v.next_live += shift;
-    v.dec_deadline += shift;
-    v.next_heartbeat += shift;
-    if (v.patcher != nullptr) v.next_sample += shift;
-    v.fit_seen = v.watchdog_seen = arch::timebase();
+    const u64 after = arch::read_timebase();
+    arch::clock.moved(before.timebase, after);
+    v.exit_time += static_cast<u32>(after - before.timebase);  // the vector read it
+    v.fit_seen = v.watchdog_seen = after;
     vcpu::update_pending(v);
-    schedule(v, v.fit_seen);
+    schedule(v, {after, before.now});
 }
 
 bool on_timer(Vcpu& v) {
     arch::clear_tsr(tsr::dis);
-    const u64 now = arch::timebase();
-    const bool heartbeat = now >= v.next_heartbeat;
-    if (heartbeat) v.next_heartbeat = now + heartbeat_period;
-    if (now >= v.next_sample) patch::sample(v, now);
-    refresh(v, now);
-    schedule(v, now);
+    const Moment m = moment();
+    const bool heartbeat = m.now >= v.next_heartbeat;
+    if (heartbeat) v.next_heartbeat = m.now + heartbeat_period;
+    if (m.now >= v.next_sample) patch::sample(v, m.now);
+    refresh(v, m);
+    schedule(v, m);
     return heartbeat;
 }
 

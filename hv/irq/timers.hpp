@@ -4,9 +4,9 @@
 #include "hv/vcpu/vcpu.hpp"
 
 // The guest's decrementer, fixed-interval timer and watchdog, and the VMM's heartbeat (manual
-// 2.6, 8.4). All four are deadlines on the time base, and the core's decrementer is set to the
-// nearest: it is the one timer of a Book E core that also fires in QEMU 7.2, whose FIT and
-// watchdog never do.
+// 2.6, 8.4). The first and the last are deadlines on the VMM's clock, the other two are edges of
+// the time base. The core's decrementer is set to the nearest of all: it is the one timer of a
+// Book E core that also fires in QEMU 7.2, whose FIT and watchdog never do.
 namespace trapeze::irq {
 
 using e500::u32;
@@ -23,25 +23,40 @@ void write_decrementer(Vcpu& v, u32 value);
 u32 read_tsr(Vcpu& v);
 void write_tsr(Vcpu& v, u32 bits);
 void write_tcr(Vcpu& v, u32 value);
+// Whatever the guest writes, the VMM's clock and what waits on it go on.
 void write_timebase(Vcpu& v, bool upper, u32 value);
 
 // The core's decrementer fired. True if a heartbeat was due.
 bool on_timer(Vcpu& v);
 
-// How often bit `bit` of the time base went from 0 to 1 in (from, to].
+// Whether bit `bit` of the time base goes from 0 to 1 while it counts from `from` to `to`, over its
+// own end too.
+constexpr bool rises(u64 from, u64 to, u32 bit) {
+    const u64 half = u64{1} << bit;
+    const u64 first = from - half, last = to - half;  // an edge is a multiple of the period
+    return ((first ^ last) & (0 - 2 * half)) != 0 || last < first;
+}
+// How often.
 constexpr u64 rising_edges(u64 from, u64 to, u32 bit) {
-    return (((to >> bit) + 1) >> 1) - (((from >> bit) + 1) >> 1);
+    if (!rises(from, to, bit)) return 0;
+    const u64 half = u64{1} << bit;
+    const u64 since = (from - half) & (2 * half - 1);
+    const u64 sum = since + (to - from);
+    const u64 carried = sum < since ? u64{1} << 63 >> bit : 0;
+    return carried + (sum >> bit >> 1);
 }
 static_assert(rising_edges(0, 7, 3) == 0 && rising_edges(7, 8, 3) == 1);
 static_assert(rising_edges(8, 23, 3) == 0 && rising_edges(8, 24, 3) == 1);
 static_assert(rising_edges(0, ~u64{0} >> 1, 63) == 0 && rising_edges(0, u64{1} << 63, 63) == 1);
+static_assert(rising_edges(~u64{0}, 7, 3) == 0 && rising_edges(~u64{0}, 24, 3) == 2);
+static_assert(rising_edges(~u64{0}, 0, 63) == 0 && rising_edges(2, 1, 3) == u64{1} << 60);
 
-// The first time after `now` at which bit `bit` goes from 0 to 1; the end of time if there is none.
-constexpr u64 next_edge(u64 now, u32 bit) {
-    const u64 edges = ((now >> bit) + 1) >> 1;
-    const u64 next = (2 * edges + 1) << bit;
-    return next > now ? next : ~u64{0};
+// Ticks from `timebase` on until bit `bit` goes from 0 to 1: 1 to 2^(bit + 1); 0 is 2^64.
+constexpr u64 until_edge(u64 timebase, u32 bit) {
+    const u64 half = u64{1} << bit;
+    return 2 * half - ((timebase - half) & (2 * half - 1));
 }
-static_assert(next_edge(0, 3) == 8 && next_edge(8, 3) == 24 && next_edge(7, 3) == 8);
+static_assert(until_edge(0, 3) == 8 && until_edge(8, 3) == 16 && until_edge(7, 3) == 1);
+static_assert(until_edge(~u64{0}, 3) == 9 && until_edge(u64{1} << 63, 63) == 0);
 
 }  // namespace trapeze::irq

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hv/monitor/console.hpp"
 
+#include "hv/arch/clock.hpp"
 #include "hv/arch/cpu.hpp"
 #include "hv/board/ppce500.hpp"
 
@@ -17,7 +18,6 @@ constexpr unsigned fifo_size = 16;
 unsigned fifo_room = 0;  // bytes that may go without another look at the line status
 
 u32 clock_frequency = 0;
-u64 clock_start = 0;
 
 Check check = {};
 bool checking = false;
@@ -148,7 +148,7 @@ void print_arguments(const char* format, const Argument* arguments, unsigned cou
 void begin_line() {
     u64 seconds = 0, micros = 0;
     if (clock_frequency != 0) {
-        const u64 ticks = arch::timebase() - clock_start;
+        const u64 ticks = arch::now();
         seconds = ticks / clock_frequency;
         micros = (ticks % clock_frequency) * 1000000u / clock_frequency;
     }
@@ -161,9 +161,6 @@ void begin_line() {
 
 void start() { arch::write_io(uart(fifo_control), 1, fifo_enable); }
 
-void set_clock(u32 frequency, u64 start) {
-    clock_frequency = frequency;
-    clock_start = start;
-}
+void set_clock(u32 frequency) { clock_frequency = frequency; }
 
 }  // namespace trapeze::console

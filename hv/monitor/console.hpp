@@ -62,7 +62,7 @@ void log(const char* format, const T&... arguments) {
     put('\n');
 }
 
-// The time base's frequency in Hz and value at start, for begin_line.
-void set_clock(u32 frequency, u64 start);
+// Ticks of the VMM's clock a second, for begin_line; until then it prints zeroes.
+void set_clock(u32 frequency);
 
 }  // namespace trapeze::console

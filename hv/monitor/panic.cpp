@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "hv/arch/clock.hpp"
 #include "hv/arch/cpu.hpp"
 #include "hv/board/ppce500.hpp"
 #include "hv/monitor/console.hpp"
@@ -14,7 +15,7 @@ extern "C" [[noreturn]] void hv_panic(trapeze::vcpu::Vcpu* v, trapeze::e500::u32
     log("VMM stack {:x}, link {:x}. Please report this with the lines above.", stack, link);
     v->end = trapeze::vcpu::End::vmm_failed;
     v->reason = "exception in the VMM";
-    const auto now = trapeze::arch::timebase();
+    const auto now = trapeze::arch::now();
     trapeze::monitor::report(*v, "state of the guest meanwhile");
     trapeze::monitor::dump(*v, trapeze::monitor::Dump::end, now);
     trapeze::monitor::summary(*v, now);

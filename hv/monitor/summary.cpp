@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "hv/arch/clock.hpp"
 #include "hv/arch/cpu.hpp"
 #include "hv/board/ppce500.hpp"
 #include "hv/monitor/console.hpp"
@@ -117,7 +118,7 @@ void summary(Vcpu& v, u64 now) {
 namespace trapeze::vcpu {
 
 void conclude(Vcpu& v) {
-    const u64 now = arch::timebase();
+    const u64 now = arch::now();
     if (v.end == End::guest_died) monitor::report(v, "the guest died");
     if (v.end != End::guest_died) console::log("{}", v.reason);
     monitor::dump(v, monitor::Dump::end, now);

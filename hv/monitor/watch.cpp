@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "hv/arch/clock.hpp"
 #include "hv/arch/cpu.hpp"
 #include "hv/monitor/console.hpp"
 #include "hv/monitor/monitor.hpp"
@@ -24,7 +25,7 @@ u64 exits_but_heartbeats(const Vcpu& v) {
 // A guest is stuck that keeps interrupts disabled in its kernel for the time the user chose, or
 // that branches to itself without any exit meanwhile.
 void watch(Vcpu& v) {
-    const u64 now = arch::timebase();
+    const u64 now = arch::now();
     const u64 exits = exits_but_heartbeats(v);
     u32 word = 0;
     const bool waits = (v.regs.msr & e500::msr::we) != 0;
@@ -52,9 +53,9 @@ constexpr u64 guest_share = 15;
 
 void live_dump(Vcpu& v) {
     v.live_wanted = false;
-    const u64 start = arch::timebase();
+    const u64 start = arch::now();
     dump(v, Dump::live, start);
-    const u64 end = arch::timebase();
+    const u64 end = arch::now();
     v.next_live = end + guest_share * (end - start);
 }
 
@@ -70,13 +71,13 @@ void heartbeat(Vcpu& v) {
         report(v, "state of the guest");
         v.reason = reason;
     } else if (byte == 'd') {
-        dump(v, Dump::request, arch::timebase());
+        dump(v, Dump::request, arch::now());
     } else if (byte == 'l') {
         v.live_wanted = true;
     }
-    if (v.live_wanted && arch::timebase() >= v.next_live) live_dump(v);
-    if (v.dump_ticks != 0 && arch::timebase() - v.last_dump >= v.dump_ticks) {
-        v.last_dump = arch::timebase();
+    if (v.live_wanted && arch::now() >= v.next_live) live_dump(v);
+    if (v.dump_ticks != 0 && arch::now() - v.last_dump >= v.dump_ticks) {
+        v.last_dump = arch::now();
         dump(v, Dump::periodic, v.last_dump);
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hv/patch/patcher.hpp"
 
+#include "hv/arch/clock.hpp"
 #include "hv/arch/cpu.hpp"
 #include "hv/irq/timers.hpp"
 #include "hv/patch/parts.hpp"
@@ -164,12 +165,12 @@ u32 threshold_for(const Costs& costs) {
     return turns < least ? least : turns > most ? most : turns;
 }
 
-u64 now_of(const Vcpu& v) { return arch::timebase() - v.start_time; }
+u64 now_of(const Vcpu& v) { return arch::now() - v.start_time; }
 
 void start(Vcpu& v, Patcher* patcher, const Config& config) {
     v.patcher = patcher;
     v.stub_low = v.stub_bytes = 0;
-    v.next_sample = ~u64{0};
+    v.next_sample = arch::never;
     v.shadow.attach(nullptr);
     if (patcher == nullptr || v.profile == nullptr || config.mode == Mode::off) {
         v.patcher = nullptr;
@@ -221,7 +222,7 @@ void consider(Vcpu& v) {
         site.arm(1);
         return;
     }
-    const u64 began = arch::timebase();
+    const u64 began = arch::now();
     MirrorFrame* frame = nullptr;
     Reason reason = is_patched(site) ? Reason::none : reach(v, site, frame);
     if (frame != nullptr) {
@@ -251,7 +252,7 @@ void consider(Vcpu& v) {
             site.arm(p.threshold * patience);
         }
     }
-    const u64 ticks = arch::timebase() - began;
+    const u64 ticks = arch::now() - began;
     if (is_patched(site) && ticks < p.least_patch_ticks) p.least_patch_ticks = ticks;
     p.patch_ticks += ticks;
 }
@@ -343,7 +344,7 @@ void mode_changes(Vcpu& v) {
     Patcher& p = *v.patcher;
     const bool wanted = !v.slow_rfi && p.register_ea != 0;
     if (wanted == p.overlay.present) return;
-    if (p.in_window) sample(v, arch::timebase());
+    if (p.in_window) sample(v, arch::now());
     drop_text(v);
     p.overlay.on = p.overlay.present = wanted;
     if (wanted) {

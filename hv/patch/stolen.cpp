@@ -2,6 +2,7 @@
 // The pages whose addresses stubs have taken, and the register page's.
 #include <algorithm>
 
+#include "hv/arch/clock.hpp"
 #include "hv/arch/cpu.hpp"
 #include "hv/board/ppce500.hpp"
 #include "hv/patch/parts.hpp"
@@ -373,7 +374,7 @@ void entry_made(Vcpu& v, const mmu::VirtualEntry& entry) {
         return;
     }
     if (!taken_by_guest(v, entry, p.register_ea)) return;
-    if (p.in_window) sample(v, arch::timebase());
+    if (p.in_window) sample(v, arch::now());
     if (!place_register_page(v)) {
         mode_changes(v);
         unmirror_all(v, Reason::off);

@@ -2,6 +2,7 @@
 #include "hv/vcpu/run.hpp"
 
 #include "dbt/decode.hpp"
+#include "hv/arch/clock.hpp"
 #include "hv/arch/cpu.hpp"
 #include "hv/irq/mpic.hpp"
 #include "hv/irq/timers.hpp"
@@ -229,7 +230,7 @@ Cause timer_exit(Vcpu& v) {
     deliver_pending(v);
     if (!heartbeat) {
         if (v.profile != nullptr &&
-            arch::timebase() - v.start_time - v.profile->drawn >= timeline_period) {
+            arch::now() - v.start_time - v.profile->drawn >= timeline_period) {
             fold_counters(v);
             draw_timeline(v);
         }
@@ -324,7 +325,7 @@ template <bool profiled>
                 "the guest waits (MSR[WE]) with all interrupts disabled: it can never wake");
         } else {
             charge<profiled>(v, cause);
-            v.idle_since = arch::timebase();
+            v.idle_since = arch::now();
             hv_wait(v.hv_msr | msr::we | msr::ee | (v.critical_held ? 0 : msr::ce));
         }
     }
@@ -416,8 +417,8 @@ void reset(Vcpu& v, const Boot& boot, const mmu::Layout& layout, mmu::Hole hole)
     update_vectors(v);
     set_msr(v, 0);
     layout_changes(v);
-    v.start_time = v.last_progress = v.last_dump = arch::timebase();
-    v.next_sample = ~u64{0};
+    v.start_time = v.last_progress = v.last_dump = arch::now();
+    v.next_sample = arch::never;
     irq::reset_timers(v);
 }
 
@@ -462,6 +463,6 @@ void hv_full_exit(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 vector) {
 
 void hv_idle_exit(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 vector) {
     // The exit's own time starts where waiting ended.
-    v->idle_ticks += trapeze::arch::timebase() - v->idle_since;
+    v->idle_ticks += trapeze::arch::now() - v->idle_since;
     hv_full_exit(v, vector);
 }

@@ -105,7 +105,7 @@ bool read_special(Vcpu& v, Spr spr, u32& value) {
             return true;
         case Spr::TBU:
         case Spr::ATBU:
-            value = static_cast<u32>(arch::timebase() >> 32);
+            value = static_cast<u32>(arch::read_timebase() >> 32);
             return true;
         case Spr::MMUCFG:
             value = arch::read_mmucfg();

@@ -80,7 +80,7 @@ struct Vcpu {
     Profile* profile;                // null: off
     patch::Patcher* patcher;         // null: off; it needs the profile
     u32 stub_low, stub_bytes;        // effective addresses between which all stubs are
-    u64 next_sample;                 // time base; when patch::sample is due
+    u64 next_sample;                 // VMM's clock; when patch::sample is due
     void (*on_calibrated)(Vcpu& v);  // what an illegal instruction ends in; null: the guest's own
     bool traced_fault;               // what is left of a light exit is a tracing fault
     bool last_miss_user;             // mode and kind of the last TLB miss that was reflected
@@ -97,23 +97,24 @@ struct Vcpu {
     bool mpic_proxy;        // the guest runs the controller in external proxy mode
     bool reported_pmc, reported_debug;  // said once on the VMM's console
     u64 fit_seen, watchdog_seen;        // time base up to which guest timer events were looked for
-    u64 dec_deadline;                   // when the guest's decrementer reaches zero,
+    u64 dec_deadline;                   // VMM's clock; when the guest's decrementer reaches zero,
     bool dec_running;                   // if it is on its way there
     u64 next_heartbeat;
 
+    // Times without further notice are of the VMM's clock (arch/clock.hpp).
     End end;
     const char* reason;
     u64 counted[counter_count];  // folded
     u64 start_time;
     u64 idle_ticks;
     u64 idle_since;
-    u64 last_progress;  // time base of the last heartbeat that saw the guest alive
+    u64 last_progress;  // time of the last heartbeat that saw the guest alive
     u32 beat_nip;       // where it was, bit 0: in user mode
     u64 last_exits;     // exits but heartbeats, up to then
     u32 last_nip;       // and where it was
     u64 hang_ticks;     // watchdog period the user chose, 0 = off
     u64 dump_ticks;     // between dumps of the profile, 0 = none
-    u64 last_dump;      // time base
+    u64 last_dump;      // when
     u32 dumps;          // how many so far
     bool live_wanted;   // somebody asked for a live dump,
     u64 next_live;      // and gets it not before this

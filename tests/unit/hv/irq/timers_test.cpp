@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "core.hpp"
+#include "hv/arch/clock.hpp"
 #include "hv/vcpu/interrupt.hpp"
 
 namespace trapeze::irq {
@@ -143,12 +144,15 @@ TEST_F(TimersTest, EventsOfEveryPeriod) {
         EXPECT_EQ(rising_edges(half - 1, half, bit), 1U) << n;
         EXPECT_EQ(rising_edges(half, half + 1, bit), 0U) << n;
         EXPECT_EQ(rising_edges(0, half - 1, bit), 0U) << n;
-        EXPECT_EQ(next_edge(0, bit), half) << n;
-        EXPECT_EQ(next_edge(half, bit), 3 * half) << n;
+        EXPECT_EQ(rising_edges(0 - half, half - 1, bit), 0U) << n << ": over the end";
+        EXPECT_EQ(rising_edges(0 - half - 1, half, bit), 2U) << n;
+        EXPECT_EQ(until_edge(0, bit), half) << n;
+        EXPECT_EQ(until_edge(half, bit), 2 * half) << n;
+        EXPECT_EQ(until_edge(~u64{0}, bit), half + 1) << n;
     }
     EXPECT_EQ(rising_edges(0, (u64{1} << 63U) - 1, 63), 0U);
     EXPECT_EQ(rising_edges(0, u64{1} << 63U, 63), 1U);
-    EXPECT_EQ(next_edge(5, 63), u64{1} << 63U);
+    EXPECT_EQ(until_edge(5, 63), (u64{1} << 63U) - 5);
 }
 
 TEST_F(TimersTest, WatchdogWarnsInterruptsAndResets) {
@@ -188,21 +192,47 @@ TEST_F(TimersTest, TsrIsClearedByOnes) {
     EXPECT_EQ(v.regs.tsr, dis | wis);
 }
 
-TEST_F(TimersTest, WritesOfTheTimeBaseMoveDeadlinesAlong) {
+TEST_F(TimersTest, WritesOfTheTimeBaseLeaveTheClockAlone) {
     write_tcr(v, die);
     write_decrementer(v, 50000);
-    const u64 start = v.start_time;
+    const u64 now = arch::now();
     write_timebase(v, true, 0x100);
     write_timebase(v, false, 0xfffffff0U);
     EXPECT_EQ(core().timebase, 0x100'ffff'fff0U);
-    EXPECT_EQ(core().timebase - v.start_time, 1'000'000U - start) << "as long ago as before";
+    EXPECT_EQ(arch::now(), now);
     pass(20000);
+    EXPECT_EQ(arch::now(), now + 20000);
     EXPECT_EQ(read_decrementer(v), 30000U);
     EXPECT_EQ(read_tsr(v), 0U) << "no timer sees the jump";
     write_timebase(v, true, 0);
     pass(30000);
     EXPECT_EQ(read_tsr(v) & dis, dis);
-    EXPECT_LE(v.next_heartbeat - core().timebase, heartbeat_period);
+    EXPECT_LE(v.next_heartbeat - arch::now(), heartbeat_period);
+}
+
+// Every timer over the end of the time base, wherever before it the guest stands.
+TEST_F(TimersTest, TheEndOfTheTimeBaseIsATimeLikeAnyOther) {
+    for (const u32 before : {1U, 2U, 999U, 4999U, 5000U, 5001U, 100000U}) {
+        write_tcr(v, fit_period(63 - 12) | fie | die);
+        write_timebase(v, true, ~0U);
+        write_timebase(v, false, 0 - before);
+        write_tsr(v, ~0U);
+        write_decrementer(v, 5000);
+        EXPECT_LE(core().decrementer, 5000U) << before;
+        EXPECT_EQ(read_tsr(v) & dis, 0U) << before;
+        pass(4999);
+        EXPECT_EQ(read_decrementer(v), 1U) << before;
+        EXPECT_EQ(read_tsr(v) & dis, 0U) << before;
+        pass(1);
+        EXPECT_EQ(read_tsr(v) & dis, dis) << before;
+        // Bit 12 has risen when some 0x1000 modulo 0x2000 was passed.
+        const u64 passed = rising_edges(u64{0} - before, core().timebase, 12);
+        EXPECT_EQ((read_tsr(v) & fis) != 0, passed != 0) << before;
+        write_tsr(v, fis);
+        EXPECT_LE(core().decrementer, 0x2000U) << before;
+        fire();
+        EXPECT_EQ(read_tsr(v) & fis, fis) << before;
+    }
 }
 
 TEST_F(TimersTest, AWriteOfTheTimeBaseBringsEdgesNearer) {

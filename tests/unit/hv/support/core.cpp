@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "hv/arch/clock.hpp"
 #include "hv/monitor/console.hpp"
 #include "hv/monitor/monitor.hpp"
 #include "hv/vcpu/emulate.hpp"
@@ -17,7 +18,10 @@ Core& core() {
     static Core instance;
     return instance;
 }
-void reset_core() { core() = {}; }
+void reset_core() {
+    core() = {};
+    arch::clock = {};
+}
 
 std::vector<CoreEntry> Core::entries() const {
     std::vector<CoreEntry> all;
@@ -109,7 +113,7 @@ namespace trapeze::arch {
 using test::core;
 
 u32 timebase_low() { return static_cast<u32>(core().timebase); }
-u64 timebase() { return core().timebase; }
+u64 read_timebase() { return core().timebase; }
 void write_timebase_low(u32 value) { core().timebase = (core().timebase >> 32U << 32U) | value; }
 void write_timebase_high(u32 value) {
     core().timebase = u64{value} << 32U | (core().timebase & 0xffffffffU);
