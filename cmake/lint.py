@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""clang-format and clang-tidy over the project's C++, as CMake's target and test `lint`.
+"""clang-format and clang-tidy over the project's C++: ./trapeze lint, and CMake's target `lint`.
 
 Flags come from the two compilation databases; clang reads the cross compiler's command line too,
 given its target. A file that passed is not looked at again while it, what it includes and the
@@ -15,7 +15,7 @@ import shlex
 import subprocess
 import sys
 
-FOLDERS = ("dbt", "tcache", "hv", "tools", "bench", "tests")
+FOLDERS = ("dbt", "tcache", "hv", "tools", "bench", "tests", "guest-linux")
 # What GCC takes and clang does not, and what only matters for code.
 DROPPED = ("-fno-tree-loop-distribute-patterns", "-mno-sdata", "-msoft-float", "-mcpu=8548",
            "-Werror")
@@ -23,11 +23,11 @@ TARGET = ["--target=powerpc-linux-gnu", "-mcpu=e500"]
 
 
 def sources(root):
-    """C++ files, relative to the root, in order."""
+    """C++ and C files, relative to the root, in order."""
     for folder in FOLDERS:
         for place, _, names in os.walk(os.path.join(root, folder)):
             for name in names:
-                if name.endswith((".cpp", ".hpp")):
+                if name.endswith((".cpp", ".hpp", ".c", ".h")):
                     yield os.path.relpath(os.path.join(place, name), root)
 
 
@@ -106,19 +106,31 @@ def tidy(root, name, commands, cache, rules):
     return ""
 
 
+def chosen_from(root, paths):
+    """The sources that are one of `paths` or below one; all if there are none."""
+    asked = [os.path.relpath(os.path.realpath(path), root) for path in paths]
+    return [name for name in sources(root) if not asked or any(
+        path in (".", name) or name.startswith(path + "/") for path in asked)]
+
+
 def main():
     """Exit status: 0 clean, 1 findings."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--root", required=True, help="the project's folder")
     parser.add_argument("--host", required=True, help="build folder of the preset host")
     parser.add_argument("--cross", required=True, help="build folder of the preset hv")
-    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--jobs", type=int, default=2, help="files at a time")
+    parser.add_argument("paths", nargs="*", help="only files there (default: all)")
     options = parser.parse_args()
     root = os.path.realpath(options.root)
     if not os.path.exists(os.path.join(options.cross, "compile_commands.json")):
         subprocess.run(["cmake", "--preset", "hv"], cwd=root, check=True, capture_output=True)
 
-    formatted = subprocess.run(["clang-format", "--dry-run", "-Werror", *sources(root)], cwd=root,
+    chosen = chosen_from(root, options.paths)
+    if not chosen:
+        print("lint: there is no C++ or C of the project's at", *options.paths)
+        return 1
+    formatted = subprocess.run(["clang-format", "--dry-run", "-Werror", *chosen], cwd=root,
                                capture_output=True, text=True, check=False)
     sys.stdout.write(formatted.stderr)
     clean = formatted.returncode == 0
@@ -127,13 +139,20 @@ def main():
     os.makedirs(cache, exist_ok=True)
     version = subprocess.run(["clang-tidy", "--version"], capture_output=True, text=True,
                              check=True).stdout
-    rules = digest(os.path.join(root, ".clang-tidy")) + version
-    work = compilations(root, os.path.realpath(options.host), os.path.realpath(options.cross))
+    rules = digest(os.path.join(root, ".clang-tidy")) + digest(os.path.realpath(__file__)) + version
+    work = [item for item in sorted(compilations(
+        root, os.path.realpath(options.host), os.path.realpath(options.cross)).items())
+        if item[0] in chosen]
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        for text in pool.map(lambda item: tidy(root, *item, cache, rules), sorted(work.items())):
+        results = pool.map(lambda item: tidy(root, *item, cache, rules), work)
+        for number, text in enumerate(results):
+            if sys.stderr.isatty():
+                sys.stderr.write(f"\r\x1b[K==> lint {number} of {len(work)} {work[number][0]}")
             sys.stdout.write(text)
             clean = clean and not text
-    print("lint:", len(work), "files,", "clean" if clean else "with findings")
+    if sys.stderr.isatty():
+        sys.stderr.write("\r\x1b[K")
+    print("lint:", len(chosen), "files,", "clean" if clean else "with findings")
     return 0 if clean else 1
 
 

@@ -8,7 +8,7 @@ import signal
 import unittest
 
 from fakes import BEGIN, DONE, Fake, dump, ending
-from support import LAST, ROOT, finish, read_until, start, trapeze
+from support import LAST, OUT, ROOT, finish, read_until, start, trapeze
 
 PAGE = os.path.join(LAST, "heatmap.html")
 TRAP = os.path.join(LAST, "guest.trap")
@@ -245,7 +245,7 @@ class Heatmap(Fake):
 
     def test_page_of_a_dump_elsewhere_stays_below_build(self):
         name = os.path.basename(self.folder)
-        page = os.path.join(ROOT, "build", "heatmap", name + ".html")
+        page = os.path.join(OUT, "heatmap", name + ".html")
         result = self.heatmap(self.path(name + ".trap", sent(dump()).encode()))
         self.assertIn(f"build/heatmap/{name}.html\n", result.out)
         self.assertIsNotNone(content(page))

@@ -14,7 +14,7 @@ class Help(Case):
     """Help teaches, and costs nothing."""
 
     def test_each_command_explains_itself(self):
-        for command in ("setup", "boot", "heatmap", "top", "test"):
+        for command in ("setup", "boot", "heatmap", "top", "test", "lint"):
             for form in ((command, "--help"), ("help", command)):
                 with self.subTest(form=form):
                     result = trapeze(*form)
@@ -36,7 +36,7 @@ class Help(Case):
     def test_top_help_names_the_commands(self):
         result = trapeze("--help")
         self.ends(result, 0)
-        for command in ("setup", "boot", "heatmap", "top", "test", "help"):
+        for command in ("setup", "boot", "heatmap", "top", "test", "lint", "help"):
             self.assertIn(f"\n  {command} ", result.out)
         self.assertNotIn("\x1b", result.out)
 

@@ -9,9 +9,8 @@ import unittest
 
 import scenarios
 from fakes import BEGIN, DONE, Fake, dump, ending
-from support import LAST, ROOT, alive, finish, read_until, start, trapeze
+from support import LAST, LIVE, ROOT, alive, finish, read_until, start, trapeze
 
-LIVE = os.path.join(ROOT, "build", "live")
 VMLINUX = os.path.join(ROOT, "build", "guest", "vmlinux")
 HELLO = ["guest", "hello\r\nworld"]
 FULL = dump("request", 1)
@@ -44,7 +43,7 @@ class Live(Fake):
         client = socket.socket(socket.AF_UNIX)
         self.addCleanup(client.close)
         # Without a timeout it waits while the queue is full.
-        client.connect(os.path.join(LIVE, f"{process.pid}.sock"))
+        client.connect(os.path.relpath(os.path.join(LIVE, f"{process.pid}.sock")))
         client.settimeout(20)
         return client
 
@@ -159,7 +158,7 @@ class Server(Live):
         gone.communicate(timeout=20)
         stale = os.path.join(LIVE, f"{gone.pid}.sock")
         with socket.socket(socket.AF_UNIX) as end:
-            end.bind(stale)
+            end.bind(os.path.relpath(stale))
         os.symlink("/nowhere", os.path.join(LIVE, f"{gone.pid}.elf"))
         self.one_line(trapeze("top", "--pid", str(gone.pid), **self.viewer()), "no guest")
         self.ended(self.start())

@@ -10,7 +10,7 @@ import time
 import unittest
 
 from dumps import Dump, elf_symbols, sums
-from support import LAST, ROOT, Case, finish, read_until, start, trapeze
+from support import LAST, LIVE, ROOT, Case, finish, read_until, start, trapeze
 
 ISA = os.path.join(ROOT, "build", "hv", "tests", "isa")
 TRAPMAP = os.path.join(ROOT, "build", "host", "tools", "trapmap", "trapmap")
@@ -238,7 +238,7 @@ class Profile(Case):
 
     def listen(self, pid):
         """The dumps that the front door `pid` sends to who listens, until it ends."""
-        path = os.path.join(ROOT, "build", "live", f"{pid}.sock")
+        path = os.path.join(LIVE, f"{pid}.sock")
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(60)
             until = time.monotonic() + 60

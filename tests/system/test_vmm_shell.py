@@ -5,7 +5,7 @@ import time
 import unittest
 
 import scenarios
-from support import ROOT
+from support import LAST
 
 
 class Shells(scenarios.Shells):
@@ -13,7 +13,7 @@ class Shells(scenarios.Shells):
 
     def test_report_on_request(self):
         self.expect(b"# ")
-        log = os.path.join(ROOT, "build", "last", "vmm.log")
+        log = os.path.join(LAST, "vmm.log")
         with open(log, encoding="utf-8") as handle:
             before = handle.read()
         self.type(b"\x01?")

@@ -5,7 +5,10 @@ import sys
 
 _HERE = os.path.dirname(os.path.realpath(__file__))
 _ROOT = os.path.dirname(os.path.dirname(_HERE))
-if os.path.isdir(os.path.join(_ROOT, "build")):
+if sys.dont_write_bytecode:
+    # Nothing is kept there, and with a prefix Python's own byte code would not be found either.
+    pass
+elif os.path.isdir(os.path.join(_ROOT, "build")):
     sys.pycache_prefix = os.path.join(_ROOT, "build", "pycache")
 else:
     sys.dont_write_bytecode = True

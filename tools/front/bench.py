@@ -20,11 +20,11 @@ from bench.run.workloads import WORKLOADS  # noqa: E402
 
 from . import build, guest, patching, qemu, setup  # noqa: E402
 from .boot import Boot  # noqa: E402
-from .common import (BUILD, GUEST, GUEST_FAILED, INTERRUPTED, OK, ROOT, VMM_ELF,  # noqa: E402
-                     VMM_FAILED, Failure, complain, say, shown)
+from .common import (BUILD, GUEST, GUEST_FAILED, INTERRUPTED, OK, OUT, ROOT,  # noqa: E402
+                     VMM_ELF, VMM_FAILED, Failure, complain, say, shown)
 
 FOLDER = os.path.join(ROOT, "bench")
-LOGS = os.path.join(BUILD, "bench", "last")
+LOGS = os.path.join(OUT, "bench", "last")
 BARE = os.path.join(BUILD, "hv", "bench", "bare")
 HOST = os.path.join(BUILD, "host", "bench", "host", "trapeze-bench-host")
 DISK_MIB = 32

@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 
-from . import bench, boot, patching, setup, testing, viewer
+from . import boot, patching, setup, testing, viewer
 from .common import INTERRUPTED, ROOT, RUN_OFFSET, USAGE, VMM_FAILED, Failure, complain
 from .guest import parse_size
 
@@ -17,7 +17,8 @@ commands:
   heatmap  show which instructions of the last run's guest trapped, as tables and as a page
   top      the same of a running guest, refreshed every second
   bench    measure workloads natively and under the VMM, and write a report
-  test     build everything and run every test
+  test     build everything and run the tests
+  lint     check the sources with clang-format and clang-tidy
   help     this text, or the help of a command: ./trapeze help boot
 
 Start here:
@@ -83,8 +84,8 @@ trap sites), last/dump-NNNN.trap (each that --dump-every, Ctrl-A D or ./trapeze 
 last/heatmap.html; live/ while it runs; log/ has the logs of the build.
 
 environment: TRAPEZE_QEMU names another QEMU, TRAPEZE_VMM a VMM to boot instead of building one,
-TRAPEZE_TRAPMAP another viewer, LINUX_TARBALL another kernel source for the guest; NO_COLOR turns
-colour off."""
+TRAPEZE_TRAPMAP another viewer, LINUX_TARBALL another kernel source for the guest; TRAPEZE_OUT a
+folder for last/ and live/ instead of build/; NO_COLOR turns colour off."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -174,7 +175,9 @@ def _add_viewers(commands):
     one.set_defaults(handler=viewer.top)
 
 
-def _parser():
+def _parser(command):
+    """All of the command line but bench's part if `command` is another that is known: its modules
+    take longer to load than those of all others."""
     parser = _Parser(prog="./trapeze", description=TOP_HELP, allow_abbrev=False,
                      usage="./trapeze COMMAND [options]",
                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -188,15 +191,26 @@ def _parser():
     one.set_defaults(handler=setup.run)
     _add_boot(commands)
     _add_viewers(commands)
-    bench.add(commands, _positive)
+    if command not in ("setup", "boot", "heatmap", "top", "test", "lint"):
+        from . import bench
+        bench.add(commands, _positive)
     one = commands.add_parser("test", description=testing.HELP, allow_abbrev=False,
                               usage="./trapeze test [options] [-- CTEST-ARGUMENTS]",
                               formatter_class=argparse.RawDescriptionHelpFormatter)
     one.add_argument("-R", "--filter", metavar="REGEX", help="only tests whose name matches")
     one.add_argument("--list", action="store_true", help="list the tests, run none")
-    one.add_argument("-j", "--jobs", type=_whole, metavar="N", help="tests at a time (default 1)")
+    one.add_argument("--long", action="store_true", help="also the tests that are rare and slow")
+    one.add_argument("-j", "--jobs", type=_whole, metavar="N",
+                     help="tests at a time (default: as many as there are cores)")
     one.add_argument("-V", "--verbose", action="store_true", help="show what the tests print")
     one.set_defaults(handler=testing.run)
+    one = commands.add_parser("lint", description=testing.LINT_HELP, allow_abbrev=False,
+                              usage="./trapeze lint [options] [PATH...]",
+                              formatter_class=argparse.RawDescriptionHelpFormatter)
+    one.add_argument("paths", nargs="*", metavar="PATH", help="only files there")
+    one.add_argument("-j", "--jobs", type=_whole, metavar="N",
+                     help="files at a time (default: as many as there are cores)")
+    one.set_defaults(handler=testing.lint)
     one = commands.add_parser("help", add_help=False)
     one.add_argument("topic", nargs="?")
     one.set_defaults(handler=None)
@@ -210,7 +224,7 @@ def _version():
 
 
 def _dispatch(arguments):
-    parser, commands = _parser()
+    parser, commands = _parser(arguments[0] if arguments else None)
     rest = []
     if "--" in arguments:
         cut = arguments.index("--")
@@ -233,8 +247,8 @@ def _dispatch(arguments):
             raise Failure(f"there is no command '{options.topic}' (see ./trapeze --help)")
         commands.choices[options.topic].print_help()
         return 0
-    if rest and options.command == "setup":
-        raise Failure("setup takes nothing behind --")
+    if rest and options.command in ("setup", "lint"):
+        raise Failure(f"{options.command} takes nothing behind --")
     options.qemu_arguments = options.ctest_arguments = rest
     return options.handler(options)
 

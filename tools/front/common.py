@@ -7,8 +7,10 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 BUILD = os.path.join(ROOT, "build")
 LOGS = os.path.join(BUILD, "log")
-LAST = os.path.join(BUILD, "last")
-LIVE = os.path.join(BUILD, "live")
+# Runs beside each other do not meet if each has a folder of its own.
+OUT = os.path.abspath(os.environ.get("TRAPEZE_OUT") or BUILD)
+LAST = os.path.join(OUT, "last")
+LIVE = os.path.join(OUT, "live")
 GUEST = os.path.join(BUILD, "guest")
 VMM_ELF = os.path.join(BUILD, "hv", "hv", "trapeze-hv.elf")
 PACK = os.path.join(BUILD, "host", "tools", "pack", "trapeze-pack")

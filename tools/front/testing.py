@@ -1,46 +1,154 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`trapeze test`: setup, build, then ctest."""
+"""`trapeze test`: setup, build, then ctest. `trapeze lint`: setup, then the style checks."""
 import os
+import re
 import subprocess
+import sys
+import time
+import xml.etree.ElementTree
 
 from . import build, setup
-from .common import BUILD, GUEST_FAILED, OK, Failure, say
+from .common import BUILD, GUEST_FAILED, OK, ROOT, Failure, colour_on, say
 
-HELP = """Sets everything up, builds everything, and runs every test with ctest.
+HELP = """Sets everything up, builds everything, and runs the tests with ctest, as many at a time as this
+machine has cores.
 
 Unit tests run on this machine; the bare-metal programs (isa.*) and the system tests (system.*)
 run in QEMU, natively and under the VMM. Nothing needs a network but the first setup and build.
+What is rare and slow runs with --long alone; formatting and static analysis are ./trapeze lint.
 
 examples:
-  ./trapeze test                       everything
+  ./trapeze test                       everything but the long ones
+  ./trapeze test --long                these too
   ./trapeze test --list                names only, after the build
   ./trapeze test -R 'isa|unit'         tests whose name matches the regular expression
   ./trapeze test -R system.vmm_net -V  with the tests' own output
   ./trapeze test -- --rerun-failed     what follows -- goes to ctest
 
+At the end it lists the tests that took longest, then says what ctest says. docs/testing.md tells
+what tests what.
+
 exit status: 0 all passed, 1 a test failed, 2 usage or setup not possible, 3 the build failed.
 
-files written: build/ only; a failed test's output is printed and is in
+files written: build/ only; build/test.xml is the result for programs (JUnit), build/host/test/NAME/
+has the files of a system test's last run, a failed test's output is printed and is in
 build/host/Testing/Temporary/LastTest.log."""
+
+LINT_HELP = """Checks the C++ sources with clang-format and clang-tidy. What was clean is not looked at again while
+it, what it includes, its compiler's flags and the rules stay the same: the first run takes
+minutes, the next seconds.
+
+examples:
+  ./trapeze lint                       all sources
+  ./trapeze lint hv/mmu dbt            those below these folders, or single files
+
+exit status: 0 clean, 1 findings, 2 usage or setup not possible, 3 a build folder could not be
+configured.
+
+files written: build/ only; build/host/lint/ has what was found clean."""
+
+RESULT = os.path.join(BUILD, "test.xml")
+# How many of the slowest tests are listed at the end; and those from how many seconds on.
+SLOWEST = 8
+SLOW = 5.0
+# Seconds between two lines that say how far it is.
+PACE = 60.0
+_DONE = re.compile(r"^ *(\d+)/(\d+) Test +#\d+: (\S+) .* +([\d.]+) sec")
+_SUMMARY = re.compile(r"^\d+% tests passed")
+
+
+def _known_times():
+    """{test: seconds} of the last run."""
+    try:
+        root = xml.etree.ElementTree.parse(RESULT).getroot()
+        return {case.get("name"): float(case.get("time", 0)) for case in root.iter("testcase")}
+    except (OSError, ValueError, xml.etree.ElementTree.ParseError):
+        return {}
+
+
+class _Progress:
+    """Follows ctest's lines: how far it is, how long it will take, and what took longest."""
+
+    def __init__(self, jobs):
+        self.jobs, self.known, self.took = jobs, _known_times(), {}
+        self.started = self.told = time.monotonic()
+
+    def line(self, text):
+        """Takes a line of ctest's."""
+        found = _DONE.match(text)
+        if not found:
+            return
+        done, total, self.took[found[3]] = int(found[1]), int(found[2]), float(found[4])
+        now = time.monotonic()
+        if now - self.told >= PACE and done < total:
+            self.told = now
+            say(f"==> {done} of {total} tests, {self._left(done, total, now):.0f} min to go", "dim")
+
+    def _left(self, done, total, now):
+        """Minutes: the other tests' as they were, or as the share of tests that are done."""
+        seen = sum(self.known.get(name, 0) for name in self.took)
+        every = sum(self.known.values())
+        share = seen / every if seen and len(self.known) >= total else done / total
+        return (now - self.started) * (1 / min(share, 1) - 1) / 60
+
+    def slowest(self):
+        """Lines about what took longest."""
+        slow = sorted((-took, name) for name, took in self.took.items() if took >= SLOW)
+        return [f"{-took:8.1f} s  {name}" for took, name in slow[:SLOWEST]]
+
+
+def _follow(command, jobs):
+    """Runs ctest, passes on what it says, and lists the slowest tests before its summary."""
+    progress, held = _Progress(jobs), []
+    environment = {**os.environ, **({"CLICOLOR_FORCE": "1"} if colour_on(sys.stdout) else {})}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, errors="replace",
+                          env=environment) as ctest:
+        for line in ctest.stdout:
+            if held or _SUMMARY.match(re.sub(r"\x1b\[[\d;]*m", "", line)):
+                held.append(line)
+                continue
+            print(line, end="", flush=True)
+            progress.line(line)
+    slow = progress.slowest()
+    if len(slow) > 1:
+        print("\nThe slowest tests:", *slow, "", sep="\n")
+    print("".join(held), end="", flush=True)
+    return ctest.returncode
 
 
 def run(options):
     """The subcommand. Its last line is ctest's own."""
     setup.ensure()
     build.everything()
+    jobs = options.jobs or len(os.sched_getaffinity(0))
     command = ["ctest", "--test-dir", os.path.join(BUILD, "host"), "--output-on-failure",
-               "--no-tests=error"]
-    if options.jobs:
-        command += ["-j", str(options.jobs)]
+               "--no-tests=error", "-j", str(jobs)]
     if options.filter:
         command += ["-R", options.filter]
+    if not options.long:
+        command += ["-LE", "^long$"]
     if options.list:
         command.append("-N")
+    else:
+        command += ["--output-junit", RESULT]
     if options.verbose:
         command.append("-V")
-    say("==> run the tests")
+    say("==> run the tests" + (f", {jobs} at a time" if jobs > 1 else ""))
     try:
-        status = subprocess.run(command + options.ctest_arguments, check=False).returncode
+        status = _follow(command + options.ctest_arguments, jobs)
     except FileNotFoundError:
         raise Failure("ctest is not there: run ./trapeze setup") from None
     return OK if status == 0 else GUEST_FAILED
+
+
+def lint(options):
+    """The subcommand `lint`."""
+    absent = [path for path in options.paths if not os.path.exists(path)]
+    if absent:
+        raise Failure(f"{absent[0]}: there is no such file or folder")
+    setup.ensure()
+    build.for_lint()
+    command = [sys.executable, os.path.join(ROOT, "cmake", "lint.py"), "--root", ROOT, "--host",
+               os.path.join(BUILD, "host"), "--cross", os.path.join(BUILD, "hv"), "--jobs",
+               str(options.jobs or len(os.sched_getaffinity(0))), *options.paths]
+    return OK if subprocess.run(command, check=False).returncode == 0 else GUEST_FAILED

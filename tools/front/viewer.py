@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 from . import build, live, setup
-from .common import BUILD, LAST, OK, TRAPMAP, USAGE, VMM_FAILED, Failure, complain, say, shown
+from .common import LAST, OK, OUT, TRAPMAP, USAGE, VMM_FAILED, Failure, complain, say, shown
 
 HEATMAP_HELP = """Shows which instructions of a guest trapped, where, how often and at what cost.
 
@@ -145,12 +145,12 @@ def _same_guest(one, other):
 
 
 def _page_for(dump):
-    """Where the page of `dump` goes: beside it if it is below build, else into build/heatmap."""
+    """Where the page of `dump` goes: beside it if it is below build, else into its heatmap/."""
     folder, name = os.path.split(os.path.realpath(dump))
     if name == "guest.trap" and folder == os.path.realpath(LAST):
         return os.path.join(LAST, "heatmap.html")
-    if os.path.commonpath([folder, os.path.realpath(BUILD)]) != os.path.realpath(BUILD):
-        folder = os.path.join(BUILD, "heatmap")
+    if os.path.commonpath([folder, os.path.realpath(OUT)]) != os.path.realpath(OUT):
+        folder = os.path.join(OUT, "heatmap")
         os.makedirs(folder, exist_ok=True)
     return os.path.join(folder, os.path.splitext(name)[0] + ".html")
 

@@ -9,11 +9,18 @@ What QEMU's own core does otherwise than the manual says has no native reference
 tests/isa/expected/PROGRAM.txt, the program runs under the VMM alone and must print what that says.
 A first line `# options: ...` there has options for ./trapeze boot.
 
+Natively a program runs once: what it printed is kept in build/native/ and serves until the program,
+QEMU, or how it is started changes.
+
 Lines that start with '#' inform and may differ. Each program prints `isa: done` as its last line.
 Exit status: 0 the same, 1 not.
 """
 import difflib
+import fcntl
+import glob
+import hashlib
 import os
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
@@ -23,7 +30,8 @@ from support import ROOT, trapeze  # noqa: E402  (the path had to be set first)
 
 def printed(program, *options):
     """The compared lines of one run, or None after saying what was wrong with it."""
-    result = trapeze("boot", "--kernel", program, "--quiet", "--timeout", "240", *options)
+    result = trapeze("boot", "--kernel", program, "--quiet", "--timeout", "240", *options,
+                     timeout=300)
     how = " ".join(options) or "under the VMM"
     lines = result.out.splitlines()
     if result.status != 0 or lines[-1:] != ["isa: done"]:
@@ -33,12 +41,44 @@ def printed(program, *options):
     return [line for line in lines if not line.startswith("#")]
 
 
+def identity(program):
+    """A digest of all that what a program prints natively depends on."""
+    digest = hashlib.sha256(subprocess.run(
+        ["qemu-system-ppc64", "--version"], capture_output=True, check=True).stdout)
+    for path in (program, *sorted(glob.glob(os.path.join(ROOT, "tools", "front", "*.py")))):
+        with open(path, "rb") as handle:
+            digest.update(hashlib.sha256(handle.read()).digest())
+    return digest.hexdigest()
+
+
+def natively(program):
+    """The compared lines of a native run, this one or one that was the same."""
+    folder = os.path.join(ROOT, "build", "native")
+    os.makedirs(folder, exist_ok=True)
+    kept = os.path.join(folder, os.path.basename(program) + ".txt")
+    # Who compares the same program in another mode waits, and does not run it too.
+    with open(kept + ".lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        wanted = identity(program)
+        if os.path.exists(kept):
+            with open(kept, encoding="utf-8") as handle:
+                known, *lines = handle.read().splitlines()
+            if known == wanted:
+                return lines
+        lines = printed(program, "--native")
+        if lines is not None:
+            with open(kept + ".new", "w", encoding="utf-8") as handle:
+                handle.write("\n".join([wanted, *lines, ""]))
+            os.replace(kept + ".new", kept)
+        return lines
+
+
 def reference(program):
     """The name and the lines of what the program should print, and options for its run."""
     name = os.path.splitext(os.path.basename(program))[0]
     expected = os.path.join(ROOT, "tests", "isa", "expected", name + ".txt")
     if not os.path.exists(expected):
-        return "native", printed(program, "--native"), []
+        return "native", natively(program), []
     with open(expected, encoding="utf-8") as handle:
         lines = handle.read().splitlines()
     mark, options = "# options:", []
