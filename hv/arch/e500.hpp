@@ -37,6 +37,7 @@ inline constexpr u32 ri = 1u << 1;
 inline constexpr u32 implemented =
     ucle | spe | we | ce | ee | pr | fp | me | fe0 | uble | de | fe1 | is | ds | pmm | ri;
 // What survives into an interrupt handler (manual 5.7, table of MSR settings).
+// QEMU's core clears DE too, and CE (docs/limits.md).
 inline constexpr u32 kept_by_noncritical = ce | me | de;
 inline constexpr u32 kept_by_critical = me;
 inline constexpr u32 kept_by_machine_check = 0;

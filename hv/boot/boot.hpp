@@ -30,10 +30,11 @@ struct Options {
     bool exits_device = false;  // let the guest read the exit counters
     u32 dump_every = 0;         // seconds between dumps of the profile; 0: off
     patch::Mode patch = patch::Mode::hot;
-    bool crossed = true;      // how the guest is laid over the core's two address spaces
-    u32 threshold = 0;        // exits of a site before it is patched; 0: as the costs say
-    u32 mirror_mib = 16;      // memory for patched text
-    u32 tlb0_entries = 2048;  // of the virtual TLB0: 512 (the core's own), 1024 or 2048
+    bool crossed = true;           // how the guest is laid over the core's two address spaces
+    u32 threshold = 0;             // exits of a site before it is patched; 0: as the costs say
+    u32 mirror_mib = 16;           // memory for patched text
+    u32 tlb0_entries = 2048;       // of the virtual TLB0: 512 (the core's own), 1024 or 2048
+    bool debug_as_manual = false;  // a non-critical interrupt leaves the guest's MSR[DE] alone
 };
 Options parse_options(const char* p);
 

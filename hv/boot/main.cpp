@@ -112,6 +112,7 @@ void make_guest() {
     plan.patch.costs = boot::measured_costs();
     make_guest();
     vcpu::Boot start = boot::load_guest(plan.host, plan.ram_hpa, plan.ram_size);
+    start.debug_as_manual = plan.options.debug_as_manual;
     start.tlb0_sets = plan.options.tlb0_entries / mmu::VirtualTlb::ways;
     console::log("guest: entering");
     boot::unmap_linear();

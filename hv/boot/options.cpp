@@ -81,6 +81,10 @@ Options parse_options(const char* p) {
             options.crossed = false;
         } else if (take_key(p, "mapping=crossed") && at_end(p)) {
             options.crossed = true;
+        } else if (take_key(p, "debug=core") && at_end(p)) {
+            options.debug_as_manual = false;
+        } else if (take_key(p, "debug=manual") && at_end(p)) {
+            options.debug_as_manual = true;
         } else if (take_key(p, "mirror-mb=") && take_number(p, value) && value >= 4 &&
                    value <= 48 && value % 4 == 0) {
             options.mirror_mib = static_cast<u32>(value);
@@ -90,7 +94,7 @@ Options parse_options(const char* p) {
             reject(
                 "bad VMM option (mem=SIZE watchdog=SECONDS tlb0=512|1024|2048 profile=on|off "
                 "dump-every=SECONDS exits-device=on|off patch=off|hot|eager threshold=N "
-                "mapping=straight|crossed mirror-mb=4..48), from: ",
+                "mapping=straight|crossed mirror-mb=4..48 debug=core|manual), from: ",
                 start);
         }
     }

@@ -175,6 +175,12 @@ constexpr Port device_port{read_device, write_device, check_device, true};
 
 }  // namespace
 
+u32 alignment_syndrome(const dbt::Insn& insn) {
+    const dbt::OpInfo& about = dbt::info(insn.op);
+    const bool stores = about.kind == dbt::Kind::store || about.has(dbt::flag::zeroing);
+    return (stores ? e500::esr::st : 0) | (about.has(dbt::flag::spe) ? e500::esr::spv : 0);
+}
+
 void emulate_device_access(Vcpu& v, u32 word, u32 fault_ea) {
     using namespace dbt;
     const Insn insn = decode(word);
@@ -185,7 +191,7 @@ void emulate_device_access(Vcpu& v, u32 word, u32 fault_ea) {
         // What no device register answers to on the core either: dcbz to a cache-inhibited page
         // and its like are alignment interrupts (manual 5.7.6).
         v.regs.dear = fault_ea;
-        v.regs.esr = load ? 0 : e500::esr::st;
+        v.regs.esr = alignment_syndrome(insn);
         inject(v, Vector::alignment);
         return;
     }

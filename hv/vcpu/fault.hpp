@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "dbt/insn.hpp"
 #include "hv/vcpu/vcpu.hpp"
 
 namespace trapeze::vcpu {
@@ -24,6 +25,9 @@ bool make_accessible(Vcpu& v, u32 ea, mmu::Access access);
 // The guest-physical address behind `ea` for `access` in the guest's current mode; false if its
 // TLB has none or forbids it. Changes nothing.
 bool translate(Vcpu& v, u32 ea, mmu::Access access, u64& gpa);
+
+// ESR of an alignment interrupt by `insn` (manual 5.7.6).
+u32 alignment_syndrome(const dbt::Insn& insn);
 
 // Emulates the load or store `word` at v.nip, which touches a trapped device.
 void emulate_device_access(Vcpu& v, u32 word, u32 fault_ea);

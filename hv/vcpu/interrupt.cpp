@@ -109,7 +109,7 @@ void inject(Vcpu& v, Vector vector) {
         r.srr1 = r.msr;
         // In address space 0 and not debugging, no more than the mode can change, and the core's
         // MSR of either mode stands there.
-        const u32 kept = r.msr & msr::kept_by_noncritical;
+        const u32 kept = r.msr & msr::kept_by_noncritical & ~v.cleared_by_noncritical;
         if (v.slow_rfi == 0) {
             r.msr = kept;
         } else {

@@ -207,12 +207,26 @@ Cause storage_exit(Vcpu& v) {
     }
 }
 
-Cause pass_on(Vcpu& v, Vector vector, Cause cause, bool with_dear) {
-    record(v, cause, 0);
-    v.regs.esr = arch::read_esr();
-    if (with_dear) v.regs.dear = arch::read_dear();
+// QEMU's core leaves its ESR alone: what stands there is of another exit.
+Cause alignment_exit(Vcpu& v) {
+    u32 word = 0;
+    if (!fetch(v, word)) return Cause::itlb_shadow;  // fetch again
+    record(v, Cause::alignment, word);
+    v.regs.esr = alignment_syndrome(dbt::decode(word));
+    v.regs.dear = arch::read_dear();
+    inject(v, Vector::alignment);
+    return Cause::alignment;
+}
+
+// The SPE's interrupts say so in ESR, the other two leave it alone (manual 5.7.8, 5.7.15
+// to 5.7.17).
+Cause unavailable_exit(Vcpu& v, Vector vector) {
+    record(v, Cause::unavailable, 0);
+    if (vector != Vector::fp_unavailable && vector != Vector::ap_unavailable) {
+        v.regs.esr = esr::spv;
+    }
     inject(v, vector);
-    return cause;
+    return Cause::unavailable;
 }
 
 Cause debug_exit(Vcpu& v) {
@@ -285,13 +299,13 @@ template <bool profiled>
         case Vector::instruction_tlb:
             return miss_exit(v, mmu::Access::fetch);
         case Vector::alignment:
-            return pass_on(v, vector, Cause::alignment, true);
+            return alignment_exit(v);
         case Vector::fp_unavailable:
         case Vector::ap_unavailable:
         case Vector::spe_unavailable:
         case Vector::spe_data:
         case Vector::spe_round:
-            return pass_on(v, vector, Cause::unavailable, false);
+            return unavailable_exit(v, vector);
         case Vector::external:
             record(v, Cause::external, 0);
             irq::on_external(v);
@@ -404,6 +418,7 @@ void reset(Vcpu& v, const Boot& boot, const mmu::Layout& layout, mmu::Hole hole)
     v.gpr[7] = boot.initial_map_size;
     v.regs.dbsr = e500::dbsr::mrr_mask;
     v.storm_nip = no_handler;
+    v.cleared_by_noncritical = boot.debug_as_manual ? 0 : msr::de;
     for (auto& stats : v.exits) stats.min = ~0u;
 
     v.tlb.reset(boot.tlb0_sets);

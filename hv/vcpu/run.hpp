@@ -11,6 +11,7 @@ struct Boot {
     u32 device_tree;
     u32 initial_map_size;  // bytes that the first TLB1 entry maps, a page size of TLB1
     unsigned tlb0_sets;
+    bool debug_as_manual = false;  // a non-critical interrupt leaves MSR[DE] alone
 };
 void reset(Vcpu& v, const Boot& boot, const mmu::Layout& layout, mmu::Hole hole);
 

@@ -43,6 +43,65 @@ void walk(const char* what, std::initializer_list<u32> words, u32 state, u32 end
     }
 }
 
+// Through interrupts: QEMU's core clears DE on every one, so that their handlers run unstepped, and
+// their rfi sets it again.
+u32 calls, misses, inside[8];
+
+void on_call(Frame& f) {
+    if (calls < 8) inside[calls] = f.inside & (msr::de | msr::ee | msr::pr);
+    ++calls;
+    f.gpr[3] = 0x3333'0000 + calls;
+}
+void on_program(Frame& f) {
+    if (calls < 8) inside[calls] = f.inside & (msr::de | msr::ee | msr::pr);
+    ++calls;
+    f.nip += 4;
+}
+void on_miss(Frame& f) {
+    ++misses;
+    tlbwe(1, 5, {.ea = f.dear & ~0xfffu, .pa = 0x9000});
+}
+void on_end(Frame& f) {
+    if (count < 64) steps[count++] = {f.nip, mfspr<dbsr_spr>(), f.msr & msr_mask};
+    mtspr<dbsr_spr>(~0u);
+    if (f.nip == stop || count == 64) {
+        f.msr &= ~msr::de;
+        set_hook(Vector::system_call, nullptr);
+    }
+}
+
+void through_interrupts(u32 state) {
+    constexpr u32 illegal = 0, lwz_miss = insn::lwz(8, 12, 0);
+    calls = misses = count = 0;
+    set_hook(Vector::debug, on_end);
+    set_hook(Vector::system_call, on_call);
+    set_hook(Vector::program, on_program);
+    set_hook(Vector::data_tlb, on_miss);
+    Frame f = patterned(1,
+                        place({insn::addi(3, 0, 1), insn::sc, insn::addi(6, 3, 0), illegal,
+                               insn::addi(7, 3, 1), lwz_miss, insn::sc, insn::nop, insn::sc}),
+                        state | msr::de);
+    stop = code_page + 32;
+    f.gpr[12] = 0x7654'3000;
+    *reinterpret_cast<volatile u32*>(0x9000) = 0x1234'5678;
+    mtspr<dbsr_spr>(~0u);
+    mtspr<dbcr0_spr>(dbcr0::idm | dbcr0::icmp);
+    run(f);
+    mtspr<dbcr0_spr>(0);
+    set_hook(Vector::debug, on_debug);
+    set_hook(Vector::system_call, nullptr);
+    set_hook(Vector::program, nullptr);
+    set_hook(Vector::data_tlb, nullptr);
+    print("through interrupts with {x}: {} steps, {} calls, {} misses, then {} +{}",
+          {state, count, calls, misses, name(f.vector), f.nip - code_page});
+    print("  r3 {x} r6 {x} r7 {x} r8 {x}", {f.gpr[3], f.gpr[6], f.gpr[7], f.gpr[8]});
+    for (u32 i = 0; i < calls && i < 8; ++i) print("  inside {x}", {inside[i]});
+    for (u32 i = 0; i < count; ++i) {
+        print("  +{} {x} {x}", {steps[i].nip - code_page, steps[i].status, steps[i].saved});
+    }
+    flush_all();
+}
+
 }  // namespace
 
 void isa_main() {
@@ -75,4 +134,5 @@ void isa_main() {
     run(f);
     mtspr<dbcr0_spr>(0);
     print("DE=0: {} steps, {}", {count, name(f.vector)});
+    for (const u32 state : {0u, msr::pr, msr::ee}) through_interrupts(state);
 }

@@ -205,10 +205,30 @@ void machine_state() {
         run(g);
         print("illegal with {x}: inside {x}", {state, g.inside});
     }
+    // ESR of an alignment interrupt, whatever the interrupt before left there: a privileged
+    // instruction, and a store that missed.
+    for (const u32 mode : {0u, msr::pr}) {
+        const u32 state = mfmsr();
+        static_cast<void>(state);
+        step("alignment", {insn::x(20, 6, 0, 4), insn::sc}, mode, 0x9001);
+        step("store", {insn::stw(6, 4, 0), insn::sc}, mode, 0x7000'0000);
+        step("alignment behind it", {insn::x(20, 6, 0, 4), insn::sc}, mode, 0x9001);
+    }
     mtspr<48>(0xffff'ff01);
     print("PID0 has 8 bits: {x}", {mfspr<48>()});
     mtspr<48>(0);
     print("TLB1CFG {x}", {mfspr<689>()});
+}
+
+// MSR[DE] in a handler; the option debug=manual of the VMM.
+void debugging() {
+    for (const u32 state : {msr::de, msr::de | msr::pr | msr::ce}) {
+        for (const u32 word : {insn::sc, u32{0}}) {
+            Frame g = patterned(1, place({word}), state);
+            run(g);
+            print("{} with {x}: inside {x}", {name(g.vector), state, g.inside});
+        }
+    }
 }
 
 // Physical addresses where the guest has nothing, with MSR[ME]=1.
@@ -237,5 +257,6 @@ void isa_main() {
     caches();
     absent();
     machine_state();
+    debugging();
     machine_checks();
 }

@@ -7,7 +7,7 @@ usage: compare.py PROGRAM.elf [OPTION...]
 OPTIONs are for ./trapeze boot when it runs the program under the VMM.
 What QEMU's own core does otherwise than the manual says has no native reference: if there is a
 tests/isa/expected/PROGRAM.txt, the program runs under the VMM alone and must print what that says.
-A first line `# options: ...` there has options for ./trapeze boot.
+A first line `# options: ...` there has options for ./trapeze boot, `# vmm: ...` for the VMM.
 
 Natively a program runs once: what it printed is kept in build/native/ and serves until the program,
 QEMU, or how it is started changes.
@@ -81,10 +81,24 @@ def reference(program):
         return "native", natively(program), []
     with open(expected, encoding="utf-8") as handle:
         lines = handle.read().splitlines()
-    mark, options = "# options:", []
-    if lines and lines[0].startswith(mark):
-        options = lines[0][len(mark):].split()
+    options = []
+    if lines and lines[0].startswith("# options:"):
+        options = lines[0].split()[2:]
+    elif lines and lines[0].startswith("# vmm:"):
+        options = ["--vmm-append", " ".join(lines[0].split()[2:])]
     return "expected", [line for line in lines if not line.startswith("#")], options
+
+
+def joined(options, how):
+    """All of both; the VMM's options become one string."""
+    result, words = [], []
+    rest = iter([*options, *how])
+    for option in rest:
+        if option == "--vmm-append":
+            words.append(next(rest))
+        else:
+            result.append(option)
+    return [*result, "--vmm-append", " ".join(words)] if words else result
 
 
 def main():
@@ -92,7 +106,7 @@ def main():
     program, *how = sys.argv[1:]
     name, wanted, options = reference(program)
     # No watchdog: on a busy machine a program may well run for 30 s with interrupts disabled.
-    hosted = printed(program, "--watchdog", "0", *options, *how)
+    hosted = printed(program, "--watchdog", "0", *joined(options, how))
     if wanted is None or hosted is None:
         return 1
     if wanted == hosted:

@@ -123,11 +123,11 @@ TEST_F(DeviceTest, FormsThatFitNoRegisterAreAlignmentInterrupts) {
     struct Case {
         u32 word, esr;
     };
-    for (const Case& c : {Case{x_form(20, 3, 5, 6), 0},                     // lwarx
-                          {x_form(150, 3, 5, 6) | 1U, 0x00800000},          // stwcx.
-                          {x_form(1014, 0, 5, 6), 0x00800000},              // dcbz
-                          {4U << 26U | 3U << 21U | 5U << 16U | 0x301U, 0},  // evldd
-                          {4U << 26U | 3U << 21U | 5U << 16U | 0x321U, 0x00800000}}) {
+    for (const Case& c : {Case{x_form(20, 3, 5, 6), 0},                        // lwarx
+                          {x_form(150, 3, 5, 6) | 1U, 0x00800000},             // stwcx.
+                          {x_form(1014, 0, 5, 6), 0x00800000},                 // dcbz
+                          {4U << 26U | 3U << 21U | 5U << 16U | 0x301U, 0x80},  // evldd
+                          {4U << 26U | 3U << 21U | 5U << 16U | 0x321U, 0x00800080}}) {
         v.nip = 0x1000;
         emulate_device_access(v, c.word, device_ea + 0x108);
         EXPECT_EQ(v.nip, 0x00100600U) << std::hex << c.word;

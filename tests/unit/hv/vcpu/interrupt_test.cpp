@@ -5,6 +5,9 @@
 
 #include "core.hpp"
 #include "hv/vcpu/fault.hpp"
+#include "hv/vcpu/run.hpp"
+
+extern "C" void hv_full_exit(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 vector);
 
 namespace trapeze::vcpu {
 namespace {
@@ -23,8 +26,12 @@ class InterruptTest : public testing::Test {
     RegisterPage& r;
 };
 
+// What a handler finds of an MSR with every bit set. QEMU's core clears DE in every class.
 TEST_F(InterruptTest, EachClassHasItsPairAndKeepsItsBits) {
-    for (unsigned i = 0; i < e500::vector_count; ++i) {
+    for (unsigned n = 0; n < 2 * e500::vector_count; ++n) {
+        const bool as_manual = n >= e500::vector_count;
+        const unsigned i = n % e500::vector_count;
+        v.cleared_by_noncritical = as_manual ? 0 : de;
         const auto vector = static_cast<Vector>(i);
         set_msr(v, everything);
         const u32 before = r.msr;
@@ -37,13 +44,67 @@ TEST_F(InterruptTest, EachClassHasItsPairAndKeepsItsBits) {
         EXPECT_EQ(v.nip, handler(i)) << i;
         EXPECT_EQ(check ? r.mcsrr0 : critical ? r.csrr0 : r.srr0, 0x2000 + 4 * i) << i;
         EXPECT_EQ(check ? r.mcsrr1 : critical ? r.csrr1 : r.srr1, before) << i;
-        const u32 kept = check ? 0 : critical ? me : ce | me | de;
+        const u32 kept = check ? 0 : critical ? me : ce | me | (as_manual ? de : 0);
         EXPECT_EQ(r.msr, before & kept) << i;
         unsigned untouched = 0;
         for (const u32 value : {r.srr0, r.csrr0, r.mcsrr0}) {
             untouched += value == 0xffffffff;
         }
         EXPECT_EQ(untouched, 2U) << "the other classes' registers stay";
+    }
+}
+
+TEST_F(InterruptTest, DebugIsAsOnTheBoardUntilAskedFor) {
+    set_msr(v, de);
+    inject(v, Vector::program);
+    EXPECT_EQ(r.msr, 0U);
+    EXPECT_EQ(r.srr1, de) << "and comes back with rfi";
+    reset(v, {0x1000, 0x2000, 64U << 20U, 128, true}, mmu::straight, test::hole);
+    set_msr(v, de);
+    inject(v, Vector::program);
+    EXPECT_EQ(r.msr, de);
+}
+
+// QEMU's core sets ESR for some interrupts only: what else stands in it is of another exit.
+TEST_F(InterruptTest, NoSyndromeOfAnotherExitIsPassedOn) {
+    constexpr u32 st = 1U << 23U, spv = 1U << 7U;
+    constexpr u32 evx = 4U << 26U | 5U << 21U | 6U << 16U;
+    struct Row {
+        u32 word, esr;
+    };
+    for (const Row& row : {Row{test::x_form(20, 5, 6, 7), 0},         // lwarx
+                           Row{test::x_form(150, 5, 6, 7) | 1U, st},  // stwcx.
+                           Row{test::d_form(46, 5, 6, 0), 0},         // lmw
+                           Row{test::d_form(47, 5, 6, 0), st},        // stmw
+                           Row{test::x_form(1014, 0, 6, 7), st},      // dcbz
+                           Row{evx | 0x301U, spv},                    // evldd
+                           Row{evx | 0x321U, st | spv}}) {            // evstdd
+        for (const u32 stale : {0U, st, spv, 0x04000000U, ~0U}) {
+            v.nip = 0x3000;
+            core().guest_words[v.nip] = row.word;
+            ASSERT_TRUE(make_accessible(v, v.nip, mmu::Access::fetch));
+            core().esr = stale;
+            core().dear = 0x4001;
+            r.esr = ~stale;
+            hv_full_exit(&v, static_cast<u32>(Vector::alignment));
+            EXPECT_EQ(v.nip, handler(5));
+            EXPECT_EQ(r.srr0, 0x3000U);
+            EXPECT_EQ(r.esr, row.esr) << std::hex << row.word;
+            EXPECT_EQ(r.dear, 0x4001U);
+            v.storm_nip = no_handler;
+        }
+    }
+    for (const auto vector : {Vector::spe_unavailable, Vector::spe_data, Vector::spe_round}) {
+        core().esr = st;
+        r.esr = 0;
+        hv_full_exit(&v, static_cast<u32>(vector));
+        EXPECT_EQ(r.esr, spv);
+    }
+    for (const auto vector : {Vector::fp_unavailable, Vector::ap_unavailable}) {
+        core().esr = st;
+        r.esr = 0x04000000;
+        hv_full_exit(&v, static_cast<u32>(vector));
+        EXPECT_EQ(r.esr, 0x04000000U) << "left alone";
     }
 }
 
