@@ -6,6 +6,7 @@
 
 #include "hv/board/ppce500.hpp"
 #include "hv/boot/boot.hpp"
+#include "hv/boot/place.hpp"
 #include "hv/boot/tree.hpp"
 #include "hv/monitor/console.hpp"
 #include "hv/monitor/monitor.hpp"
@@ -15,8 +16,6 @@ extern "C" trapeze::e500::u8 image_end[];
 namespace trapeze::boot {
 
 namespace {
-
-constexpr u32 tree_growth = 0x10000;  // room for what the VMM adds to the device tree
 
 struct Blob {
     const u8* data = nullptr;
@@ -37,27 +36,36 @@ Blob data_of(const void* image, int node) {
     return {static_cast<const u8*>(p), static_cast<u32>(length)};
 }
 
-// Segments into guest RAM; returns the end of the highest.
-u64 copy_segments(const void* image, int images, u64 ram_hpa, u64 ram_size) {
-    u64 end = 0;
+bool is_a(const void* image, int node, const char* wanted) {
+    const auto* const type = static_cast<const char*>(fdt_getprop(image, node, "type", nullptr));
+    return type != nullptr && strcmp(type, wanted) == 0;
+}
+
+// A part with an address, into guest RAM; zeroes behind its data.
+Extent copy_part(const void* image, int node, u64 ram_hpa, u64 ram_size) {
+    const Blob blob = data_of(image, node);
+    const u64 load = cells64(image, node, "load");
+    const u64 bytes = cells64(image, node, "mem-size");
+    if (bytes < blob.size || load > ram_size || bytes > ram_size - load) {
+        reject("guest image: a segment lies outside guest memory; give more (mem=)");
+    }
+    memcpy(at(ram_hpa + load), blob.data, blob.size);
+    memset(at(ram_hpa + load + blob.size), 0, static_cast<u32>(bytes - blob.size));
+    return {load, bytes, load + bytes};
+}
+
+Extent copy_segments(const void* image, int images, u64 ram_hpa, u64 ram_size) {
+    Extent all{};
     int node;
     fdt_for_each_subnode(node, image, images) {
-        int length = 0;
-        const auto* const type =
-            static_cast<const char*>(fdt_getprop(image, node, "type", &length));
-        if (type == nullptr || strcmp(type, "segment") != 0) continue;
-        const Blob blob = data_of(image, node);
-        const u64 load = cells64(image, node, "load");
-        const u64 bytes = cells64(image, node, "mem-size");
-        if (bytes < blob.size || load > ram_size || bytes > ram_size - load) {
-            reject("guest image: a segment lies outside guest memory; give more (mem=)");
-        }
-        memcpy(at(ram_hpa + load), blob.data, blob.size);
-        memset(at(ram_hpa + load + blob.size), 0, static_cast<u32>(bytes - blob.size));
-        if (load + bytes > end) end = load + bytes;
+        if (!is_a(image, node, "segment")) continue;
+        const Extent part = copy_part(image, node, ram_hpa, ram_size);
+        if (all.bytes == 0 || part.low < all.low) all.low = part.low;
+        if (part.end > all.end) all.end = part.end;
+        all.bytes += part.bytes;
     }
-    if (end == 0) reject("guest image: nothing to load");
-    return end;
+    if (all.bytes == 0) reject("guest image: nothing to load");
+    return all;
 }
 
 Blob find_image(const void* image, int images, const char* name) {
@@ -65,22 +73,27 @@ Blob find_image(const void* image, int images, const char* name) {
     return node < 0 ? Blob{} : data_of(image, node);
 }
 
-struct Placement {
-    u64 tree, ramdisk;
-};
-
-// The tree well above the kernel, as QEMU places it natively (Linux needs it within 64 MiB of its
-// start), or right behind the kernel where room is scarce; the ramdisk behind the tree, as low as
-// can be, because Linux may map less than all of its RAM at first.
-Placement place(u64 kernel_end, u32 ramdisk_size, u32 tree_capacity, u64 ram_size) {
-    constexpr u64 page = 0x10000, distance = u64{24} << 20;
-    const auto align = [](u64 address) { return (address + page - 1) & ~(page - 1); };
-    for (const u64 gap : {distance, u64{0}}) {
-        const u64 tree = align(kernel_end + gap);
-        const u64 ramdisk = align(tree + tree_capacity);
-        if (ramdisk + ramdisk_size <= ram_size) return {tree, ramdisk};
+// What the user puts at an address of his own. trapeze-pack has seen that it leaves the kernel
+// alone.
+void copy_loads(const void* image, int images, u64 ram_hpa, u64 ram_size, const Extent& tree,
+                const Extent& ramdisk) {
+    int node;
+    fdt_for_each_subnode(node, image, images) {
+        if (!is_a(image, node, "load")) continue;
+        const Extent part = copy_part(image, node, ram_hpa, ram_size);
+        for (const Extent& other : {tree, ramdisk}) {
+            if (part.low < other.end && other.low < part.end) {
+                reject("what is loaded overlaps the device tree or the ramdisk: ",
+                       fdt_get_name(image, node, nullptr));
+            }
+        }
     }
-    reject("kernel, device tree and ramdisk do not fit guest memory; give more (mem=)");
+}
+
+// Of a tree of the user's own: twice what it takes and more, as QEMU's load_device_tree gives it.
+u32 room_of(const Blob& tree, const char* arguments) {
+    constexpr u32 more = 10'000;
+    return (tree.size + more) * 2 + static_cast<u32>(strlen(arguments));
 }
 
 }  // namespace
@@ -94,31 +107,35 @@ vcpu::Boot load_guest(const Host& host, u64 ram_hpa, u64 ram_size) {
     const int config = fdt_path_offset(image, "/configurations/guest");
     if (images < 0 || config < 0) reject("guest image: no /images or /configurations/guest");
 
-    const u64 kernel_end = copy_segments(image, images, ram_hpa, ram_size);
+    const Extent kernel = copy_segments(image, images, ram_hpa, ram_size);
     const Blob ramdisk = find_image(image, images, "ramdisk");
     const Blob own_tree = find_image(image, images, "fdt");
     const Blob base_tree = own_tree.size != 0
                                ? own_tree
                                : Blob{static_cast<const u8*>(host.tree), fdt_totalsize(host.tree)};
-    const u32 tree_capacity = base_tree.size + tree_growth;
-    const Placement p = place(kernel_end, ramdisk.size, tree_capacity, ram_size);
+    const auto* arguments =
+        static_cast<const char*>(fdt_getprop(image, config, "bootargs", nullptr));
+    if (arguments == nullptr) arguments = "";
+    const u32 tree_size = own_tree.size != 0 ? room_of(own_tree, arguments) : base_tree.size;
+    const Placement p = place_parts(kernel, tree_size, ramdisk.size, ram_size);
+    if (!p.fits) {
+        reject("kernel, device tree and ramdisk do not fit guest memory; give more (mem=)");
+    }
+    const Extent ramdisk_at{p.ramdisk, ramdisk.size, p.ramdisk + ramdisk.size};
+    copy_loads(image, images, ram_hpa, ram_size, {p.tree, tree_size, p.tree + tree_size},
+               ramdisk_at);
     if (ramdisk.size != 0) memcpy(at(ram_hpa + p.ramdisk), ramdisk.data, ramdisk.size);
 
-    // Made in place, where it is aligned as libfdt wants it; QEMU's tree comes with a megabyte of
-    // room, packed away at the end.
+    // Made in place, where it is aligned as libfdt wants it. It keeps the room that it comes with,
+    // for a guest that adds to it.
     void* const guest_tree = at(ram_hpa + p.tree);
     memcpy(guest_tree, base_tree.data, base_tree.size);
     check_tree(fdt_check_header(guest_tree), "device tree: ");
     if (fdt_totalsize(guest_tree) > base_tree.size) reject("device tree: cut short");
-    check_tree(fdt_open_into(guest_tree, guest_tree, static_cast<int>(tree_capacity)),
-               "device tree: ");
-    int length = 0;
-    const auto* const arguments =
-        static_cast<const char*>(fdt_getprop(image, config, "bootargs", &length));
-    set_chosen(guest_tree, arguments != nullptr ? arguments : "", p.ramdisk, ramdisk.size);
+    check_tree(fdt_open_into(guest_tree, guest_tree, static_cast<int>(tree_size)), "device tree: ");
+    set_chosen(guest_tree, arguments, kernel, ramdisk_at);
     set_memory(guest_tree, ram_size);
     withhold_devices(guest_tree);
-    check_tree(fdt_pack(guest_tree), "device tree: ");
 
     // Symbols stay reachable: in the VMM's own 16 MiB, behind its image.
     const Blob symbols = find_image(image, images, "symbols");
@@ -134,10 +151,9 @@ vcpu::Boot load_guest(const Host& host, u64 ram_hpa, u64 ram_size) {
     vcpu::Boot boot{};
     boot.entry = static_cast<u32>(entry);
     boot.device_tree = static_cast<u32>(p.tree);
-    boot.initial_map_size = 4u << 20;
-    while (boot.initial_map_size < p.tree + fdt_totalsize(guest_tree)) boot.initial_map_size *= 4;
+    boot.initial_map_size = initial_map(p.tree + tree_size);
     console::log("guest: loaded to {:X}, entry {:x}, device tree at {:x}, ramdisk {} KiB at {:X}",
-                 kernel_end, boot.entry, boot.device_tree, ramdisk.size >> 10, p.ramdisk);
+                 kernel.end, boot.entry, boot.device_tree, ramdisk.size >> 10, p.ramdisk);
     return boot;
 }
 

@@ -31,20 +31,22 @@ void check_tree(int result, const char* what) {
     if (result < 0) reject(what, fdt_strerror(result));
 }
 
-void set_chosen(void* tree, const char* arguments, u64 ramdisk, u32 ramdisk_size) {
+void set_chosen(void* tree, const char* arguments, const Extent& kernel, const Extent& ramdisk) {
     int chosen = fdt_path_offset(tree, "/chosen");
     if (chosen < 0) chosen = fdt_add_subnode(tree, 0, "chosen");
     check_tree(chosen, "device tree: /chosen: ");
-    fdt_delprop(tree, chosen, "qemu,boot-kernel");
     fdt_delprop(tree, chosen, "linux,initrd-start");
     fdt_delprop(tree, chosen, "linux,initrd-end");
     check_tree(fdt_setprop_string(tree, chosen, "bootargs", arguments), "device tree: bootargs: ");
-    if (ramdisk_size == 0) return;
-    check_tree(fdt_setprop_u32(tree, chosen, "linux,initrd-start", static_cast<u32>(ramdisk)),
+    // Where U-Boot looks for a kernel, unless told otherwise.
+    const fdt64_t where[] = {cpu_to_fdt64(kernel.low), cpu_to_fdt64(kernel.bytes)};
+    check_tree(fdt_setprop(tree, chosen, "qemu,boot-kernel", where, sizeof where),
+               "device tree: boot-kernel: ");
+    if (ramdisk.bytes == 0) return;
+    check_tree(fdt_setprop_u32(tree, chosen, "linux,initrd-start", static_cast<u32>(ramdisk.low)),
                "device tree: initrd: ");
-    check_tree(
-        fdt_setprop_u32(tree, chosen, "linux,initrd-end", static_cast<u32>(ramdisk + ramdisk_size)),
-        "device tree: initrd: ");
+    check_tree(fdt_setprop_u32(tree, chosen, "linux,initrd-end", static_cast<u32>(ramdisk.end)),
+               "device tree: initrd: ");
 }
 
 void set_memory(void* tree, u64 ram_size) {

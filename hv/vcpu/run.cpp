@@ -426,7 +426,7 @@ void reset(Vcpu& v, const Boot& boot, const mmu::Layout& layout, mmu::Hole hole)
     u32 tsize = 1;
     while (e500::mas1::page_size(tsize) < boot.initial_map_size) ++tsize;
     using namespace e500;
-    v.tlb.write(v.tlb.tlb1(0), 1, mas1::v | mas1::iprot | tsize << 8, 0, mas3::permissions, 0);
+    v.tlb.write(v.tlb.tlb1(0), 1, mas1::v | tsize << 8, 0, mas3::permissions, 0);
 
     v.hv_msr = msr::me;
     update_vectors(v);

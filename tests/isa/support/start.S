@@ -12,6 +12,30 @@
     .section .text.start, "ax"
     .globl  _start
 _start:
+    // How it was entered, for whom that concerns (start.cpp).
+    .irp    n, 1,3,4,5,6,7,8,9
+    stw     \n, (ENTRY + 4 * \n)(0)
+    .endr
+    mfmsr   0
+    stw     0, ENTRY(0)
+    lis     4, 0x1000                   // MAS0: TLB1, entry 0
+    li      5, ENTRY_TLB
+1:  mtspr   624, 4
+    isync
+    tlbre
+    isync
+    mfspr   6, 625
+    mfspr   7, 626
+    mfspr   8, 627
+    mfspr   9, 944
+    stw     6, 0(5)
+    stw     7, 4(5)
+    stw     8, 8(5)
+    stw     9, 12(5)
+    addi    5, 5, 16
+    addis   4, 4, 1
+    cmpwi   5, ENTRY_TLB + 16 * 16
+    blt     1b
     lis     1, (stack_top - 16)@ha
     addi    1, 1, (stack_top - 16)@l
     lis     3, bss_start@ha
