@@ -15,6 +15,7 @@ from .common import (GUEST, GUEST_FAILED, INTERRUPTED, LAST, OK, RUN_OFFSET, TIM
                      VMM_ELF, VMM_FAILED, Failure, complain, paint, say, shown)
 from .console import GuestConsole, VmmLog
 from .session import Session
+from .terminal import HELP as KEYS, in_foreground
 
 # The default guest's workload takes seconds; one that takes this long never ends.
 WORKLOAD_TIMEOUT = 300.0
@@ -54,7 +55,8 @@ class Boot:
         options = self.options
         guest.check_memory(options)
         files = [("--kernel", options.kernel), ("--initrd", options.initrd),
-                 ("--dtb", options.dtb), *(("--drive", path) for path in options.drive)]
+                 ("--dtb", options.dtb), *(("--drive", path) for path in options.drive),
+                 *(("--load", guest.parse_load(text)[0]) for text in options.load)]
         for name, path in files:
             if path is None:
                 continue
@@ -64,6 +66,8 @@ class Boot:
                 raise Failure(f"{path}: is not a file ({name})")
             if not os.access(path, os.R_OK | (os.W_OK if name == "--drive" else 0)):
                 raise Failure(f"{path}: permission denied ({name})")
+        if options.load and not options.kernel:
+            raise Failure("--load goes with --kernel; the default guest brings its own files")
         if options.initrd and not options.kernel:
             raise Failure("--initrd goes with --kernel; the default guest brings its own")
         if options.run is not None and options.initrd:
@@ -120,6 +124,8 @@ class Boot:
                 vmm_options += " " + options.vmm_append
             memory = guest.host_memory(options.mem, os.path.getsize(image))
             command = qemu.machine(memory, self.vmm_elf, image, vmm_options, None)
+        if options.native:
+            command += qemu.loads(map(guest.parse_load, options.load))
         command += qemu.devices(options.drive, options.net)
         if options.icount:
             command += ["-icount", "shift=0,sleep=off"]
@@ -170,10 +176,17 @@ class Boot:
             os.unlink(path)
         return open(path, "wb")
 
+    def _stdin(self):
+        """What the guest gets of ours, as Session takes it: a guest of the user's has a serial line."""
+        if self.options.shell:
+            return "keys"
+        return "none" if self.ours or self.sink or not in_foreground() else "line"
+
     def _run_qemu(self, command):
         options = self.options
         interactive = options.shell
-        raw = interactive and sys.stdin.isatty()
+        stdin = self._stdin()
+        raw = stdin != "none" and sys.stdin.isatty()
         console = GuestConsole(self.nonce, only_run=self.mode == "run" and not options.verbose,
                                markers=options.verbose, raw=raw, anchored=interactive)
         self._open_log("qemu.log").close()
@@ -200,10 +213,12 @@ class Boot:
                 say("+ " + shlex.join(machine.command), "dim")
             if options.gdb:
                 self._tell_gdb()
+            if raw and stdin == "line" and not options.quiet:
+                say(f"what you type goes to the guest: {KEYS}", "dim")
             started = time.monotonic()
             served = self.serve(machine)
             session = self.session = Session(
-                machine, console, vmm_log, log, self.timeout, "keys" if interactive else "none",
+                machine, console, vmm_log, log, self.timeout, stdin,
                 wait=self.ours, live=served, sink=self.sink)
             try:
                 session.run()

@@ -48,6 +48,9 @@ examples:
   ./trapeze boot --drive disk.img --net --shell
   ./trapeze boot --kernel uImage --initrd root.cpio.gz --append 'console=ttyS0'
   ./trapeze boot --kernel program.elf        a bare-metal program
+  ./trapeze boot --kernel u-boot.elf --load uImage@0x2000000
+                                             U-Boot on this terminal, a kernel in memory for its
+                                             bootm; Ctrl-A X leaves
   ./trapeze boot --dump-every 5              the trap sites of every five seconds
   ./trapeze boot --patch=off                 trap and emulate only, to see what patching saves
   ./trapeze boot --patch=eager --run true    every site that can be patched, at its first exit
@@ -56,7 +59,7 @@ examples:
   ./trapeze boot --icount --json exits.json -- -d int -D qemu.txt"""
 
 BOOT_END = """exit status:
-    0  the guest ended well
+    0  the guest ended well, or you left it by Ctrl-A X
     1  the guest failed: it died, panicked, ended early, or its workload failed
     2  usage or input: an option, an image, missing packages
     3  the VMM itself failed, or QEMU, or the build
@@ -73,6 +76,10 @@ carries out: with --mapping=straight a load where the copy stands, in both layou
 that stubs stand on. Stores to text that runs from the copy are counted apart, as text writes, if
 there are any. Net is the time saved, all costs of patching taken off, and may be negative.
 Patching needs the profile of trap sites: with --profile=off there is none.
+
+keyboard: a guest of --kernel has this terminal, or what is piped in, as its serial line from its
+first output on; nothing is lost at its UART, and the end of the input is not told. Ctrl-A X leaves,
+Ctrl-C is the guest's. With --shell the end of what is piped in is Ctrl-D.
 
 images (--kernel): an uImage (plain or gzip), a 32-bit big-endian PowerPC ELF that is not
 relocatable, or a raw binary, which is loaded and entered at 0. --raw takes a file as raw that
@@ -127,6 +134,9 @@ def _add_boot(commands):
     which = parser.add_argument_group("which guest")
     which.add_argument("--kernel", metavar="FILE", help="uImage, ELF or raw binary to boot")
     which.add_argument("--initrd", metavar="FILE", help="initial RAM disk for --kernel")
+    which.add_argument("--load", metavar="FILE@ADDR", action="append", default=[],
+                       help="put a file at ADDR of the guest's memory before it starts, for "
+                            "--kernel, such as uImage@0x2000000; repeatable")
     which.add_argument("--append", metavar="STR", help="more words for the guest's command line")
     which.add_argument("--dtb", metavar="FILE", help="device tree for the guest")
     which.add_argument("--raw", action="store_true",

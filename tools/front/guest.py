@@ -30,6 +30,19 @@ def parse_size(text):
     return int(digits) * unit
 
 
+def parse_load(text):
+    """'FILE@ADDRESS' -> (file, address). Raises Failure (status 2)."""
+    path, _, digits = text.rpartition("@")
+    hexadecimal = digits.startswith("0x")
+    digits = digits[2:] if hexadecimal else digits
+    try:
+        if not path or not digits.isascii() or not digits.isalnum():
+            raise ValueError(digits)
+        return path, int(digits, 16 if hexadecimal else 10)
+    except ValueError:
+        raise Failure(f"{text}: is not FILE@ADDRESS, such as uImage@0x2000000 (--load)") from None
+
+
 def round_up(value, step):
     """The least multiple of `step` that is not below `value`."""
     return -(-value // step) * step
@@ -113,6 +126,8 @@ def pack(output, kernel, initrd, options, bootargs, symbols):
     for option, value in (("--initrd", initrd), ("--dtb", options.dtb), ("--symbols", symbols)):
         if value:
             command += [option, value]
+    for text in options.load:
+        command.append("--load=" + text)
     if bootargs:
         command.append("--append=" + bootargs)
     status = subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode

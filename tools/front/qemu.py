@@ -42,6 +42,14 @@ def machine(mem, kernel, initrd, append, dtb):
     return command
 
 
+def loads(files):
+    """Puts each of `files`, pairs of a path and an address, into memory before the start."""
+    command = []
+    for path, address in files:
+        command += ["-device", f"loader,file={_comma_safe(path)},addr={address:#x},force-raw=on"]
+    return command
+
+
 def devices(drives, net):
     """virtio-blk for each raw image in `drives`; virtio-net on QEMU's user network if `net`."""
     command = []

@@ -31,7 +31,9 @@ class Session:
     vmm_log   a VmmLog, or None natively
     log       binary file that gets the guest's console as it came
     timeout   seconds or None
-    stdin     'none', or 'keys' to send stdin to the guest
+    stdin     'none'; 'keys' to send stdin to the guest's shell, which is told its end by Ctrl-D; or
+              'line' to send it as down a serial line, which has no end, once the guest has
+              written: a guest that sets its UART up loses what has come before
     wait      hold what is typed until /init's begin marker
     live      a live.Server, or None
     sink      called with the guest's output, or None to show it on stdout
@@ -43,10 +45,11 @@ class Session:
         self.wait = wait
         self.live = live
         self.sink = sink
-        self.interactive = stdin == "keys" and sys.stdin.isatty()
+        self.interactive = stdin != "none" and sys.stdin.isatty()
+        self._line = stdin == "line"
         self.stopped = None
         self.column_zero = True
-        self._stdin = stdin == "keys"
+        self._stdin = stdin != "none"
         self._keys = Keys()
         self._typed = bytearray()
         self._kill_at = None
@@ -55,6 +58,7 @@ class Session:
         self._graceful_end = None
         self._quiet_since = 0.0
         self._input_ended = False
+        self._spoken = False
         self._signals = []
         self._selector = selectors.DefaultSelector()
 
@@ -73,7 +77,7 @@ class Session:
         if self.live:
             self.live.attach(self._selector)
         try:
-            with raw_mode(self.interactive):
+            with raw_mode(self.interactive, keep_output=self._line):
                 if self._stdin:
                     self._watch_stdin()
                 self._loop()
@@ -125,12 +129,16 @@ class Session:
         # QEMU's end shows as end of file on its sockets; the cap is for when it closes none.
         return min(max(soonest, 0.0), 0.5)
 
+    @property
+    def _ready(self):
+        """Whether the guest takes input now."""
+        return self._spoken if self._line else self.console.begun or not self.wait
+
     def _keep_time(self):
         now = time.monotonic()
         if self.console.waiting and now - self._quiet_since >= MARKER_GRACE:
             self.show(self.console.idle())
-        ready = self.console.begun or not self.wait
-        if (self._input_ended and ready and not self._typed
+        if (self._input_ended and not self._line and self._ready and not self._typed
                 and now - self._quiet_since >= END_OF_INPUT_PACE):
             self._typed.append(CTRL_D)
             self._quiet_since = now
@@ -203,6 +211,7 @@ class Session:
             if data is None:
                 return
             self._quiet_since = time.monotonic()
+            self._spoken = True
             self.log.write(data)
             self.show(self.console.feed(data) if data else self.console.finish())
 
@@ -267,7 +276,7 @@ class Session:
         key = self._selector.get_map().get(self.qemu.guest.fileno())
         if not key:
             return
-        ready = self._typed and (self.console.begun or not self.wait)
+        ready = self._typed and self._ready
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if ready else 0)
         if key.events != events:
             self._selector.modify(self.qemu.guest, events, self._on_guest)

@@ -7,13 +7,23 @@ import termios
 import tty
 
 CTRL_A, CTRL_D = 1, 4
+OUTPUT_FLAGS = 1  # in the list that termios.tcgetattr returns
 HELP = ("Ctrl-A X leaves, Ctrl-A D saves a dump of the trap sites, Ctrl-A ? asks the VMM for a "
         "report, Ctrl-A Ctrl-A sends Ctrl-A")
 
 
+def in_foreground():
+    """Whether stdin can be read: a terminal stops whoever reads it from the background."""
+    try:
+        return not os.isatty(0) or os.tcgetpgrp(0) == os.getpgrp()
+    except OSError:
+        return False
+
+
 @contextlib.contextmanager
-def raw_mode(wanted):
-    """Puts the terminal on stdin into raw mode if `wanted`, and always puts it back."""
+def raw_mode(wanted, keep_output=False):
+    """Puts the terminal on stdin into raw mode if `wanted`, and always puts it back. With
+    `keep_output` a line end still goes to the left margin, for lines that are not a guest tty's."""
     if not wanted:
         yield
         return
@@ -21,6 +31,10 @@ def raw_mode(wanted):
     before = termios.tcgetattr(descriptor)
     try:
         tty.setraw(descriptor)
+        if keep_output:
+            now = termios.tcgetattr(descriptor)
+            now[OUTPUT_FLAGS] |= termios.OPOST
+            termios.tcsetattr(descriptor, termios.TCSADRAIN, now)
         yield
     finally:
         termios.tcsetattr(descriptor, termios.TCSADRAIN, before)

@@ -66,6 +66,9 @@ Bytes make_fit(const Guest& guest) {
     for (const Segment& segment : guest.kernel.segments) {
         size += segment.data.size() + node_overhead;
     }
+    for (const Load& load : guest.loads) {
+        size += load.data.size() + node_overhead;
+    }
     if (guest.initrd) {
         size += guest.initrd->size();
     }
@@ -90,6 +93,14 @@ Bytes make_fit(const Guest& guest) {
         writer.number("load", segment.load);
         writer.number("mem-size", segment.mem_size);
         writer.bytes("data", segment.data);
+        writer.close();
+    }
+    for (const Load& load : guest.loads) {
+        writer.open(fmt::format("load@{:x}", load.address));
+        writer.text("type", "load");
+        writer.number("load", load.address);
+        writer.number("mem-size", load.data.size());
+        writer.bytes("data", load.data);
         writer.close();
     }
     if (guest.initrd) {

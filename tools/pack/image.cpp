@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstddef>
+#include <system_error>
 
 #include "pack/elf.hpp"
 #include "pack/identify.hpp"
@@ -31,19 +33,34 @@ void check_entry(const Kernel& kernel, const std::string& name) {
     }
 }
 
-void check_overlap(const Kernel& kernel, const std::string& name) {
-    std::vector<const Segment*> order;
-    order.reserve(kernel.segments.size());
-    for (const Segment& segment : kernel.segments) {
-        order.push_back(&segment);
+struct Part {
+    std::uint64_t begin, end;
+    const std::string* load;  // a file of --load, or null: the kernel's
+};
+
+void check_overlap(const Guest& guest, const std::string& name) {
+    std::vector<Part> order;
+    for (const Segment& segment : guest.kernel.segments) {
+        order.push_back({segment.load, segment.load + segment.mem_size, nullptr});
+    }
+    for (const Load& load : guest.loads) {
+        order.push_back({load.address, load.address + load.data.size(), &load.name});
     }
     std::sort(order.begin(), order.end(),
-              [](const Segment* a, const Segment* b) { return a->load < b->load; });
+              [](const Part& a, const Part& b) { return a.begin < b.begin; });
     for (std::size_t i = 1; i < order.size(); ++i) {
-        if (order[i]->load - order[i - 1]->load < order[i - 1]->mem_size) {
-            throw InputError(fmt::format("{}: segments overlap at {:#x}: link them apart", name,
-                                         order[i]->load));
+        const Part& low = order[i - 1];
+        const Part& high = order[i];
+        if (high.begin >= low.end) {
+            continue;
         }
+        if (high.load == nullptr && low.load == nullptr) {
+            throw InputError(
+                fmt::format("{}: segments overlap at {:#x}: link them apart", name, high.begin));
+        }
+        throw InputError(fmt::format("{} and {} overlap at {:#x}: give another address (--load)",
+                                     low.load != nullptr ? *low.load : name,
+                                     high.load != nullptr ? *high.load : name, high.begin));
     }
 }
 
@@ -80,6 +97,21 @@ Kernel parse_kernel(ByteView data, const std::string& name, std::uint64_t mem, b
     return kernel;
 }
 
+std::pair<std::string, std::uint64_t> parse_load(const std::string& text) {
+    const std::size_t at = text.rfind('@');
+    const std::string digits = at == std::string::npos ? "" : text.substr(at + 1);
+    const bool hex = digits.starts_with("0x");
+    const char* const begin = digits.data() + (hex ? 2 : 0);
+    const char* const end = digits.data() + digits.size();
+    std::uint64_t address = 0;
+    const auto [stop, error] = std::from_chars(begin, end, address, hex ? 16 : 10);
+    if (at == 0 || begin == end || stop != end || error != std::errc{}) {
+        throw InputError(
+            fmt::format("{}: is not FILE@ADDRESS, such as uImage@0x2000000 (--load)", text));
+    }
+    return {text.substr(0, at), address};
+}
+
 void check_layout(const Guest& guest, const std::string& name, std::uint64_t mem) {
     std::uint64_t used = 0;
     for (const Segment& segment : guest.kernel.segments) {
@@ -90,7 +122,15 @@ void check_layout(const Guest& guest, const std::string& name, std::uint64_t mem
         }
         used += segment.mem_size;
     }
-    check_overlap(guest.kernel, name);
+    for (const Load& load : guest.loads) {
+        if (load.address > mem || load.data.size() > mem - load.address) {
+            throw InputError(fmt::format("{}: ends at {:#x}, the guest has {}: give more --mem",
+                                         load.name, load.address + load.data.size(),
+                                         human_size(mem)));
+        }
+        used += load.data.size();
+    }
+    check_overlap(guest, name);
     check_entry(guest.kernel, name);
     if (guest.initrd) {
         used += guest.initrd->size();

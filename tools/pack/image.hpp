@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "pack/input.hpp"
@@ -37,17 +38,29 @@ struct Kernel {
     std::vector<Symbol> symbols;  ///< sorted by address
 };
 
+/// A file that the user puts at an address of the guest's memory.
+struct Load {
+    std::string name;  ///< for messages
+    std::uint64_t address = 0;
+    Bytes data;
+};
+
 /// All that guest.fit says.
 struct Guest {
     Kernel kernel;
     std::optional<Bytes> initrd;
     std::optional<Bytes> dtb;
     std::string bootargs;
+    std::vector<Load> loads;
 };
 
 /// Reads a kernel of whichever kind `data` is. `name` is for messages, `mem` the guest's memory
 /// in bytes; `force_raw` takes anything as raw. Throws InputError.
 Kernel parse_kernel(ByteView data, const std::string& name, std::uint64_t mem, bool force_raw);
+
+/// "FILE@ADDRESS", the address in hex with 0x or decimal, as the file's name and where it goes.
+/// Throws InputError.
+std::pair<std::string, std::uint64_t> parse_load(const std::string& text);
 
 /// Throws InputError unless the parts lie in `mem` bytes, apart from each other, with the entry
 /// inside one of them, and leave room for the parts that the VMM places. `name` is the kernel's.

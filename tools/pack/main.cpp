@@ -8,6 +8,7 @@
 #include <fstream>
 #include <ios>
 #include <string>
+#include <vector>
 
 #include "pack/devicetree.hpp"
 #include "pack/fit.hpp"
@@ -31,6 +32,7 @@ struct Options {
     std::string dtb;
     std::string symbols;
     std::string output;
+    std::vector<std::string> loads;
     std::uint64_t mem = 0;
     bool raw = false;
     bool describe = false;
@@ -42,6 +44,9 @@ void describe(const Guest& guest) {
     for (const Segment& segment : guest.kernel.segments) {
         fmt::print("segment: {:#x} to {:#x}, {} bytes of data\n", segment.load,
                    segment.load + segment.mem_size, segment.data.size());
+    }
+    for (const Load& load : guest.loads) {
+        fmt::print("load: {:#x}, {} bytes, {}\n", load.address, load.data.size(), load.name);
     }
     fmt::print("initrd: {} bytes\n", guest.initrd ? guest.initrd->size() : 0);
     fmt::print("device tree: {} bytes\n", guest.dtb ? guest.dtb->size() : 0);
@@ -69,6 +74,10 @@ void pack(const Options& options) {
     }
     if (!options.dtb.empty()) {
         guest.dtb = parse_device_tree(read_file(options.dtb, file_limit), options.dtb);
+    }
+    for (const std::string& text : options.loads) {
+        const auto [name, address] = parse_load(text);
+        guest.loads.push_back({name, address, read_file(name, file_limit)});
     }
     if (!options.symbols.empty()) {
         guest.kernel.symbols =
@@ -99,6 +108,9 @@ int main(int argc, char** argv) {
     app.add_option("--append", options.append, "the guest's command line");
     app.add_option("--dtb", options.dtb, "device tree blob");
     app.add_option("--symbols", options.symbols, "System.map or ELF; else those of an ELF kernel");
+    app.add_option("--load", options.loads, "FILE@ADDRESS: puts a file there; repeatable")
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     app.add_option("--mem", options.mem, "the guest's memory in bytes")->required();
     app.add_option("--output", options.output, "the image to write");
     app.add_flag("--raw", options.raw, "take --kernel as a raw binary whatever it looks like");

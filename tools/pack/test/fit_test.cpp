@@ -42,6 +42,7 @@ Guest sample() {
     guest.initrd = Bytes(5, std::byte{3});
     guest.dtb = Bytes(7, std::byte{4});
     guest.bootargs = "console=ttyS0 \"quoted\"";
+    guest.loads = {{"file", 0x2000000, Bytes(9, std::byte{5})}};
     return guest;
 }
 
@@ -54,6 +55,10 @@ TEST(Fit, HoldsEverythingOfTheGuest) {
     EXPECT_EQ(data_at(fit, "/images/segment-0", "data"), guest.kernel.segments[0].data);
     EXPECT_EQ(data_at(fit, "/images/segment-1", "data"), guest.kernel.segments[1].data);
     EXPECT_LT(fdt_path_offset(fit.data(), "/images/segment-2"), 0);
+    EXPECT_EQ(text_at(fit, "/images/load@2000000", "type"), "load");
+    EXPECT_EQ(number_at(fit, "/images/load@2000000", "load"), 0x2000000U);
+    EXPECT_EQ(number_at(fit, "/images/load@2000000", "mem-size"), 9U);
+    EXPECT_EQ(data_at(fit, "/images/load@2000000", "data"), guest.loads[0].data);
     EXPECT_EQ(data_at(fit, "/images/ramdisk", "data"), *guest.initrd);
     EXPECT_EQ(text_at(fit, "/images/fdt", "type"), "flat_dt");
     EXPECT_EQ(data_at(fit, "/images/fdt", "data"), *guest.dtb);
