@@ -42,7 +42,8 @@ class Console(unittest.TestCase):
         results = set()
         for pieces in ([len(stream)], [1], [2], [7], [random.randint(1, 9) for _ in range(50)]):
             console = GuestConsole("n1", **options)
-            results.add((feed(console, stream, pieces), console.status, console.panicked))
+            results.add((feed(console, stream, pieces), console.status,
+                         (console.panic.said, console.panic.loops)))
         self.assertEqual(len(results), 1, results)
         return results.pop()
 
@@ -79,8 +80,32 @@ class Console(unittest.TestCase):
             self.assertEqual(self.each_way(told(b"", text))[1], status)
 
     def test_panic(self):
-        self.assertTrue(self.each_way(b"x Kernel panic - not syncing: y")[2])
-        self.assertFalse(self.each_way(b"x Kernel panic - no")[2])
+        panic, end = b"Kernel panic - not syncing: y\r\n", b"---[ end Kernel panic - not syncing: y ]---\r\n"
+        for stream, said, loops in (
+                (b"[    1.234567] " + panic, True, False),
+                (b"[    1.234567][   T12] " + panic + b"more\r\n", True, False),
+                (panic, True, False),
+                (b"left open[    1.234567] " + panic, True, False),
+                (b"x " + panic, False, False),
+                (b"Kernel panic - not syncing\r\n", False, False),
+                (panic[:-2], False, False),
+                # The end of a kernel that stays in a loop, and nothing after it.
+                (panic + b"Call Trace:\r\n" + end, True, True),
+                (panic + b"[    1.234568] Rebooting in 180 seconds..\r\n", True, True),
+                (panic + end[:-2], True, False),
+                (panic + end + b"x", True, False),
+                (panic + end + b"\r\n", True, False),
+                (panic + end.replace(b"y", b"z"), True, False),
+                (end, False, False),
+                # A kernel that lives on.
+                (panic + b"[    2.000000] reboot: Power down\r\n", False, False),
+                (panic + end + b"[    2.000000] reboot: Restarting system\r\n", False, False),
+                (panic + b"x reboot: Power down\r\n", True, False),
+                (panic + b"\r\n[trapeze:n1] exit 7\r\n", False, False),
+                (panic + b"\r\n[trapeze:n2] exit 7\r\n", True, False),
+                (b"\r\n[trapeze:n1] exit 7\r\n" + panic, True, False)):
+            with self.subTest(stream=stream):
+                self.assertEqual(self.each_way(stream)[2], (said, loops))
 
     def test_a_typed_bracket_shows_at_once(self):
         console = GuestConsole("n1", raw=True, anchored=True)

@@ -8,6 +8,10 @@ import unittest
 from fakes import BEGIN, DONE, PATCH, SUMMARY, Fake, ending
 from support import alive, children, finish, read_until, start
 
+PANIC = "[    1.000000] Kernel panic - not syncing: oh\r\n"
+RAW = b"\x48\0\0\0" * 1024
+LOOPS = "[    1.000001] ---[ end Kernel panic - not syncing: oh ]---\r\n"
+
 
 class Status(Fake):
     """Exit statuses."""
@@ -32,8 +36,35 @@ class Status(Fake):
         self.expect(1, ending(end="reset"), words=["before it was done"])
 
     def test_panic(self):
-        self.expect(1, ["guest", "Kernel panic - not syncing: oh\r\n"], ending(end="reset"),
-                    words=["panicked"])
+        for when in ([], [BEGIN], [BEGIN, DONE]):
+            self.expect(1, *when, ["guest", PANIC], ending(end="reset"), words=["panicked"])
+            self.expect(1, *when, ["guest", PANIC], words=["panicked"], options=["--native"])
+        # One that ends by powering off has not panicked, whatever it printed.
+        self.expect(1, BEGIN, ["guest", PANIC], ending(), words=["before it was done"])
+
+    def test_panic_that_somebody_printed(self):
+        for native in ([], ["--native"]):
+            options = ["--run", "x", *native]
+            for text in (PANIC, PANIC + LOOPS):
+                result = self.expect(
+                    7, BEGIN, ["guest", text], ["sleep", 0.2],
+                    ["guest", "\r\n[trapeze:NONCE] exit 7\r\n[    2.000000] reboot: Power down\r\n"],
+                    *([] if native else [ending()]), options=options)
+                self.assertEqual((result.out, result.err), (text.replace("\r", ""), ""))
+        # Nor does a guest of the user's that goes on end.
+        result = self.expect(
+            0, ["guest", PANIC + LOOPS + "alive\r\n"], ["sleep", 11],
+            ["guest", "[   12.000000] reboot: Power down\r\n"], ending(),
+            options=["--kernel", self.path("raw", RAW)])
+        self.assertIn("Power down\n", result.out)
+
+    def test_panic_that_stays_in_a_loop(self):
+        # Linux's default, panic=0: after its last line it never says anything again.
+        kernel = ["--kernel", self.path("raw", RAW)]
+        self.expect(1, ["guest", PANIC + LOOPS], ["wait", "q"], ending(end="stopped"),
+                    words=["panicked"], options=kernel)
+        self.expect(121, BEGIN, ["guest", PANIC + LOOPS], ["wait", "q"], ending(end="stopped"),
+                    words=["panicked"], options=["--run", "x", "--append", "panic=0"])
 
     def test_guest_died(self):
         self.expect(1, BEGIN, ending(end="guest-died", reason="no handler at IVOR6"),
@@ -206,6 +237,9 @@ class Signals(Fake):
 
     def test_hang_up(self):
         self.assertEqual(self.ended_by(signal.SIGHUP, ["wait", "q"])[0], 129)
+
+    def test_quit(self):
+        self.assertEqual(self.ended_by(signal.SIGQUIT, ["wait", "q"])[0], 131)
 
     def test_kill(self):
         self.assertEqual(self.ended_by(signal.SIGKILL, ["hang"])[0], -9)

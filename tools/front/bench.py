@@ -125,6 +125,7 @@ class _Boot(Boot):
         """Keeps what the runner wants to know."""
         self.problem = words
         self.seconds = wall
+        return status
 
     def text(self):
         """All of the guest's console."""

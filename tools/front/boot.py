@@ -1,22 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """`trapeze boot`: one guest from image to exit status."""
+import contextlib
 import json
 import os
 import secrets
 import shlex
-import shutil
 import signal
 import sys
 import tempfile
 import time
 
-from . import build, dump, guest, live, patching, qemu, setup, summary, viewer
+from . import build, dump, guest, live, output, patching, qemu, setup, summary, viewer
 from .common import (GUEST, GUEST_FAILED, INTERRUPTED, LAST, OK, RUN_OFFSET, TIMEOUT, USAGE,
                      VMM_ELF, VMM_FAILED, Failure, complain, paint, say, shown)
 from .console import GuestConsole, VmmLog
 from .session import Session
 from .terminal import HELP as KEYS, in_foreground
 
+# What a run writes into its folder, besides the dumps.
+FILES = ("console.log", "vmm.log", "qemu.log", "summary.json")
 # The default guest's workload takes seconds; one that takes this long never ends.
 WORKLOAD_TIMEOUT = 300.0
 
@@ -48,12 +50,16 @@ class Boot:
         self.vmm_elf = os.environ.get("TRAPEZE_VMM", VMM_ELF)
         self.with_map = not options.native and not options.quiet and self.mode == "workload"
         self.dumps = dump.Store(self.folder)
+        self.losses = output.Losses()
+        self.json = None
         self.session = None
 
     def check(self):
         """Raises Failure (status 2) for what cannot be, before anything is built."""
         options = self.options
         guest.check_memory(options)
+        if options.gdb:
+            qemu.check_port(options.gdb)
         files = [("--kernel", options.kernel), ("--initrd", options.initrd),
                  ("--dtb", options.dtb), *(("--drive", path) for path in options.drive),
                  *(("--load", guest.parse_load(text)[0]) for text in options.load)]
@@ -78,10 +84,10 @@ class Boot:
             if options.native and value is not None:
                 raise Failure(f"{name} is the VMM's: it does not go with --native")
         patching.check(options)
-        if options.json:
-            folder = os.path.dirname(os.path.abspath(options.json))
-            if not os.path.isdir(folder) or os.path.isdir(options.json):
-                raise Failure(f"{options.json}: cannot be written (--json)")
+        for name, path in files:
+            if options.json and path and os.path.exists(options.json) and os.path.samefile(
+                    options.json, path):
+                raise Failure(f"{options.json}: is read ({name}), and so not written (--json)")
 
     def build(self):
         """Builds what this boot needs and is not up to date."""
@@ -111,7 +117,8 @@ class Boot:
             guest.pack(image, kernel, initrd, options, append, symbols)
         if options.native:
             native = guest.native_kernel(kernel, directory, options.raw)
-            command = qemu.machine(options.mem, native, initrd, append, options.dtb)
+            command = qemu.machine(options.mem, native, initrd, append, options.dtb,
+                                   bool(options.gdb))
         else:
             watchdog = 30 if options.watchdog is None else options.watchdog
             vmm_options = f"mem={options.mem >> 20}M watchdog={watchdog}"
@@ -123,14 +130,15 @@ class Boot:
             if options.vmm_append:
                 vmm_options += " " + options.vmm_append
             memory = guest.host_memory(options.mem, os.path.getsize(image))
-            command = qemu.machine(memory, self.vmm_elf, image, vmm_options, None)
+            command = qemu.machine(memory, self.vmm_elf, image, vmm_options, None,
+                                   bool(options.gdb))
         if options.native:
             command += qemu.loads(map(guest.parse_load, options.load))
         command += qemu.devices(options.drive, options.net)
         if options.icount:
             command += ["-icount", "shift=0,sleep=off"]
         if options.gdb:
-            command += ["-s", "-S"]
+            command += qemu.debugged(options.gdb)
         return command + options.qemu_arguments
 
     def _symbols(self):
@@ -152,29 +160,41 @@ class Boot:
             return None
 
     def _tell_gdb(self):
-        elf = self.options.kernel or os.path.join(GUEST, "vmlinux")
-        elf = elf if self.options.native else self.vmm_elf
+        # Whole paths: the other terminal may be in another folder.
+        elf = self._symbols()
+        # QEMU names the architecture; the byte order gdb has from a file, or from us.
+        words = ["gdb-multiarch"] + ([elf] if elf else ["-ex", "set endian big"])
+        if not self.options.kernel:
+            # The default guest's debug information names its sources from their top folder.
+            words += ["-ex", "directory " + os.path.join(GUEST, "linux-src")]
+        words += ["-ex", f"target remote 127.0.0.1:{self.options.gdb}"]
         say("QEMU waits for a debugger; in another terminal:")
-        # The default guest's debug information names its sources from their top folder.
-        sources = f"-ex 'directory {shown(os.path.join(GUEST, 'linux-src'))}' " if (
-            self.options.native and not self.options.kernel) else ""
-        say(f"  gdb-multiarch {shown(elf)} {sources}-ex 'target remote localhost:1234'", "bold")
+        say("  " + shlex.join(words), "bold")
+        if not self.options.native:
+            say(f"the VMM's own symbols: add-symbol-file {os.path.abspath(self.vmm_elf)}", "dim")
 
     def run(self):
         """Boots and returns the exit status."""
         self.check()
-        with tempfile.TemporaryDirectory(prefix="trapeze-") as directory:
-            command = self.prepare(directory)
-            os.makedirs(self.folder, exist_ok=True)
-            self.dumps.clear()
-            return self._run_qemu(command)
+        with output.wanted(self.options.json, "--json") as self.json:
+            with tempfile.TemporaryDirectory(prefix="trapeze-") as directory:
+                with output.naming(directory):
+                    command = self.prepare(directory)
+                self.clear()
+                return self._run_qemu(command)
 
-    def _open_log(self, name):
-        # A new file each time, so that a boot that runs beside this one keeps its own.
-        path = os.path.join(self.folder, name)
-        if os.path.exists(path):
-            os.unlink(path)
-        return open(path, "wb")
+    def clear(self):
+        """What an earlier run left goes, so that nobody takes it for this one's."""
+        output.check_folder(self.folder)
+        self.dumps.clear()
+        for name in FILES:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(os.path.join(self.folder, name))
+        if self.json:
+            self.json.empty()
+
+    def _log(self, name):
+        return output.Log(os.path.join(self.folder, name), self.losses)
 
     def _stdin(self):
         """What the guest gets of ours, as Session takes it: a guest of the user's has a serial line."""
@@ -189,16 +209,14 @@ class Boot:
         raw = stdin != "none" and sys.stdin.isatty()
         console = GuestConsole(self.nonce, only_run=self.mode == "run" and not options.verbose,
                                markers=options.verbose, raw=raw, anchored=interactive)
-        self._open_log("qemu.log").close()
         qemu_log = os.path.join(self.folder, "qemu.log")
-        with self._open_log("console.log") as log, self._open_log("vmm.log") as vmm_file:
+        with self._log("console.log") as log, self._log("vmm.log") as vmm_file:
             show_vmm = not (options.quiet or interactive) and (
                 self.mode != "run" or options.verbose)
             session = None
 
             def on_line(text):
                 vmm_file.write(text.encode() + b"\n")
-                vmm_file.flush()
                 if show_vmm:
                     if not session.column_zero and sys.stdout.isatty():
                         session.show(b"\n")
@@ -208,19 +226,20 @@ class Boot:
                 session.dumped(block, self.dumps.take(block))
 
             vmm_log = None if options.native else VmmLog(on_line, on_dump, self.dumps.bad)
-            machine = qemu.Qemu(command, qemu_log, vmm_log is not None)
-            if options.verbose:
-                say("+ " + shlex.join(machine.command), "dim")
-            if options.gdb:
-                self._tell_gdb()
-            if raw and stdin == "line" and not options.quiet:
-                say(f"what you type goes to the guest: {KEYS}", "dim")
+            machine, served = qemu.Qemu(command, qemu_log, vmm_log is not None), None
             started = time.monotonic()
-            served = self.serve(machine)
-            session = self.session = Session(
-                machine, console, vmm_log, log, self.timeout, stdin,
-                wait=self.ours, live=served, sink=self.sink)
             try:
+                if options.verbose:
+                    say("+ " + shlex.join(machine.command), "dim")
+                if options.gdb:
+                    self._tell_gdb()
+                if raw and stdin == "line" and not options.quiet:
+                    say(f"what you type goes to the guest: {KEYS}", "dim")
+                served = self.serve(machine)
+                session = self.session = Session(
+                    machine, console, vmm_log, log, self.timeout, stdin, wait=self.ours,
+                    live=served, sink=self.sink, resets=self._panic_resets(),
+                    patient=bool(options.gdb))
                 session.run()
             finally:
                 machine.close()
@@ -228,18 +247,24 @@ class Boot:
                     served.close()
             wall = time.monotonic() - started
         status, words = self._judge(session, machine.status(), qemu_log)
-        self.report(session, status, words, wall)
-        return status
+        return self.report(session, status, words, wall)
+
+    def _panic_resets(self):
+        # Of the same word twice Linux takes the last: ours unless the user has one.
+        return self.ours and "panic=" not in (self.options.append or "")
 
     def _judge(self, session, qemu_status, qemu_log):
         """(exit status, a line for the user or None) from how everything ended."""
-        console, log = session.console, session.vmm_log
+        console, log, options = session.console, session.vmm_log, self.options
         offset = RUN_OFFSET if self.mode == "run" else 0
         if session.stopped == "leave":
             return OK, None
         if session.stopped and session.stopped.startswith("SIG"):
             number = signal.Signals[session.stopped]
-            return (INTERRUPTED if number == signal.SIGINT else 128 + number), "stopped"
+            why = ": the reader of stdout has left" if number == signal.SIGPIPE else ""
+            return (INTERRUPTED if number == signal.SIGINT else 128 + number), "stopped" + why
+        if session.stopped == "output":
+            return offset + USAGE, f"stopped: {session.lost}"
         if session.stopped == "timeout":
             return offset + TIMEOUT, f"the guest did not end within {self.timeout:g} s"
         if not session.stopped and qemu_status:
@@ -247,6 +272,10 @@ class Boot:
                 first = text.read().strip().split("\n")[0]
             return offset + VMM_FAILED, f"QEMU ended with status {qemu_status}: {first}"
         end = None
+        if options.gdb:
+            with open(qemu_log, encoding="utf-8", errors="replace") as text:
+                if "Terminated via GDBstub" in text.read():
+                    return offset + GUEST_FAILED, "the debugger ended the guest"
         if log:
             if not log.summary:
                 why = f" ({log.broken})" if log.broken else ""
@@ -259,7 +288,7 @@ class Boot:
             bad = {"vmm-failed": VMM_FAILED, "input": USAGE, "guest-died": GUEST_FAILED}
             if end in bad:
                 return offset + bad[end], f"{summary.ENDS[end]}: {reason}"
-        if console.panicked:
+        if session.stopped == "panic" or console.panic.said and end != "poweroff":
             return offset + GUEST_FAILED, "the guest's kernel panicked"
         if not self.ours:
             return OK, None
@@ -274,7 +303,8 @@ class Boot:
         return OK, None
 
     def report(self, session, status, words, wall):
-        """Tells the user how it ended: exit status, a line or None, seconds that QEMU ran."""
+        """Tells the user how it ended, from exit status, a line or None, and the seconds that QEMU
+        ran. Returns the exit status, another one if what was asked for could not be written."""
         options, log = self.options, session.vmm_log
         native = log is None
         facts = {"schema": 1, "mode": "native" if native else "vmm", "status": status,
@@ -284,36 +314,51 @@ class Boot:
                  "dump": self.dumps.path if self.dumps.last else None}
         good = log and log.summary and not summary.problem(log.summary)
         facts = {**(log.summary if good else {}), **facts}
-        text = json.dumps(facts, indent=1) + "\n"
-        with self._open_log("summary.json") as last:
-            last.write(text.encode())
-        if options.json:
-            shutil.copyfile(os.path.join(self.folder, "summary.json"), options.json)
+        lost = self._write(facts)
         quiet = options.quiet or (self.mode == "run" and not options.verbose)
         if options.shell:
             # The terminal may be anywhere in a line; the guest's last words stay readable.
             sys.stderr.write("\n" if not session.column_zero else "")
-        elif not session.column_zero and not quiet:
-            session.show(b"\n")
-        if not quiet and not options.shell and (native or good):
-            stream = sys.stderr if self.mode == "run" else sys.stdout
-            self._print(summary.render(facts, stream), stream)
-        if self.with_map and (self.dumps.last or good and facts["end"] != "input"):
-            viewer.after_boot(self.dumps, facts["symbols"])
-        if self.dumps.complaint():
-            complain(self.dumps.complaint())
-        if words:
-            complain(words)
+        try:
+            if not session.column_zero and not quiet and not options.shell:
+                output.put(b"\n")
+            if not quiet and not options.shell and (native or good):
+                stream = sys.stderr if self.mode == "run" else sys.stdout
+                print(summary.render(facts, stream), file=stream, flush=True)
+            if self.with_map and (self.dumps.last or good and facts["end"] != "input"):
+                viewer.after_boot(self.dumps, facts["symbols"])
+        except output.Lost as failure:
+            lost = lost or failure
+        for complaint in (self.dumps.complaint(), self.losses.complaint(), str(lost or ""), words):
+            if complaint:
+                complain(complaint)
         if status not in (OK, INTERRUPTED) and self.mode != "run" or words:
             self._name_logs(session, status)
+        return self._worse(status, lost)
 
-    @staticmethod
-    def _print(text, stream):
+    def _worse(self, status, lost):
+        """The exit status, as `lost`, a Failure or None, and lost dumps make it."""
+        if status != OK or not (lost or self.dumps.unwritten):
+            return status
+        if isinstance(lost, output.Gone):
+            return lost.status
+        return USAGE + (RUN_OFFSET if self.mode == "run" else 0)
+
+    def _write(self, facts):
+        """The summary, into its files; the Failure of --json, or None."""
+        lost = None
         try:
-            print(text, file=stream, flush=True)
-        except BrokenPipeError:
-            # Whoever read stdout has left; the summary is in build/last all the same.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            if self.json:
+                self.json.fill((json.dumps(facts, indent=1) + "\n").encode())
+        except Failure as failure:
+            lost = failure
+        facts["status"] = self._worse(facts["status"], lost)
+        path = os.path.join(self.folder, "summary.json")
+        try:
+            output.replace(path, (json.dumps(facts, indent=1) + "\n").encode())
+        except OSError as error:
+            self.losses.add(path, error)
+        return lost
 
     def _name_logs(self, session, status):
         logs = ["console.log"] + (["vmm.log"] if session.vmm_log else [])

@@ -5,10 +5,12 @@ import fcntl
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 import time
 
-from .common import BUILD, GUEST, LOGS, ROOT, VMM_FAILED, Failure, Step, say
+from . import children, output
+from .common import BUILD, GUEST, LOGS, ROOT, VMM_FAILED, Failure, Step, say, shown
 
 BENCH = os.path.join(BUILD, "bench", "guest")
 GUEST_FILES = ("uImage", "vmlinux", "System.map", "initramfs.cpio.gz")
@@ -42,12 +44,14 @@ def _logged(title, name, command, environment=None, progress=None, quiet=False):
     """Runs `command` with all output in build/log/NAME.log; on failure shows the log's end."""
     os.makedirs(LOGS, exist_ok=True)
     path = os.path.join(LOGS, name + ".log")
+    # CMake takes the folder's name from PWD, which may be another name of it that goes away.
+    environment = {**os.environ, **(environment or {}), "PWD": ROOT}
     with Step(title, quiet) as step:
-        with open(path, "w", encoding="utf-8") as log:
+        with output.naming(path), open(path, "w", encoding="utf-8") as log:
             log.write(f"+ {' '.join(command)}\n")
             log.flush()
-            with subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL,
-                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            with children.running(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, text=True,
                                   errors="replace") as process:
                 for line in process.stdout:
                     log.write(line)
@@ -67,9 +71,44 @@ def _newer(path, than):
     return not os.path.exists(than) or os.path.getmtime(path) > os.path.getmtime(than)
 
 
+def _made_in(directory):
+    """The checkout that CMake was in when it configured `directory`, or None."""
+    with contextlib.suppress(OSError):
+        with open(os.path.join(directory, "CMakeCache.txt"), encoding="utf-8",
+                  errors="replace") as cache:
+            for line in cache:
+                if line.startswith("CMAKE_HOME_DIRECTORY:"):
+                    return line.rstrip("\n").split("=", 1)[1]
+    return None
+
+
+def _drop_foreign(directory):
+    """Removes a build tree of another checkout, which this one was moved or copied from: all in it
+    names that one's files, so it would build what lies there."""
+    place = _made_in(directory)
+    if place is not None and os.path.realpath(place) != ROOT:
+        say(f"{shown(directory)} was made in {place}: it is made anew, from what is here")
+        shutil.rmtree(os.path.realpath(directory))
+
+
+def _drop_foreign_guest():
+    """The same for the guest's object files. Their source is no part of the checkout and the
+    results name no folder: they are right as long as what they come from has not changed."""
+    place = None
+    with contextlib.suppress(OSError):
+        with open(os.path.join(GUEST, "linux-build", "Makefile"), encoding="utf-8",
+                  errors="replace") as makefile:
+            place = re.search(r"(?m)^include (/\S*)/linux-src/Makefile$", makefile.read())
+    if place and os.path.realpath(place[1]) != os.path.realpath(GUEST):
+        say(f"{shown(GUEST)} was made in {place[1]}: its objects are made anew")
+        for name in ("linux-build", "busybox-build"):
+            shutil.rmtree(os.path.join(GUEST, name), ignore_errors=True)
+
+
 def cmake(preset, targets):
     """Builds `targets` (ninja targets or output paths; none: all) of a CMake preset."""
     directory = os.path.join(BUILD, preset)
+    _drop_foreign(directory)
     rules = os.path.join(directory, "build.ninja")
     # ninja re-runs CMake when a CMakeLists.txt changes, but does not know about the presets.
     if _newer(os.path.join(ROOT, "CMakePresets.json"), rules):
@@ -115,6 +154,7 @@ def guest():
                     os.path.exists(os.path.join(GUEST, name)) for name in GUEST_FILES):
                 return
     os.makedirs(GUEST, exist_ok=True)
+    _drop_foreign_guest()
     _logged("build the guest (Linux and BusyBox; minutes the first time)", "build-guest",
             [os.path.join(ROOT, "guest-linux", "build.sh"), "--out", GUEST])
     absent = [name for name in GUEST_FILES if not os.path.exists(os.path.join(GUEST, name))]

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line: subcommands, options, their help."""
 import argparse
+import errno
 import os
 import sys
 
-from . import boot, patching, setup, testing, viewer
+from . import boot, children, output, patching, qemu, setup, testing, viewer
 from .common import INTERRUPTED, ROOT, RUN_OFFSET, USAGE, VMM_FAILED, Failure, complain
 from .guest import parse_size
 
@@ -56,15 +57,20 @@ examples:
   ./trapeze boot --patch=eager --run true    every site that can be patched, at its first exit
   ./trapeze boot --mapping=straight          the other layout of address spaces, to compare: see
                                              docs/mapping.md
+  ./trapeze boot --gdb                       stops before the first instruction, and prints the
+                                             command that attaches gdb to the guest
   ./trapeze boot --icount --json exits.json -- -d int -D qemu.txt"""
 
 BOOT_END = """exit status:
     0  the guest ended well, or you left it by Ctrl-A X
     1  the guest failed: it died, panicked, ended early, or its workload failed
-    2  usage or input: an option, an image, missing packages
+    2  usage, input or output: an option, an image, missing packages; stdout, --json or a dump that
+       was asked for cannot be written (a guest that runs is stopped, and the VMM asked for its
+       summary)
     3  the VMM itself failed, or QEMU, or the build
     4  the guest did not end within --timeout
-  130  Ctrl-C (the VMM is asked for its summary first)
+  130  Ctrl-C (the VMM is asked for its summary first); for other signals 128 and their number,
+       also 141: the reader of stdout has left
 With --run the status is that of the command in the guest, and 1 to 4 become 121 to 124.
 
 
@@ -95,6 +101,12 @@ TRAPEZE_TRAPMAP another viewer, LINUX_TARBALL another kernel source for the gues
 folder for last/ and live/ instead of build/; NO_COLOR turns colour off."""
 
 
+# Errors of files and folders, which are the user's to put right; what else the system refuses is not.
+FILE_TROUBLE = (errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EISDIR, errno.ELOOP,
+                errno.ENAMETOOLONG, errno.ENOENT, errno.ENOSPC, errno.ENOTDIR, errno.ENXIO,
+                errno.EPERM, errno.EROFS, errno.ETXTBSY)
+
+
 class _Parser(argparse.ArgumentParser):
     """Usage errors take one line and name the help."""
 
@@ -110,6 +122,13 @@ def _positive(text):
     return value
 
 
+def _port(text):
+    value = int(text)
+    if not 0 < value < 1 << 16:
+        raise ValueError(text)
+    return value
+
+
 def _whole(text):
     value = int(text)
     if not 0 <= value < 1 << 31:
@@ -118,6 +137,7 @@ def _whole(text):
 
 
 _positive.__name__ = "number of seconds"
+_port.__name__ = "port number"
 _whole.__name__ = "whole number"
 parse_size.__name__ = "size"
 
@@ -156,7 +176,9 @@ def _add_boot(commands):
                           "or loops on one branch, for S seconds; 0: never (default 30)")
     how.add_argument("--icount", action="store_true",
                      help="count instructions as time: 1 instruction is 1 ns, repeatable")
-    how.add_argument("--gdb", action="store_true", help="wait for a debugger on port 1234")
+    how.add_argument("--gdb", metavar="PORT", nargs="?", type=_port, const=qemu.GDB_PORT,
+                     help="wait for a debugger on this machine's PORT (default "
+                          f"{qemu.GDB_PORT}), and say how to start one")
     how.add_argument("--profile", choices=("on", "off"),
                      help="count the exits of each trap site (default on; off costs nothing, and "
                           "nothing is patched)")
@@ -267,18 +289,27 @@ def main(arguments):
     """Runs the front door and returns the exit status."""
     asked_to_run = arguments[:1] == ["boot"] and any(
         word == "--run" or word.startswith("--run=") for word in arguments)
+
+    def moved(status):
+        # What a signal has ended, the reader of stdout leaving too, is not of our numbers.
+        return status + RUN_OFFSET if asked_to_run and status < RUN_OFFSET else status
+
     try:
-        return _dispatch(arguments)
+        output.claim()
+        children.arm()
+        status = _dispatch(arguments)
+        sys.stdout.flush()
+        return status
     except Failure as failure:
         if str(failure):
             complain(str(failure))
-        return failure.status + (RUN_OFFSET if asked_to_run else 0)
+        return moved(failure.status)
     except KeyboardInterrupt:
         complain("stopped")
         return INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+    except children.Stopped as stopped:
+        complain("stopped")
+        return stopped.status
     except OSError as error:
-        complain(f"{error.filename or ''}: {error.strerror}".lstrip(": "))
-        return VMM_FAILED + (RUN_OFFSET if asked_to_run else 0)
+        complain(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "))
+        return moved(USAGE if error.errno in FILE_TROUBLE else VMM_FAILED)

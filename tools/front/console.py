@@ -4,9 +4,9 @@ import json
 import re
 
 from .dump import Extractor
+from .panic import Panic
 
 SUMMARY = "@@trapeze-summary "
-_PANIC = b"Kernel panic - not syncing"
 
 
 class GuestConsole:
@@ -31,16 +31,13 @@ class GuestConsole:
         self._held = b""
         self._line_start = True
         self._newline = b""
-        self._panic_tail = b""
         self.begun = False
         self.status = None
-        self.panicked = False
+        self.panic = Panic(self._prefix)
 
     def feed(self, data):
         """Takes bytes from the UART, returns bytes to show."""
-        tail = self._panic_tail + data
-        self.panicked = self.panicked or _PANIC in tail
-        self._panic_tail = tail[-len(_PANIC):]
+        self.panic.feed(data)
         self._held += data
         shown = b""
         while self._held:

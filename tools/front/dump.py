@@ -5,6 +5,8 @@ import os
 import re
 import zlib
 
+from .output import replace
+
 BEGIN = "@@trapeze-dump "
 END = "@@trapeze-dump-end "
 KINDS = ("end", "request", "periodic", "live")
@@ -85,19 +87,12 @@ class Extractor:
         self._on_bad(wrong)
 
 
-def _write(path, data):
-    """So that `path` is never there in part."""
-    with open(path + ".new", "wb") as new:
-        new.write(data)
-    os.replace(path + ".new", path)
-
-
 class Store:
     """The dumps of one run as files: guest.trap is the last full one, dump-NNNN.trap those that
     were asked for, by a user or by --dump-every.
 
     `last` is the last full Block or None; `problems` says what was wrong with dumps that did
-    not come through.
+    not come through; `unwritten` is True if one that was asked for is not there.
     """
 
     def __init__(self, folder):
@@ -105,6 +100,7 @@ class Store:
         self.path = os.path.join(folder, "guest.trap")
         self.last = None
         self.problems = []
+        self.unwritten = False
         self._count = 0
 
     def clear(self):
@@ -123,9 +119,10 @@ class Store:
             if block.kind != "end":
                 self._count += 1
                 extra = os.path.join(self.folder, f"dump-{self._count:04}.trap")
-                _write(extra, block.data)
-            _write(self.path, block.data)
+                replace(extra, block.data)
+            replace(self.path, block.data)
         except OSError as error:
+            self.unwritten = self.unwritten or block.kind != "end"
             self.bad(f"it could not be written: {error.strerror}")
             return None
         self.last = block

@@ -1,23 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """QEMU's command line, and its process with a console on each UART."""
-import ctypes
 import os
 import shutil
-import signal
 import socket
 import subprocess
 
+from .children import dies_with_us
 from .common import VMM_FAILED, Failure
-
-_PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 # Without these a virtio device ignores the bridge's inbound windows and reaches any host memory.
 BEHIND_BRIDGE = "disable-legacy=on,iommu_platform=on"
+GDB_PORT = 1234
 
 
-def program():
-    """QEMU's path: $TRAPEZE_QEMU or qemu-system-ppc64 from PATH."""
-    name = os.environ.get("TRAPEZE_QEMU", "qemu-system-ppc64")
+def program(debugged=False):
+    """QEMU's path: $TRAPEZE_QEMU or qemu-system-ppc64 from PATH.
+
+    The same machine of qemu-system-ppc is for one that is debugged: the other tells gdb of 64-bit
+    registers, which gdb rejects for a 32-bit program, and then reads all wrong.
+    """
+    name = os.environ.get("TRAPEZE_QEMU", "qemu-system-ppc" if debugged else "qemu-system-ppc64")
     found = shutil.which(name)
     if not found:
         raise Failure(f"{name} is not there: run ./trapeze setup", VMM_FAILED)
@@ -29,9 +31,26 @@ def _comma_safe(path):
     return path.replace(",", ",,")
 
 
-def machine(mem, kernel, initrd, append, dtb):
+def check_port(port):
+    """Raises Failure if a debugger could not be waited for there."""
+    with socket.socket() as end:
+        # As QEMU does: a connection of a moment ago that is still closing does not count.
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            end.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise Failure(f"port {port} for the debugger: {error.strerror}; another one: "
+                          "--gdb PORT") from None
+
+
+def debugged(port):
+    """Arguments to wait for a debugger: from this machine only, for it may read and write all."""
+    return ["-gdb", f"tcp:127.0.0.1:{port}", "-S"]
+
+
+def machine(mem, kernel, initrd, append, dtb, debug=False):
     """The arguments that every boot has. `mem` is in bytes; absent parts are None or ''."""
-    command = [program(), "-M", "ppce500", "-cpu", "e500v2", "-m", f"{mem >> 20}M",
+    command = [program(debug), "-M", "ppce500", "-cpu", "e500v2", "-m", f"{mem >> 20}M",
                "-nodefaults", "-display", "none", "-no-reboot", "-kernel", kernel]
     if initrd:
         command += ["-initrd", initrd]
@@ -78,22 +97,13 @@ class Qemu:
             command += self._chardev("vmm", vmm_end)
         self.command = command
         ends = [end for end in (guest_end, vmm_end) if end]
-        libc = ctypes.CDLL(None, use_errno=True)
-        parent = os.getpid()
-
-        def die_with_parent():
-            # Runs between fork and exec. Even kill -9 of the front door takes QEMU along.
-            libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-            if os.getppid() != parent:
-                os._exit(1)
-
         with open(log_path, "wb") as log:
             try:
                 # A session of its own: the terminal's Ctrl-C is ours to handle, not QEMU's.
                 self.process = subprocess.Popen(
                     command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                     pass_fds=[end.fileno() for end in ends], start_new_session=True,
-                    preexec_fn=die_with_parent)
+                    preexec_fn=dies_with_us())
             except OSError as error:
                 raise Failure(f"cannot start {command[0]}: {error.strerror}",
                               VMM_FAILED) from None

@@ -7,10 +7,13 @@ import socket
 import sys
 import time
 
+from . import output
+from .children import ending
 from .common import shown
-from .terminal import CTRL_D, HELP, Keys, raw_mode, write_all
+from .terminal import CTRL_D, HELP, Keys, raw_mode
 
-# How long a guest that said it is done, or has panicked, may take to end the machine.
+# How long a guest that said it is done may take to end the machine, and how long one that said
+# that it stays in a loop after its panic must be silent, for that to be believed.
 END_GRACE = 10.0
 # How long the VMM may be silent after 'q' before QEMU is ended, and how long it may take in all
 # to print its report, a dump of some hundred KB, and its summary.
@@ -29,7 +32,7 @@ class Session:
     qemu      a Qemu
     console   a GuestConsole
     vmm_log   a VmmLog, or None natively
-    log       binary file that gets the guest's console as it came
+    log       an output.Log that gets the guest's console as it came
     timeout   seconds or None
     stdin     'none'; 'keys' to send stdin to the guest's shell, which is told its end by Ctrl-D; or
               'line' to send it as down a serial line, which has no end, once the guest has
@@ -37,14 +40,21 @@ class Session:
     wait      hold what is typed until /init's begin marker
     live      a live.Server, or None
     sink      called with the guest's output, or None to show it on stdout
+    resets    True for a guest whose panic ends the machine: one that goes on has not panicked
+    patient   True if a guest may stand still as long as it likes, in a debugger
+
+    `lost` is the output.Lost that ended the run, or None.
     """
 
-    def __init__(self, qemu, console, vmm_log, log, timeout, stdin, wait, live=None, sink=None):
+    def __init__(self, qemu, console, vmm_log, log, timeout, stdin, wait, live=None, sink=None,
+                 resets=False, patient=False):
         self.qemu, self.console, self.vmm_log, self.log = qemu, console, vmm_log, log
         self.deadline = time.monotonic() + timeout if timeout else None
         self.wait = wait
         self.live = live
         self.sink = sink
+        self.lost = None
+        self._resets, self._patient = resets, patient
         self.interactive = stdin != "none" and sys.stdin.isatty()
         self._line = stdin == "line"
         self.stopped = None
@@ -68,8 +78,7 @@ class Session:
         wake_in.setblocking(False)
         wake_out.setblocking(False)
         old_wakeup = signal.set_wakeup_fd(wake_out.fileno())
-        handled = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        old = {number: signal.signal(number, self._on_signal) for number in handled}
+        old = {number: signal.signal(number, self._on_signal) for number in ending()}
         self._selector.register(wake_in, selectors.EVENT_READ, self._on_wake)
         self._selector.register(self.qemu.guest, selectors.EVENT_READ, self._on_guest)
         if self.qemu.vmm:
@@ -149,9 +158,13 @@ class Session:
         if self._kill_at and now >= self._kill_at:
             self._kill_at = None
             self.qemu.stop()
-        done = self.console.status is not None or self.console.panicked
-        if done and not self._graceful_end:
+        if self._patient:
+            return
+        if self.console.status is not None and not self._graceful_end:
             self._graceful_end = now + END_GRACE
+        if (self.console.panic.loops and not self._resets
+                and now - self._quiet_since >= END_GRACE):
+            self.stop("panic")
 
     def stop(self, why):
         """Asks the VMM to stop the guest and to print its summary; ends QEMU if it does not."""
@@ -216,7 +229,7 @@ class Session:
             self.show(self.console.feed(data) if data else self.console.finish())
 
     def show(self, data):
-        """Guest output on stdout; a closed pipe there ends the run."""
+        """Guest output on stdout; if nothing arrives there that ends the run."""
         if not data:
             return
         if self.sink:
@@ -224,9 +237,10 @@ class Session:
             return
         self.column_zero = data.endswith(b"\n")
         try:
-            write_all(sys.stdout.fileno(), data)
-        except BrokenPipeError:
-            self.stop("SIGPIPE")
+            output.put(data)
+        except output.Lost as lost:
+            self.lost = lost
+            self.stop("SIGPIPE" if isinstance(lost, output.Gone) else "output")
 
     def _on_vmm(self, _events):
         data = self._receive(self.qemu.vmm)
@@ -261,7 +275,8 @@ class Session:
     @staticmethod
     def _remark(text):
         """A line of ours among those of the guest on a terminal in raw mode."""
-        write_all(sys.stderr.fileno(), f"\r\n[{text}]\r\n".encode())
+        sys.stderr.write(f"\r\n[{text}]\r\n")
+        sys.stderr.flush()
 
     def dumped(self, block, path):
         """A dump has come, and is at `path` if it was asked for."""

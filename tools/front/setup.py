@@ -43,7 +43,7 @@ PACKAGES = {
     "the guest's sources": "linux-source-6.1 ca-certificates dpkg-dev xz-utils bzip2 patch",
     "the guest's build": "bc bison flex perl cpio u-boot-tools device-tree-compiler "
                          "libssl-dev",
-    "running it": "qemu-system-ppc e2fsprogs python3",
+    "running it": "qemu-system-ppc e2fsprogs python3 gdb-multiarch",
 }
 
 
@@ -102,11 +102,17 @@ def _apt(prefix, arguments, log):
     log.flush()
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, errors="replace") as process:
-        for line in process.stdout:
-            log.write(line)
-            # The lines a waiting user wants to see; the rest is in the log.
-            if line.startswith(("Get:", "Unpacking", "Setting up", "E:", "W:", "Err")):
-                say("    " + line.rstrip()[:120], "dim")
+        try:
+            for line in process.stdout:
+                log.write(line)
+                # The lines a waiting user wants to see; the rest is in the log.
+                if line.startswith(("Get:", "Unpacking", "Setting up", "E:", "W:", "Err")):
+                    say("    " + line.rstrip()[:120], "dim")
+        except BaseException:
+            # Whatever stops us, packages are not left half installed: apt goes on to its end.
+            for line in process.stdout:
+                pass
+            raise
     return process.returncode
 
 

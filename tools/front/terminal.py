@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The user's end: the terminal in raw mode, Ctrl-A commands, output that is never lost."""
+"""The user's end: the terminal in raw mode, Ctrl-A commands."""
 import contextlib
 import os
 import sys
@@ -38,12 +38,6 @@ def raw_mode(wanted, keep_output=False):
         yield
     finally:
         termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
-
-
-def write_all(descriptor, data):
-    """Writes every byte, also when the other end takes them in pieces."""
-    while data:
-        data = data[os.write(descriptor, data):]
 
 
 class Keys:

@@ -7,7 +7,7 @@ import sys
 import time
 import xml.etree.ElementTree
 
-from . import build, setup
+from . import build, children, setup
 from .common import BUILD, GUEST_FAILED, OK, ROOT, Failure, colour_on, say
 
 HELP = """Sets everything up, builds everything, and runs the tests with ctest, as many at a time as this
@@ -101,7 +101,7 @@ def _follow(command, jobs):
     """Runs ctest, passes on what it says, and lists the slowest tests before its summary."""
     progress, held = _Progress(jobs), []
     environment = {**os.environ, **({"CLICOLOR_FORCE": "1"} if colour_on(sys.stdout) else {})}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, errors="replace",
+    with children.running(command, stdout=subprocess.PIPE, text=True, errors="replace",
                           env=environment) as ctest:
         for line in ctest.stdout:
             if held or _SUMMARY.match(re.sub(r"\x1b\[[\d;]*m", "", line)):

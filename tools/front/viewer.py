@@ -3,11 +3,13 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 
-from . import build, live, setup
-from .common import LAST, OK, OUT, TRAPMAP, USAGE, VMM_FAILED, Failure, complain, say, shown
+from . import build, live, output, setup
+from .common import (LAST, OK, OUT, ROOT, TRAPMAP, USAGE, VMM_FAILED, Failure, complain, say,
+                     shown)
 
 HEATMAP_HELP = """Shows which instructions of a guest trapped, where, how often and at what cost.
 
@@ -92,6 +94,8 @@ def _call(command):
         sys.stderr.buffer.write(done.stderr)
         sys.stderr.flush()
         return None
+    if done.returncode == -signal.SIGPIPE:
+        raise output.Gone()
     said = done.stderr.decode("utf-8", "replace").strip().split("\n")[-1]
     return said or f"{command[0]} ended with status {done.returncode}"
 
@@ -105,7 +109,6 @@ def after_boot(store, symbols):
     if not store.last.profile:
         say("no heat map: the profile was off")
         return
-    sys.stdout.flush()
     page = os.path.join(store.folder, "heatmap.html")
     wrong = (_call(_command(store.path, symbols, "--top", "10"))
              or _call(_command(store.path, symbols, "--html", page)))
@@ -122,7 +125,15 @@ def _last():
             found = json.load(handle)
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    if not isinstance(found, dict):
+        return {}
+    if found.get("dump") and os.path.dirname(found["dump"]) != LAST:
+        # The checkout has been moved or copied since, and its files with it.
+        was = os.path.dirname(os.path.dirname(os.path.dirname(found["dump"]))) + os.sep
+        found["dump"] = os.path.join(LAST, os.path.basename(found["dump"]))
+        if str(found.get("symbols")).startswith(was):
+            found["symbols"] = os.path.join(ROOT, found["symbols"][len(was):])
+    return found
 
 
 def _symbol_lines(path):
@@ -151,7 +162,7 @@ def _page_for(dump):
         return os.path.join(LAST, "heatmap.html")
     if os.path.commonpath([folder, os.path.realpath(OUT)]) != os.path.realpath(OUT):
         folder = os.path.join(OUT, "heatmap")
-        os.makedirs(folder, exist_ok=True)
+        output.check_folder(folder)
     return os.path.join(folder, os.path.splitext(name)[0] + ".html")
 
 
@@ -205,9 +216,11 @@ def heatmap(options):
 
 def _run(command):
     try:
-        return subprocess.run(command, check=False).returncode
+        status = subprocess.run(command, check=False).returncode
     except OSError as error:
         raise Failure(f"{command[0]}: {error.strerror}", VMM_FAILED) from None
+    # A signal's number is negative here.
+    return status if status >= 0 else 128 - status
 
 
 def top(options):
