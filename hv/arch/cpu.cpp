@@ -37,15 +37,23 @@ extern "C" void hv_copy_text(void* to, const void* from);
 // replaced at any time and are written again for each use, always in the same way.
 enum Window : unsigned { first, second };
 
-u8* window(Window which, u64 hpa) {
+u8* window(Window which, u64 hpa, u32 attributes = e500::mas2::m) {
     using namespace e500;
     const u32 ea = board::window_base + 0x1000 * which;
     constexpr unsigned way = 3;
     write_tlb(0, way,
-              {mas1::v | 1u << 8, ea | mas2::m,
+              {mas1::v | 1u << 8, ea | attributes,
                (static_cast<u32>(hpa) & mas3::rpn_mask) | mas3::sr | mas3::sw,
                static_cast<u32>(hpa >> 32)});
     return reinterpret_cast<u8*>(ea + (static_cast<u32>(hpa) & 0xfff));
+}
+
+// CCSR is always there; other devices show in a window, which no cache remembers of.
+u32 io_ea(u64 hpa) {
+    if (hpa - board::ccsr_base < board::ccsr_size) {
+        return board::io_base + static_cast<u32>(hpa - board::ccsr_base);
+    }
+    return reinterpret_cast<u32>(window(first, hpa, e500::mas2::i | e500::mas2::g));
 }
 
 }  // namespace
@@ -247,7 +255,7 @@ void sync_own_text(const u32* words, unsigned count) {
 u64 own_hpa(const void* at) { return reinterpret_cast<u32>(at) - board::hv_base; }
 
 u32 read_io(u64 hpa, unsigned size) {
-    const u32 ea = board::io_base + static_cast<u32>(hpa - board::ccsr_base);
+    const u32 ea = io_ea(hpa);
     u32 value = 0;
     switch (size) {
         case 1:
@@ -265,7 +273,7 @@ u32 read_io(u64 hpa, unsigned size) {
 }
 
 void write_io(u64 hpa, unsigned size, u32 value) {
-    const u32 ea = board::io_base + static_cast<u32>(hpa - board::ccsr_base);
+    const u32 ea = io_ea(hpa);
     switch (size) {
         case 1:
             *reinterpret_cast<volatile u8*>(ea) = static_cast<u8>(value);

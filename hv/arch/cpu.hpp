@@ -78,7 +78,7 @@ void sync_text(u64 hpa);
 void sync_own_text(const u32* words, unsigned count);
 u64 own_hpa(const void* at);
 
-// Physical (host) accesses to device registers; `size` is 1, 2 or 4 bytes.
+// Physical (host) accesses to device registers; `size` is 1, 2 or 4 bytes, naturally aligned.
 u32 read_io(u64 hpa, unsigned size);
 void write_io(u64 hpa, unsigned size, u32 value);
 

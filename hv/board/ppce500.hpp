@@ -14,6 +14,7 @@ inline constexpr u64 ccsr_base = 0xf'e000'0000;
 inline constexpr u32 ccsr_size = 0x10'0000;
 
 // Offsets into CCSR.
+inline constexpr u32 i2c_offset = 0x3000;
 inline constexpr u32 uart_page = 0x4000;
 inline constexpr u32 uart0_offset = 0x4500;
 inline constexpr u32 uart1_offset = 0x4600;

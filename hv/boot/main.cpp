@@ -6,6 +6,7 @@
 #include "hv/arch/setup.hpp"
 #include "hv/board/ppce500.hpp"
 #include "hv/boot/boot.hpp"
+#include "hv/boot/tree.hpp"
 #include "hv/dev/devices.hpp"
 #include "hv/monitor/console.hpp"
 #include "hv/monitor/machine.hpp"
@@ -23,43 +24,84 @@ vcpu::Profile guest_profile;
 patch::Patcher guest_patcher;
 dev::DeviceTable guest_devices;
 
-// What the guest sees: its RAM from 0, then the board's devices at the addresses they have. A
-// device the VMM must look after is trapped; the rest of CCSR is the guest's own.
-void build_memory_map(mmu::MemoryMap& map, u64 ram_hpa, u64 ram_size, bool exits_device) {
-    using mmu::RegionKind;
-    bool fits = map.add({0, ram_size, ram_hpa, RegionKind::ram, 0});
-    struct Trapped {
-        u32 offset, size;
-        const dev::Device& device;
-    };
-    const Trapped trapped[] = {{board::uart_page, 0x1000, dev::uart_page},
-                               {board::pci_offset, 0x1000, dev::pci_bridge},
-                               {board::mpic_offset, board::mpic_size, dev::mpic},
-                               {board::guts_offset, 0x1000, dev::guts},
-                               {board::exits_offset, 0x1000, dev::exit_counters},
-                               {board::gpio_offset, 0x1000, dev::gpio}};
-    u32 next = 0;
-    const auto direct = [&](u32 from, u32 to) {
-        if (from == to) return;
-        const u64 at = board::ccsr_base + from;
-        fits = fits && map.add({at, to - from, at, RegionKind::direct, 0});
-    };
-    for (const auto& t : trapped) {
-        if (t.offset == board::exits_offset && !exits_device) continue;
-        direct(next, t.offset);
-        const auto index = static_cast<e500::u8>(guest_devices.add(t.device));
-        fits =
-            fits && map.add({board::ccsr_base + t.offset, t.size, 0, RegionKind::trapped, index});
-        next = t.offset + t.size;
+// What the guest sees: its RAM from 0, then the board's devices at the addresses they have. What
+// the VMM must look after is trapped; mapped is only what can neither reach memory by itself nor
+// another device.
+class MapBuilder {
+  public:
+    explicit MapBuilder(mmu::MemoryMap& map) : map_(map), absent_(guest_devices.add(dev::absent)) {}
+
+    void ram(u64 hpa, u64 size) { add({0, size, hpa, mmu::RegionKind::ram, 0}); }
+    void direct(u64 at, u64 size) { add({at, size, at, mmu::RegionKind::direct, 0}); }
+    void trapped(u64 at, u64 size, const dev::Device& device) {
+        add_trapped(at, size, guest_devices.add(device));
     }
-    direct(next, board::ccsr_size);
-    fits = fits && map.add({board::pci_memory_base, board::pci_memory_size, board::pci_memory_base,
-                            RegionKind::direct, 0});
-    fits = fits && map.add({board::pci_io_base, board::pci_io_size, board::pci_io_base,
-                            RegionKind::direct, 0});
-    fits = fits && map.add({board::platform_bus_base, board::platform_bus_size,
-                            board::platform_bus_base, RegionKind::direct, 0});
-    if (!fits) boot::reject("guest memory overlaps the board's devices");
+    // Reads as zero, like the board where it has no device.
+    void absent(u64 from, u64 to) {
+        if (from != to) add_trapped(from, to - from, absent_);
+    }
+    bool fits() const { return fits_; }
+
+  private:
+    void add_trapped(u64 at, u64 size, unsigned device) {
+        add({at, size, 0, mmu::RegionKind::trapped, static_cast<e500::u8>(device)});
+    }
+    void add(const mmu::Region& region) { fits_ = map_.add(region) && fits_; }
+
+    mmu::MemoryMap& map_;
+    unsigned absent_;
+    bool fits_ = true;
+};
+
+void add_ccsr(MapBuilder& map, bool exits_device) {
+    struct Row {
+        u32 offset, size;
+        const dev::Device* device;  // null: the guest's own
+    };
+    // Ascending; the gaps are empty on the board, or have what a guest must not (docs/devices.md).
+    const Row rows[] = {{board::i2c_offset, 0x1000, nullptr},
+                        {board::uart_page, 0x1000, &dev::uart_page},
+                        {board::pci_offset, 0x1000, &dev::pci_bridge},
+                        {board::mpic_offset, board::mpic_size, &dev::mpic},
+                        {board::guts_offset, 0x1000, &dev::guts},
+                        {board::exits_offset, 0x1000, &dev::exit_counters},
+                        {board::gpio_offset, 0x1000, &dev::gpio}};
+    u64 next = board::ccsr_base;
+    for (const auto& row : rows) {
+        if (row.device == &dev::exit_counters && !exits_device) continue;
+        const u64 at = board::ccsr_base + row.offset;
+        map.absent(next, at);
+        if (row.device == nullptr) {
+            map.direct(at, row.size);
+        } else {
+            map.trapped(at, row.size, *row.device);
+        }
+        next = at + row.size;
+    }
+    map.absent(next, board::ccsr_base + board::ccsr_size);
+}
+
+// Flash is the guest's; other devices there are masters of the bus (boot/tree.hpp).
+void add_platform_bus(MapBuilder& map, const void* tree) {
+    u64 next = board::platform_bus_base;
+    const u64 end = board::platform_bus_base + board::platform_bus_size;
+    for (u64 at = 0, size = 0; boot::next_flash(tree, next, at, size) && size <= end - at;
+         next = at + size) {
+        map.absent(next, at);
+        map.direct(at, size);
+    }
+    map.absent(next, end);
+}
+
+void build_memory_map(mmu::MemoryMap& memory, const void* tree, u64 ram_hpa, u64 ram_size,
+                      bool exits_device) {
+    MapBuilder map(memory);
+    map.ram(ram_hpa, ram_size);
+    add_ccsr(map, exits_device);
+    map.direct(board::pci_memory_base, board::pci_memory_size);
+    map.direct(board::pci_io_base, board::pci_io_size);
+    add_platform_bus(map, tree);
+    if (!map.fits()) boot::reject("guest memory overlaps the board's devices");
 }
 
 }  // namespace
@@ -101,8 +143,11 @@ const mmu::Layout& layout() { return plan.options.crossed ? mmu::crossed : mmu::
 void make_guest() {
     memset(static_cast<void*>(&guest_vcpu), 0, sizeof guest_vcpu);
     guest_devices = {};
-    build_memory_map(guest_vcpu.memory, plan.ram_hpa, plan.ram_size, plan.options.exits_device);
+    build_memory_map(guest_vcpu.memory, plan.host.tree, plan.ram_hpa, plan.ram_size,
+                     plan.options.exits_device);
     guest_vcpu.devices = &guest_devices;
+    dev::reset_pci_bridge(guest_vcpu);
+    dev::reset_exit_counters(guest_vcpu);
     guest_vcpu.hang_ticks = u64{plan.options.watchdog} * plan.host.timebase_frequency;
     guest_vcpu.dump_ticks = u64{plan.options.dump_every} * plan.host.timebase_frequency;
     vcpu::start_profile(guest_vcpu, plan.options.profile ? &guest_profile : nullptr);

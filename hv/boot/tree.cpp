@@ -5,6 +5,7 @@
 
 #include "hv/board/ppce500.hpp"
 #include "hv/boot/boot.hpp"
+#include "hv/monitor/console.hpp"
 
 namespace trapeze::boot {
 
@@ -22,6 +23,50 @@ void remove_hv_uart(void* tree) {
             return;
         }
         node = fdt_node_offset_by_compatible(tree, node, "ns16550");
+    }
+}
+
+// Without the bridge's BAR 0 no message reaches the interrupt controller: drivers that find no
+// controller for messages use the bridge's interrupt lines.
+void remove_message_interrupts(void* tree) {
+    for (int node = fdt_node_offset_by_compatible(tree, -1, "fsl,mpic-msi"); node >= 0;
+         node = fdt_node_offset_by_compatible(tree, -1, "fsl,mpic-msi")) {
+        check_tree(fdt_del_node(tree, node), "device tree: msi: ");
+    }
+    for (int node = fdt_next_node(tree, -1, nullptr); node >= 0;
+         node = fdt_next_node(tree, node, nullptr)) {
+        // Also deletes nothing, where there is none.
+        fdt_delprop(tree, node, "fsl,msi");
+    }
+}
+
+constexpr const char* platform_bus = "qemu,platform";
+
+bool is_flash(const void* tree, int node) {
+    return fdt_node_check_compatible(tree, node, "cfi-flash") == 0;
+}
+
+// True if one was removed.
+bool remove_platform_master(void* tree, int bus) {
+    int node;
+    fdt_for_each_subnode(node, tree, bus) {
+        if (is_flash(tree, node)) continue;
+        console::log(
+            "{} on the platform bus reaches all memory by DMA: withheld from the guest; "
+            "use a virtio device (--net, --drive) or e1000 on PCI",
+            fdt_get_name(tree, node, nullptr));
+        check_tree(fdt_del_node(tree, node), "device tree: platform bus: ");
+        return true;
+    }
+    return false;
+}
+
+void remove_platform_masters(void* tree) {
+    int bus = fdt_node_offset_by_compatible(tree, -1, platform_bus);
+    while (bus >= 0) {
+        while (remove_platform_master(tree, bus)) {
+        }
+        bus = fdt_node_offset_by_compatible(tree, bus, platform_bus);
     }
 }
 
@@ -64,6 +109,32 @@ void set_memory(void* tree, u64 ram_size) {
     check_tree(fdt_setprop(tree, memory, "reg", reg, n * 4), "device tree: memory: ");
 }
 
-void withhold_devices(void* tree) { remove_hv_uart(tree); }
+void withhold_devices(void* tree) {
+    remove_hv_uart(tree);
+    remove_message_interrupts(tree);
+    remove_platform_masters(tree);
+}
+
+bool next_flash(const void* tree, u64 from, u64& at, u64& size) {
+    const int bus = fdt_node_offset_by_compatible(tree, -1, platform_bus);
+    if (bus < 0) return false;
+    bool found = false;
+    int node;
+    fdt_for_each_subnode(node, tree, bus) {
+        int length = 0;
+        const auto* const reg =
+            static_cast<const fdt32_t*>(fdt_getprop(tree, node, "reg", &length));
+        if (!is_flash(tree, node) || reg == nullptr || length != 8) continue;
+        const u64 base = board::platform_bus_base + fdt32_to_cpu(reg[0]);
+        const u32 bytes = fdt32_to_cpu(reg[1]);
+        constexpr u32 page = 0x1000;
+        if (base < from || base % page != 0 || bytes == 0 || bytes % page != 0) continue;
+        if (found && base > at) continue;
+        at = base;
+        size = bytes;
+        found = true;
+    }
+    return found;
+}
 
 }  // namespace trapeze::boot

@@ -14,7 +14,13 @@ void check_tree(int result, const char* what);
 void set_chosen(void* tree, const char* arguments, const Extent& kernel, const Extent& ramdisk);
 // /memory: one piece of `ram_size` bytes from 0.
 void set_memory(void* tree, u64 ram_size);
-// Removes what is not the guest's.
+// Removes what is not the guest's: the VMM's UART; message-signalled interrupts, which would need
+// the PCI bridge's BAR 0; and masters on the platform bus, whose DMA nothing bounds (a line in the
+// log for each).
 void withhold_devices(void* tree);
+
+// The flash on the platform bus with the lowest address from guest-physical `from` on, as `tree`,
+// which is the board's, has it; false if there is none. Whole pages.
+bool next_flash(const void* tree, u64 from, u64& at, u64& size);
 
 }  // namespace trapeze::boot

@@ -13,17 +13,41 @@ using e500::u32;
 using e500::u64;
 using e500::u8;
 
-// A device the VMM stands in front of. `offset` counts from the region's start; `size` is 1, 2
-// or 4 bytes; values are right-aligned, as a big-endian register is read.
+// What becomes of 8 bytes at once (SPE, dcbz), for which no device has a register.
+enum class Wide : u8 {
+    words,     // two accesses of a word, at ascending addresses
+    low_word,  // one access of a word at the address; the value's lower half
+    ignored,   // none: reads as zero
+};
+
+// A device the VMM stands in front of. `offset` counts from the region's start and is a multiple
+// of `size`, which is 1, 2 or 4 bytes; values are right-aligned, as a big-endian register is read.
+// These are all accesses there are: what a guest does else becomes one or several of them, or
+// none (bus.hpp). A model reaches the real device by accesses as narrow as the guest's.
 struct Device {
     const char* name;
     u32 (*read)(vcpu::Vcpu& v, u32 offset, unsigned size);
     void (*write)(vcpu::Vcpu& v, u32 offset, unsigned size, u32 value);
+    Wide wide = Wide::words;
 };
 
+// What the model of the PCI bridge keeps for a guest (pci_bridge.cpp).
+struct PciBridge {
+    u32 inbound[3][8];   // window registers as the guest wrote them,
+    u32 outbound[4][8];  // the bridge holds relocated values
+    u8 config[256];      // the bridge's own configuration space
+};
+
+// Register words of the exit counters, as the last latch left them.
+struct ExitCounters {
+    static constexpr unsigned words = 0x100;
+    u32 registers[words];
+};
+
+// A guest's devices, and what their models keep for it.
 class DeviceTable {
   public:
-    static constexpr unsigned capacity = 16;
+    static constexpr unsigned capacity = 24;
 
     // The index for mmu::Region::device; `capacity` when the table is full.
     unsigned add(const Device& device) {
@@ -31,13 +55,10 @@ class DeviceTable {
         devices_[count_] = device;
         return count_++;
     }
-    u32 read(vcpu::Vcpu& v, unsigned index, u32 offset, unsigned size) const {
-        return devices_[index].read(v, offset, size);
-    }
-    void write(vcpu::Vcpu& v, unsigned index, u32 offset, unsigned size, u32 value) const {
-        devices_[index].write(v, offset, size, value);
-    }
     const Device& operator[](unsigned i) const { return devices_[i]; }
+
+    PciBridge pci = {};
+    ExitCounters exits = {};
 
   private:
     Device devices_[capacity] = {};

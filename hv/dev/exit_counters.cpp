@@ -15,32 +15,30 @@ using vcpu::Vcpu;
 
 constexpr u32 latch_register = 0x8;
 constexpr u32 names_offset = 0x400;
-constexpr u32 words = names_offset / 4;
 constexpr u32 magic = 0x54525045;
-
-// Register words, as the last latch left them.
-u32 registers[words] = {magic, vcpu::cause_count, 0, vcpu::counter_count};
+static_assert(ExitCounters::words == names_offset / 4);
 static_assert(vcpu::cause_count <= 32 && vcpu::counter_count <= 32);
 
-void put(u32 offset, u64 value) {
-    registers[offset / 4] = static_cast<u32>(value >> 32);
-    registers[offset / 4 + 1] = static_cast<u32>(value);
+void put(ExitCounters& exits, u32 offset, u64 value) {
+    exits.registers[offset / 4] = static_cast<u32>(value >> 32);
+    exits.registers[offset / 4 + 1] = static_cast<u32>(value);
 }
 
 void latch(Vcpu& v) {
     vcpu::fold_counters(v);
-    ++registers[latch_register / 4];
-    put(0x10, arch::now() - v.start_time);
+    ExitCounters& exits = v.devices->exits;
+    ++exits.registers[latch_register / 4];
+    put(exits, 0x10, arch::now() - v.start_time);
     u64 ticks = 0;
     for (unsigned i = 0; i < vcpu::cause_count; ++i) {
         const auto& stats = v.exits[i];
-        put(0x40 + 16 * i, stats.folded_count);
-        put(0x48 + 16 * i, stats.folded_ticks);
+        put(exits, 0x40 + 16 * i, stats.folded_count);
+        put(exits, 0x48 + 16 * i, stats.folded_ticks);
         ticks += stats.folded_ticks;
     }
-    put(0x18, ticks);
-    put(0x20, v.idle_ticks);
-    for (unsigned i = 0; i < vcpu::counter_count; ++i) put(0x240 + 8 * i, v.counted[i]);
+    put(exits, 0x18, ticks);
+    put(exits, 0x20, v.idle_ticks);
+    for (unsigned i = 0; i < vcpu::counter_count; ++i) put(exits, 0x240 + 8 * i, v.counted[i]);
 }
 
 // Byte `index` of the names, one after the other with a zero behind each.
@@ -60,7 +58,7 @@ u32 read(Vcpu& v, u32 offset, unsigned size) {
     if (offset == latch_register && size == 4) latch(v);
     u32 value = 0;
     for (u32 at = offset; at < offset + size; ++at) {
-        const u32 word = at < names_offset ? registers[at / 4] : 0;
+        const u32 word = at < names_offset ? v.devices->exits.registers[at / 4] : 0;
         const u8 byte = at < names_offset ? static_cast<u8>(word >> (8 * (3 - at % 4)))
                                           : name_byte(at - names_offset);
         value = value << 8 | byte;
@@ -71,6 +69,10 @@ u32 read(Vcpu& v, u32 offset, unsigned size) {
 void write(Vcpu& /*v*/, u32 /*offset*/, unsigned /*size*/, u32 /*value*/) {}
 
 }  // namespace
+
+void reset_exit_counters(Vcpu& v) {
+    v.devices->exits = {{magic, vcpu::cause_count, 0, vcpu::counter_count}};
+}
 
 const Device exit_counters{"exits", read, write};
 

@@ -13,29 +13,33 @@ using vcpu::Vcpu;
 
 namespace {
 
+// A configuration access: CONFIG_ADDR says of what, CONFIG_DATA moves it.
+constexpr u32 config_address = 0x0, config_data = 0x4;
+constexpr u32 config_enable = 1u << 31, config_function = 0x00ff'ff00;
 constexpr u32 outbound_first = 0xc20, outbound_last = 0xc9f;
 constexpr u32 inbound_first = 0xda0, inbound_last = 0xdff;
+constexpr u32 gasket_timer = 0xe20;
 constexpr u32 translation = 0x0, base = 0x8, attributes = 0x10;
 constexpr u32 enable = 1u << 31, size_mask = 0x3f;
 constexpr u32 target_mask = 0xf0'0000, target_local = 0xf0'0000;
 
-// What the guest wrote, eight words a window; the bridge holds the relocated values.
-u32 inbound[3][8];
-u32 outbound[4][8];
-
 u64 address(u32 offset) { return board::ccsr_base + board::pci_offset + offset; }
-u64 window_size(u32 attribute_word) { return u64{2} << (attribute_word & size_mask); }
+// The largest size code is too large for a number of 64 bits: as good as the one below.
+u64 window_size(u32 attribute_word) {
+    const u32 code = attribute_word & size_mask;
+    return u64{2} << (code == size_mask ? size_mask - 1 : code);
+}
 
 u32 size_code(u64 size) {
     u32 code = 0;
-    while (window_size(code + 1) <= size) ++code;
+    while (code < size_mask - 1 && window_size(code + 1) <= size) ++code;
     return code;
 }
 
 // The guest's window, cut to the RAM behind it: the largest power of two that fits. DMA outside
 // guest RAM finds no window and fails on the bus, as it would without memory there.
 void program_inbound(const Vcpu& v, unsigned index) {
-    const u32* const w = inbound[index];
+    const u32* const w = v.devices->pci.inbound[index];
     const u32 at = inbound_first + index * 0x20;
     arch::write_io(address(at + attributes), 4, 0);
     u32 attribute_word = w[attributes / 4];
@@ -70,8 +74,8 @@ bool inside(u64 first, u64 size, u64 range, u64 range_size) {
 }
 
 // An outbound window claims host-physical addresses for PCI: only those that are PCI's already.
-void program_outbound(unsigned index) {
-    const u32* const w = outbound[index];
+void program_outbound(const Vcpu& v, unsigned index) {
+    const u32* const w = v.devices->pci.outbound[index];
     const u32 at = outbound_first + index * 0x20;
     const u32 attribute_word = w[attributes / 4];
     const u64 first = u64{w[base / 4] & 0xff'ffffu} << 12;
@@ -84,41 +88,112 @@ void program_outbound(unsigned index) {
         arch::write_io(address(at + attributes), 4, 0);
         return;
     }
-    for (u32 reg = 0; reg < 8; ++reg) {
-        if (reg != attributes / 4) arch::write_io(address(at + reg * 4), 4, w[reg]);
-    }
+    arch::write_io(address(at + translation), 4, w[translation / 4]);
+    arch::write_io(address(at + translation + 4), 4, w[translation / 4 + 1]);
+    arch::write_io(address(at + base), 4, static_cast<u32>(first >> 12));
     arch::write_io(address(at + attributes), 4, attribute_word);
 }
 
-u32 bridge_read(Vcpu& /*v*/, u32 offset, unsigned size) {
-    if (size == 4 && offset >= inbound_first && offset <= inbound_last) {
-        return inbound[(offset - inbound_first) / 0x20][(offset & 0x1f) / 4];
-    }
-    if (size == 4 && offset >= outbound_first && offset <= outbound_last) {
-        return outbound[(offset - outbound_first) / 0x20][(offset & 0x1f) / 4];
+// Where the guest's CONFIG_DATA, `byte` 0 to 3 of it, leads; false: nowhere.
+bool config_target(u32 byte, u32& target) {
+    target = arch::read_io(address(config_address), 4);
+    const bool enabled = (target & config_enable) != 0;
+    target |= byte;
+    return enabled;
+}
+bool is_own(u32 target) { return (target & config_function) == 0; }
+
+// CONFIG_DATA is little-endian.
+u32 swap(u32 value, unsigned size) { return __builtin_bswap32(value) >> (32 - 8 * size); }
+
+u32 config_read(Vcpu& v, u32 offset, unsigned size) {
+    u32 target = 0;
+    if (offset >= config_data && config_target(offset - config_data, target) && is_own(target)) {
+        return swap(read_own_config(v, target & 0xff, size), size);
     }
     return arch::read_io(address(offset), size);
 }
 
+void config_write(Vcpu& v, u32 offset, unsigned size, u32 value) {
+    u32 target = 0;
+    if (offset < config_data) {
+        // The board takes the address whole or not at all.
+        if (offset == config_address && size == 4) arch::write_io(address(offset), size, value);
+    } else if (config_target(offset - config_data, target)) {
+        if (is_own(target)) {
+            write_own_config(v, target & 0xff, size, swap(value, size));
+        } else {
+            arch::write_io(address(offset), size, value);
+        }
+    }
+}
+
+// A window register. The board knows them by their first byte, and what is narrower than a word
+// is the register's lowest bytes; a narrow store makes the others zero.
+bool is_inbound(u32 offset) { return offset >= inbound_first && offset <= inbound_last; }
+bool is_outbound(u32 offset) { return offset >= outbound_first && offset <= outbound_last; }
+bool is_register(u32 offset) {
+    const u32 reg = offset & 0x1f;
+    if (reg == translation || reg == base || reg == attributes) return true;
+    return is_inbound(offset) ? reg == base + 4 : reg == translation + 4;
+}
+
+u32 low_bytes(u32 value, unsigned size) {
+    return size == 4 ? value : value & ((1u << 8 * size) - 1);
+}
+
+u32 bridge_read(Vcpu& v, u32 offset, unsigned size) {
+    if (offset < 8) return config_read(v, offset, size);
+    if (is_inbound(offset) || is_outbound(offset)) {
+        const PciBridge& pci = v.devices->pci;
+        if (!is_register(offset)) return 0;
+        const u32* const window = is_inbound(offset)
+                                      ? pci.inbound[(offset - inbound_first) / 0x20]
+                                      : pci.outbound[(offset - outbound_first) / 0x20];
+        return low_bytes(window[(offset & 0x1f) / 4], size);
+    }
+    return offset == gasket_timer ? arch::read_io(address(offset), size) : 0;
+}
+
+// What is none of these the board ignores.
 void bridge_write(Vcpu& v, u32 offset, unsigned size, u32 value) {
-    if (offset >= inbound_first && offset <= inbound_last) {
-        if (size != 4) return;
+    if (offset < 8) {
+        config_write(v, offset, size, value);
+    } else if (is_inbound(offset) && is_register(offset)) {
         const unsigned index = (offset - inbound_first) / 0x20;
-        inbound[index][(offset & 0x1f) / 4] = value;
+        v.devices->pci.inbound[index][(offset & 0x1f) / 4] = value;
         program_inbound(v, index);
-        return;
-    }
-    if (offset >= outbound_first && offset <= outbound_last) {
-        if (size != 4) return;
+    } else if (is_outbound(offset) && is_register(offset)) {
         const unsigned index = (offset - outbound_first) / 0x20;
-        outbound[index][(offset & 0x1f) / 4] = value;
-        program_outbound(index);
-        return;
+        v.devices->pci.outbound[index][(offset & 0x1f) / 4] = value;
+        program_outbound(v, index);
+    } else if (offset == gasket_timer) {
+        arch::write_io(address(offset), size, value);
     }
-    arch::write_io(address(offset), size, value);
 }
 
 }  // namespace
+
+void reset_pci_bridge(Vcpu& v) {
+    PciBridge& pci = v.devices->pci;
+    pci = {};
+    for (unsigned i = 0; i < 3; ++i) {
+        arch::write_io(address(inbound_first + i * 0x20 + attributes), 4, 0);
+    }
+    for (unsigned i = 0; i < 4; ++i) {
+        arch::write_io(address(outbound_first + i * 0x20 + attributes), 4, 0);
+    }
+    // The bridge as it is, with nothing that answers on the bus.
+    constexpr u32 command = 0x4;
+    arch::write_io(address(config_address), 4, config_enable | command);
+    arch::write_io(address(config_data), 2, 0);
+    for (u32 at = 0; at < sizeof pci.config; at += 4) {
+        arch::write_io(address(config_address), 4, config_enable | at);
+        const u32 word = swap(arch::read_io(address(config_data), 4), 4);
+        for (unsigned i = 0; i < 4; ++i) pci.config[at + i] = static_cast<u8>(word >> 8 * i);
+    }
+    arch::write_io(address(config_address), 4, 0);
+}
 
 const Device pci_bridge{"pci", bridge_read, bridge_write};
 

@@ -3,7 +3,6 @@
 #include "hv/board/ppce500.hpp"
 #include "hv/dev/devices.hpp"
 #include "hv/irq/mpic.hpp"
-#include "hv/monitor/console.hpp"
 #include "hv/vcpu/interrupt.hpp"
 
 namespace trapeze::dev {
@@ -13,60 +12,67 @@ using vcpu::Vcpu;
 
 namespace {
 
+// UART0's registers, of which each access reaches one: an access is aligned, so all of it lies in
+// these 256 bytes or none.
 bool is_guest_uart(u32 offset) {
     const u32 first = board::uart0_offset - board::uart_page;
     return offset >= first && offset < first + 0x100;
 }
-bool is_hv_uart(u32 offset) {
-    const u32 first = board::uart1_offset - board::uart_page;
-    return offset >= first && offset < first + 0x100;
-}
 
 u32 uart_read(Vcpu& /*v*/, u32 offset, unsigned size) {
-    if (is_hv_uart(offset)) return 0;
+    if (!is_guest_uart(offset)) return 0;
     return arch::read_io(board::ccsr_base + board::uart_page + offset, size);
 }
 
 void uart_write(Vcpu& /*v*/, u32 offset, unsigned size, u32 value) {
-    if (is_guest_uart(offset) || !is_hv_uart(offset)) {
-        arch::write_io(board::ccsr_base + board::uart_page + offset, size, value);
-    }
+    if (!is_guest_uart(offset)) return;
+    arch::write_io(board::ccsr_base + board::uart_page + offset, size, value);
 }
 
+// The board's block answers words alone, has its version registers and RSTCR, and ignores the rest.
 u32 guts_read(Vcpu& /*v*/, u32 offset, unsigned size) {
-    return arch::read_io(board::ccsr_base + board::guts_offset + offset, size);
+    if (size != 4) return 0;
+    return arch::read_io(board::ccsr_base + board::guts_offset + offset, 4);
 }
 
 void guts_write(Vcpu& v, u32 offset, unsigned size, u32 value) {
     constexpr u32 rstcr = 0xb0, hreset_request = 0x2;
-    if ((offset & ~3u) == rstcr) {
-        if (value & hreset_request) vcpu::end(v, End::reset, "the guest asked for a reset (RSTCR)");
-        return;
-    }
-    arch::write_io(board::ccsr_base + board::guts_offset + offset, size, value);
+    if (size != 4 || offset != rstcr) return;
+    if (value & hreset_request) vcpu::end(v, End::reset, "the guest asked for a reset (RSTCR)");
 }
+
+// So do the GPIO registers.
+constexpr u32 gpio_registers = 0x18;
 
 u32 gpio_read(Vcpu& /*v*/, u32 offset, unsigned size) {
-    return arch::read_io(board::ccsr_base + board::gpio_offset + offset, size);
+    if (size != 4 || offset >= gpio_registers) return 0;
+    return arch::read_io(board::ccsr_base + board::gpio_offset + offset, 4);
 }
 
+// The power switch follows the data register: pin 0 going to 1 while it is an output.
 void gpio_write(Vcpu& v, u32 offset, unsigned size, u32 value) {
     constexpr u32 direction = 0x0, data = 0x8, power_pin = 0x8000'0000u;
     const u64 base = board::ccsr_base + board::gpio_offset;
-    const u32 now_output = offset == direction ? value : arch::read_io(base + direction, 4);
-    const u32 now_data = offset == data ? value : arch::read_io(base + data, 4);
-    if (now_output & now_data & power_pin) {
-        vcpu::end(v, End::poweroff, "the guest switched its power off (GPIO 0)");
-        return;
+    if (size != 4 || offset >= gpio_registers) return;
+    if (offset == data) {
+        const u32 rising = value & ~arch::read_io(base + data, 4);
+        if (arch::read_io(base + direction, 4) & rising & power_pin) {
+            vcpu::end(v, End::poweroff, "the guest switched its power off (GPIO 0)");
+            return;
+        }
     }
-    arch::write_io(base + offset, size, value);
+    arch::write_io(base + offset, 4, value);
 }
+
+u32 absent_read(Vcpu& /*v*/, u32 /*offset*/, unsigned /*size*/) { return 0; }
+void absent_write(Vcpu& /*v*/, u32 /*offset*/, unsigned /*size*/, u32 /*value*/) {}
 
 }  // namespace
 
-const Device uart_page{"uart", uart_read, uart_write};
-const Device guts{"guts", guts_read, guts_write};
+const Device uart_page{"uart", uart_read, uart_write, Wide::low_word};
+const Device guts{"guts", guts_read, guts_write, Wide::ignored};
 const Device gpio{"gpio", gpio_read, gpio_write};
 const Device mpic{"mpic", irq::mpic_read, irq::mpic_write};
+const Device absent{"absent", absent_read, absent_write, Wide::ignored};
 
 }  // namespace trapeze::dev

@@ -24,7 +24,7 @@ void release_external(Vcpu& v);
 // The same two for the critical input, which the core masks by MSR[CE].
 void on_critical_input(Vcpu& v);
 
-// Register accesses of the guest; `offset` from the start of the controller.
+// Register accesses of the guest; `offset` from the start of the controller, a multiple of `size`.
 u32 mpic_read(Vcpu& v, u32 offset, unsigned size);
 void mpic_write(Vcpu& v, u32 offset, unsigned size, u32 value);
 

@@ -81,6 +81,9 @@ void uncover(Vcpu& v);
 void cover_page(Vcpu& v, MirrorFrame& frame, unsigned page);
 void cover_word(Vcpu& v, MirrorFrame& frame, const Text& text);
 
+// tracing.cpp: Vcpu::store_ram. The copy of text follows, and what was patched there is no more.
+void store_ram(Vcpu& v, u64 gpa, u64 hpa, unsigned size, u32 value);
+
 // account.cpp: exits that the patches in [gpa, gpa + bytes) save in a beat.
 u64 exits_saved_by(Vcpu& v, u64 gpa, u32 bytes);
 // When the next window is, the time since the guest's start being `now`.

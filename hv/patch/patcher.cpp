@@ -169,6 +169,7 @@ u64 now_of(const Vcpu& v) { return arch::now() - v.start_time; }
 
 void start(Vcpu& v, Patcher* patcher, const Config& config) {
     v.patcher = patcher;
+    v.store_ram = nullptr;
     v.stub_low = v.stub_bytes = 0;
     v.next_sample = arch::never;
     v.shadow.attach(nullptr);
@@ -201,6 +202,7 @@ void start(Vcpu& v, Patcher* patcher, const Config& config) {
     for (auto& avoided : p.avoided) avoided = {};
     p.next_avoided = 0;
     v.profile->sites.set_first_limit(p.threshold > 1 ? p.threshold - 1 : 0);
+    v.store_ram = store_ram;
     v.shadow.attach(&p.overlay);
     place_register_page(v);
     mode_changes(v);
@@ -212,6 +214,7 @@ void stop(Vcpu& v) {
     unpin(v);
     v.shadow.attach(nullptr);
     v.patcher = nullptr;
+    v.store_ram = nullptr;
     v.on_calibrated = nullptr;
 }
 

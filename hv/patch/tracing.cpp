@@ -3,6 +3,7 @@
 // address stubs have taken, made for it against what it has there itself.
 #include "dbt/decode.hpp"
 #include "hv/arch/cpu.hpp"
+#include "hv/dev/bus.hpp"
 #include "hv/patch/parts.hpp"
 #include "hv/vcpu/access.hpp"
 #include "hv/vcpu/emulate.hpp"
@@ -15,20 +16,6 @@ using mmu::Access;
 using vcpu::AccessResult;
 
 namespace {
-
-// The page behind `ea`, or null after the guest was given what it deserves.
-const mmu::Region* region_at(Vcpu& v, u32 ea, Access access, u64& gpa) {
-    if (!vcpu::translate(v, ea, access, gpa)) {
-        vcpu::make_accessible(v, ea, access);
-        return nullptr;
-    }
-    const mmu::Region* const region = v.memory.find(gpa);
-    if (region == nullptr || region->kind != mmu::RegionKind::ram) {
-        vcpu::end(v, vcpu::End::guest_died, "one load or store spans memory and something else");
-        return nullptr;
-    }
-    return region;
-}
 
 // A store has changed the guest's words that hold [gpa, gpa + size): so does the copy, and what
 // was patched there is no more. `before` says whether the store is still to come.
@@ -51,32 +38,6 @@ void follow_store(Vcpu& v, u64 gpa, unsigned size, bool before) {
         }
     }
 }
-
-AccessResult read(Vcpu& v, u32 ea, unsigned size, u32& value) {
-    u64 gpa = 0;
-    const mmu::Region* const region = region_at(v, ea, Access::load, gpa);
-    if (region == nullptr) return AccessResult::interrupted;
-    value = arch::read_ram(region->hpa + (gpa - region->gpa), size);
-    return AccessResult::done;
-}
-
-AccessResult write(Vcpu& v, u32 ea, unsigned size, u32 value) {
-    u64 gpa = 0;
-    const mmu::Region* const region = region_at(v, ea, Access::store, gpa);
-    if (region == nullptr) return AccessResult::interrupted;
-    follow_store(v, gpa, size, true);
-    arch::write_ram(region->hpa + (gpa - region->gpa), size, value);
-    follow_store(v, gpa, size, false);
-    return AccessResult::done;
-}
-
-AccessResult check(Vcpu& v, u32 ea, Access access) {
-    u64 gpa = 0;
-    return region_at(v, ea, access, gpa) != nullptr ? AccessResult::done
-                                                    : AccessResult::interrupted;
-}
-
-constexpr vcpu::Port guest_port{read, write, check, false};
 
 // Whether `copy` is what the guest's word `own` has been patched with.
 bool is_patch(Vcpu& v, const Text& text, u32 own, u32 copy) {
@@ -144,11 +105,17 @@ void hand_back(Vcpu& v, u32 ea) {
 
 }  // namespace
 
+void store_ram(Vcpu& v, u64 gpa, u64 hpa, unsigned size, u32 value) {
+    follow_store(v, gpa, size, true);
+    arch::write_ram(hpa, size, value);
+    follow_store(v, gpa, size, false);
+}
+
 void trace(Vcpu& v, u32 word, u32 ea, bool store) {
     const dbt::Insn insn = dbt::decode(word);
     const u32 at = v.nip;
     const bool written = cause_of_trace(v, ea, store) == vcpu::Cause::text_write;
-    const AccessResult result = vcpu::emulate_access(v, insn, guest_port);
+    const AccessResult result = vcpu::emulate_access(v, insn, dev::bus);
     if (result == AccessResult::refused) {
         hand_back(v, ea);
         return;

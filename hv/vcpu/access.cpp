@@ -41,39 +41,6 @@ u32 extend_sign(u32 half) {
     return port.check(v, (ea + bytes - 1) & ~(page_bytes - 1), access);
 }
 
-// One element that lies in two pages, of which both are checked.
-[[gnu::noinline]] AccessResult read_across(Vcpu& v, const Port& port, u32 ea, unsigned size,
-                                           u32& value) {
-    if (port.whole) return port.read(v, ea, size, value);
-    value = 0;
-    for (unsigned i = 0; i < size; ++i) {
-        u32 byte = 0;
-        const AccessResult result = port.read(v, ea + i, 1, byte);
-        if (result != AccessResult::done) return result;
-        value = value << 8 | byte;
-    }
-    return AccessResult::done;
-}
-[[gnu::noinline]] AccessResult write_across(Vcpu& v, const Port& port, u32 ea, unsigned size,
-                                            u32 value) {
-    if (port.whole) return port.write(v, ea, size, value);
-    for (unsigned i = 0; i < size; ++i) {
-        const u32 byte = value >> 8 * (size - 1 - i) & 0xff;
-        const AccessResult result = port.write(v, ea + i, 1, byte);
-        if (result != AccessResult::done) return result;
-    }
-    return AccessResult::done;
-}
-
-AccessResult read_element(Vcpu& v, const Port& port, u32 ea, unsigned size, u32& value) {
-    return crosses(ea, size) ? read_across(v, port, ea, size, value)
-                             : port.read(v, ea, size, value);
-}
-AccessResult write_element(Vcpu& v, const Port& port, u32 ea, unsigned size, u32 value) {
-    return crosses(ea, size) ? write_across(v, port, ea, size, value)
-                             : port.write(v, ea, size, value);
-}
-
 // `count` elements of `size` bytes each, from `ea` on.
 AccessResult read_run(Vcpu& v, const Port& port, u32 ea, unsigned size, unsigned count, u32* to) {
     if (crosses(ea, size * count)) {
@@ -81,7 +48,7 @@ AccessResult read_run(Vcpu& v, const Port& port, u32 ea, unsigned size, unsigned
         if (both != AccessResult::done) return both;
     }
     for (unsigned i = 0; i < count; ++i) {
-        const AccessResult result = read_element(v, port, ea + i * size, size, to[i]);
+        const AccessResult result = port.read(v, ea + i * size, size, to[i]);
         if (result != AccessResult::done) return result;
     }
     return AccessResult::done;
@@ -93,7 +60,27 @@ AccessResult write_run(Vcpu& v, const Port& port, u32 ea, unsigned size, unsigne
         if (both != AccessResult::done) return both;
     }
     for (unsigned i = 0; i < count; ++i) {
-        const AccessResult result = write_element(v, port, ea + i * size, size, from[i]);
+        const AccessResult result = port.write(v, ea + i * size, size, from[i]);
+        if (result != AccessResult::done) return result;
+    }
+    return AccessResult::done;
+}
+
+// One element of 8 bytes, and `count` of them.
+AccessResult read_pairs(Vcpu& v, const Port& port, u32 ea, u32* to) {
+    if (crosses(ea, 8)) {
+        const AccessResult both = check_both(v, port, ea, 8, Access::load);
+        if (both != AccessResult::done) return both;
+    }
+    return port.read_pair(v, ea, to);
+}
+AccessResult write_pairs(Vcpu& v, const Port& port, u32 ea, unsigned count, const u32* from) {
+    if (crosses(ea, 8 * count)) {
+        const AccessResult both = check_both(v, port, ea, 8 * count, Access::store);
+        if (both != AccessResult::done) return both;
+    }
+    for (unsigned i = 0; i < count; ++i) {
+        const AccessResult result = port.write_pair(v, ea + 8 * i, from + 2 * i);
         if (result != AccessResult::done) return result;
     }
     return AccessResult::done;
@@ -114,7 +101,7 @@ AccessResult scalar(Vcpu& v, const Insn& insn, const OpInfo& about, u32 ea, cons
     }
     if (load) {
         u32 value = 0;
-        const AccessResult result = read_element(v, port, ea, size, value);
+        const AccessResult result = port.read(v, ea, size, value);
         if (result != AccessResult::done) return result;
         if (about.has(flag::reversed)) value = swap_bytes(value, size);
         if (about.has(flag::algebraic)) value = extend_sign(value);
@@ -123,7 +110,7 @@ AccessResult scalar(Vcpu& v, const Insn& insn, const OpInfo& about, u32 ea, cons
         u32 value = v.gpr[insn.rs()];
         if (about.has(flag::reversed)) value = swap_bytes(value, size);
         if (size < 4) value &= (1u << 8 * size) - 1;
-        const AccessResult result = write_element(v, port, ea, size, value);
+        const AccessResult result = port.write(v, ea, size, value);
         if (result != AccessResult::done) return result;
     }
     if (about.has(flag::update)) v.gpr[insn.ra()] = ea;
@@ -163,21 +150,20 @@ AccessResult scalar(Vcpu& v, const Insn& insn, const OpInfo& about, u32 ea, cons
     u32 words[most_words] = {};
     for (unsigned i = 0; i < count; ++i) {
         const u32 at = ea + 4 * i;
-        const unsigned in_word = i == count - 1 && rest != 0 ? rest : 4;
         if (!load) words[i] = v.gpr[(insn.rs() + i) % 32];
-        if (in_word == 4) {
-            const AccessResult result = load ? read_element(v, port, at, 4, words[i])
-                                             : write_element(v, port, at, 4, words[i]);
-            if (result != AccessResult::done) return result;
-            continue;
-        }
-        for (unsigned j = 0; j < in_word; ++j) {
-            const unsigned shift = 8 * (3 - j);
-            u32 byte = words[i] >> shift & 0xff;
+        unsigned left = i == count - 1 && rest != 0 ? rest : 4;
+        // Three bytes are a halfword and a byte.
+        for (unsigned done = 0; left != 0;) {
+            const unsigned size = left == 3 ? 2 : left;
+            const unsigned shift = 8 * (4 - done - size);
+            const u32 mask = size == 4 ? ~0u : (1u << 8 * size) - 1;
+            u32 piece = words[i] >> shift & mask;
             const AccessResult result =
-                load ? port.read(v, at + j, 1, byte) : port.write(v, at + j, 1, byte);
+                load ? port.read(v, at + done, size, piece) : port.write(v, at + done, size, piece);
             if (result != AccessResult::done) return result;
-            if (load) words[i] |= byte << shift;
+            if (load) words[i] |= piece << shift;
+            done += size;
+            left -= size;
         }
     }
     if (load) {
@@ -255,18 +241,20 @@ void gather(Op op, Pair r, u32* e) {
 
 [[gnu::noinline]] AccessResult vector(Vcpu& v, const Insn& insn, const OpInfo& about, u32 ea,
                                       const Port& port) {
-    const unsigned size = about.element == 8 ? 4 : about.element;
+    const unsigned size = about.element;
     const unsigned count = about.bytes / size;
     u32 elements[4] = {};
     if (about.kind == dbt::Kind::load) {
-        const AccessResult result = read_run(v, port, ea, size, count, elements);
+        const AccessResult result = size == 8 ? read_pairs(v, port, ea, elements)
+                                              : read_run(v, port, ea, size, count, elements);
         if (result != AccessResult::done) return result;
         const Pair value = spread(insn.op, elements);
         arch::write_upper_half(insn.rt(), value.upper);
         v.gpr[insn.rt()] = value.lower;
     } else {
         gather(insn.op, {arch::read_upper_half(insn.rs()), v.gpr[insn.rs()]}, elements);
-        const AccessResult result = write_run(v, port, ea, size, count, elements);
+        const AccessResult result = size == 8 ? write_pairs(v, port, ea, 1, elements)
+                                              : write_run(v, port, ea, size, count, elements);
         if (result != AccessResult::done) return result;
     }
     return finish(v);
@@ -280,7 +268,7 @@ void gather(Op op, Pair r, u32* e) {
         case Op::dcbz: {
             const u32 start = ea & ~(block_bytes - 1);
             constexpr u32 zeroes[block_bytes / 4] = {};
-            const AccessResult result = write_run(v, port, start, 4, block_bytes / 4, zeroes);
+            const AccessResult result = write_pairs(v, port, start, block_bytes / 8, zeroes);
             if (result != AccessResult::done) return result;
             return finish(v);
         }

@@ -18,15 +18,16 @@ enum class AccessResult : u8 {
 // for the guest's current mode, and where that fails gives the guest the interrupt that an access
 // of its kind at `ea` deserves (make_accessible).
 struct Port {
-    // Moves 1, 2 or 4 bytes; values are right-aligned and big-endian. `ea` need not be aligned,
-    // but no piece reaches over a page's end, if not `whole`.
+    // Moves an element of 1, 2 or 4 bytes; values are right-aligned and big-endian. `ea` need not
+    // be aligned. An element may lie in two pages: then both have been checked.
     AccessResult (*read)(Vcpu& v, u32 ea, unsigned size, u32& value);
     AccessResult (*write)(Vcpu& v, u32 ea, unsigned size, u32 value);
+    // The same for an element of 8 bytes, which is two words, the one at the lower address first.
+    AccessResult (*read_pair)(Vcpu& v, u32 ea, u32* words);
+    AccessResult (*write_pair)(Vcpu& v, u32 ea, const u32* words);
     // Whether read or write would be done anywhere in the page of `ea`; moves nothing. A page may
     // still interrupt a piece by ending the guest, but refuses all of an access or nothing.
     AccessResult (*check)(Vcpu& v, u32 ea, mmu::Access access);
-    // An element that crosses into another page stays one piece, as for a device's register.
-    bool whole;
 };
 
 // Emulates `insn` at v.nip, a load, store, or cache instruction that user mode may execute, of any

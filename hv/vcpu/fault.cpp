@@ -2,9 +2,7 @@
 #include "hv/vcpu/fault.hpp"
 
 #include "dbt/decode.hpp"
-#include "hv/dev/device.hpp"
 #include "hv/patch/patcher.hpp"
-#include "hv/vcpu/access.hpp"
 #include "hv/vcpu/interrupt.hpp"
 #include "hv/vcpu/tlb_instructions.hpp"
 
@@ -128,74 +126,10 @@ bool translate(Vcpu& v, u32 ea, Access access, u64& gpa) {
     return true;
 }
 
-namespace {
-
-// A trapped device's region, or null if the guest was given an interrupt, or ended, instead.
-[[gnu::always_inline]] inline const mmu::Region* device_at(Vcpu& v, u32 ea, Access access,
-                                                           u64& gpa) {
-    if (!translate(v, ea, access, gpa)) {
-        make_accessible(v, ea, access);
-        return nullptr;
-    }
-    const mmu::Region* const region = v.memory.find(gpa);
-    if (region == nullptr || region->kind != mmu::RegionKind::trapped) {
-        end(v, End::guest_died, "one load or store spans a device and something else");
-        return nullptr;
-    }
-    return region;
-}
-
-AccessResult result_of(const Vcpu& v) {
-    return v.end == End::running ? AccessResult::done : AccessResult::interrupted;
-}
-
-AccessResult read_device(Vcpu& v, u32 ea, unsigned size, u32& value) {
-    u64 gpa = 0;
-    const mmu::Region* const region = device_at(v, ea, Access::load, gpa);
-    if (region == nullptr) return AccessResult::interrupted;
-    value = v.devices->read(v, region->device, static_cast<u32>(gpa - region->gpa), size);
-    return result_of(v);
-}
-
-AccessResult write_device(Vcpu& v, u32 ea, unsigned size, u32 value) {
-    u64 gpa = 0;
-    const mmu::Region* const region = device_at(v, ea, Access::store, gpa);
-    if (region == nullptr) return AccessResult::interrupted;
-    v.devices->write(v, region->device, static_cast<u32>(gpa - region->gpa), size, value);
-    return result_of(v);
-}
-
-AccessResult check_device(Vcpu& v, u32 ea, Access access) {
-    u64 gpa = 0;
-    return device_at(v, ea, access, gpa) != nullptr ? AccessResult::done
-                                                    : AccessResult::interrupted;
-}
-
-constexpr Port device_port{read_device, write_device, check_device, true};
-
-}  // namespace
-
 u32 alignment_syndrome(const dbt::Insn& insn) {
     const dbt::OpInfo& about = dbt::info(insn.op);
     const bool stores = about.kind == dbt::Kind::store || about.has(dbt::flag::zeroing);
     return (stores ? e500::esr::st : 0) | (about.has(dbt::flag::spe) ? e500::esr::spv : 0);
-}
-
-void emulate_device_access(Vcpu& v, u32 word, u32 fault_ea) {
-    using namespace dbt;
-    const Insn insn = decode(word);
-    const OpInfo& about = info(insn.op);
-    const bool load = about.kind == Kind::load;
-    constexpr unsigned unfit = flag::string | flag::reserve | flag::zeroing | flag::spe;
-    if ((!load && about.kind != Kind::store) || about.has(unfit)) {
-        // What no device register answers to on the core either: dcbz to a cache-inhibited page
-        // and its like are alignment interrupts (manual 5.7.6).
-        v.regs.dear = fault_ea;
-        v.regs.esr = alignment_syndrome(insn);
-        inject(v, Vector::alignment);
-        return;
-    }
-    emulate_access(v, insn, device_port);
 }
 
 }  // namespace trapeze::vcpu

@@ -29,7 +29,4 @@ bool translate(Vcpu& v, u32 ea, mmu::Access access, u64& gpa);
 // ESR of an alignment interrupt by `insn` (manual 5.7.6).
 u32 alignment_syndrome(const dbt::Insn& insn);
 
-// Emulates the load or store `word` at v.nip, which touches a trapped device.
-void emulate_device_access(Vcpu& v, u32 word, u32 fault_ea);
-
 }  // namespace trapeze::vcpu

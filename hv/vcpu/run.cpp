@@ -4,6 +4,7 @@
 #include "dbt/decode.hpp"
 #include "hv/arch/clock.hpp"
 #include "hv/arch/cpu.hpp"
+#include "hv/dev/bus.hpp"
 #include "hv/irq/mpic.hpp"
 #include "hv/irq/timers.hpp"
 #include "hv/monitor/monitor.hpp"
@@ -163,7 +164,7 @@ Cause device_exit(Vcpu& v, u32 ea) {
     u32 word = 0;
     if (!fetch(v, word)) return Cause::itlb_shadow;
     record(v, Cause::mmio, word, ea);
-    emulate_device_access(v, word, ea);
+    dev::emulate_device_access(v, word, ea);
     return Cause::mmio;
 }
 

@@ -91,6 +91,9 @@ struct Vcpu {
     mmu::VirtualTlb tlb;
     mmu::MemoryMap memory;
     dev::DeviceTable* devices;
+    // A store to RAM that the VMM makes for the guest, if more is to be done than to write it.
+    // `size` is 1, 2 or 4 bytes, which lie in one page.
+    void (*store_ram)(Vcpu& v, u64 gpa, u64 hpa, unsigned size, u32 value);
 
     bool critical_held;     // core runs with CE=0: a critical input waits for the guest's CE
     bool external_held;     // interrupt controller masked: see irq/mpic.hpp

@@ -80,6 +80,50 @@ TEST_F(MpicTest, ExternalProxyModePutsTheVectorIntoEpr) {
     EXPECT_FALSE(v.mpic_proxy);
 }
 
+// While an interrupt is held the controller stays silent, whatever the guest stores where.
+TEST_F(MpicTest, NothingUnmasksAHeldInterrupt) {
+    on_external(v);
+    for (const u32 page : {0U, 0x20000U}) {
+        for (const unsigned size : {1U, 2U, 4U}) {
+            for (u32 offset = page + 0x78; offset < page + 0x90; offset += size) {
+                mpic_write(v, offset, size, 0x0300'0000U >> 8 * (4 - size));
+                mpic_write(v, offset, size, 3);
+                EXPECT_EQ(core().io[mpic(page + 0x80)], page == 0 ? 0U : 15U);
+                mpic_read(v, offset, size);
+            }
+        }
+    }
+    EXPECT_EQ(core().io[mpic(task_priority)], 15U);
+    mpic_write(v, configuration, 4, 0x8000'0000);
+    EXPECT_EQ(core().io[mpic(configuration)], 0x8000'0000U);
+    EXPECT_EQ(mpic_read(v, task_priority, 4), 15U) << "as after a reset of the controller";
+    mpic_write(v, configuration, 1, 0x80);
+    EXPECT_EQ(core().io[mpic(task_priority)], 15U);
+    EXPECT_TRUE(v.external_held);
+}
+
+TEST_F(MpicTest, NarrowAccessesAreTheRegistersUpperBytes) {
+    mpic_write(v, 0x10010, 4, 0x12345678);
+    EXPECT_EQ(mpic_read(v, 0x10010, 1), 0x12U);
+    EXPECT_EQ(mpic_read(v, 0x10010, 2), 0x1234U);
+    mpic_write(v, 0x10010, 1, 0xab);
+    EXPECT_EQ(core().io[mpic(0x10010)], 0xab00'0000U);
+    mpic_write(v, 0x10012, 2, 0xffff);
+    EXPECT_EQ(core().io[mpic(0x10010)], 0xab00'0000U);
+    // Acknowledging by the first byte acknowledges; by another it does not.
+    on_external(v);
+    core().io[mpic(acknowledge)] = 42;
+    EXPECT_EQ(mpic_read(v, acknowledge + 3, 1), 0xffU);
+    EXPECT_TRUE(v.external_held);
+    EXPECT_EQ(mpic_read(v, acknowledge, 1), 0U);
+    EXPECT_FALSE(v.external_held);
+}
+
+TEST_F(MpicTest, NobodyResetsTheCore) {
+    mpic_write(v, 0x1090, 4, 1);
+    EXPECT_EQ(core().io[mpic(0x1090)], 0U);
+}
+
 TEST_F(MpicTest, CriticalInput) {
     on_critical_input(v);
     EXPECT_EQ(v.nip, 0x1000U);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "hv/arch/clock.hpp"
+#include "hv/board/ppce500.hpp"
 #include "hv/monitor/console.hpp"
 #include "hv/monitor/monitor.hpp"
 #include "hv/vcpu/emulate.hpp"
@@ -98,6 +99,12 @@ vcpu::Vcpu& fresh_guest(const mmu::Layout& layout) {
     v.regs.ivpr = 0x00100000;
     vcpu::update_vectors(v);
     return v;
+}
+
+void map_page(vcpu::Vcpu& v, unsigned entry, u32 ea, u32 pa) {
+    using namespace e500;
+    v.tlb.write(v.tlb.tlb1(entry), 1, mas1::v | mas1::iprot | 1U << 8U, ea | mas2::i | mas2::g,
+                pa | mas3::permissions, 0);
 }
 
 u32 run(vcpu::Vcpu& v, u32 word, u32 value) {
@@ -196,10 +203,37 @@ void sync_text(u64 hpa) { core().synced.push_back(hpa); }
 void sync_own_text(const u32* /*words*/, unsigned /*count*/) {}
 u64 own_hpa(const void* /*at*/) { return test::own_memory; }
 
-u32 read_io(u64 hpa, unsigned /*size*/) { return core().io[hpa]; }
+namespace {
+
+constexpr u64 pci_registers = board::ccsr_base + board::pci_offset;
+
+// The byte of configuration space that an access to CONFIG_DATA begins at; false: none.
+bool config_byte(u64 hpa, u32& at) {
+    if (!core().pci_bridge || hpa < pci_registers + 4 || hpa >= pci_registers + 8) return false;
+    at = core().io[pci_registers] | static_cast<u32>(hpa & 3U);
+    return (at & 0x80000000U) != 0;
+}
+
+}  // namespace
+
+u32 read_io(u64 hpa, unsigned size) {
+    core().io_reads.push_back({hpa, size, 0});
+    u32 at = 0;
+    if (!config_byte(hpa, at)) return core().io[hpa];
+    u32 value = 0;
+    for (unsigned i = 0; i < size; ++i) value = value << 8U | core().pci_config[at + i];
+    return value;
+}
 void write_io(u64 hpa, unsigned size, u32 value) {
     core().io_writes.push_back({hpa, size, value});
-    core().io[hpa] = value;
+    u32 at = 0;
+    if (config_byte(hpa, at)) {
+        for (unsigned i = size; i-- > 0; value >>= 8U) {
+            core().pci_config[at + i] = static_cast<unsigned char>(value);
+        }
+    } else {
+        core().io[hpa] = value;
+    }
 }
 
 }  // namespace trapeze::arch

@@ -54,6 +54,9 @@ struct Core {
 
     std::map<u64, u32> io;
     std::vector<IoWrite> io_writes;
+    std::vector<IoWrite> io_reads;            // without values
+    std::map<u32, unsigned char> pci_config;  // bytes, by CONFIG_ADDR; enabled by `pci_bridge`
+    bool pci_bridge = false;                  // whether the PCI bridge's CONFIG_DATA works
     std::map<u32, u32> guest_words;
     std::map<u64, std::array<unsigned char, 4096>> ram;  // pages that were touched, by HPA
     std::vector<u64> synced;                             // words made instructions, by HPA
@@ -85,6 +88,9 @@ struct FakeDevice {
 };
 FakeDevice& fake_device();
 inline constexpr u32 device_ea = 0xe0000000U;
+
+// Maps a page for everyone at `ea`, by TLB1 entry `entry` (2 to 15).
+void map_page(vcpu::Vcpu& v, unsigned entry, u32 ea, u32 pa);
 
 // Encodings, from the manual's instruction formats.
 constexpr u32 x_form(u32 xo, u32 rt = 0, u32 ra = 0, u32 rb = 0) {

@@ -36,7 +36,22 @@ AccessResult admit(vcpu::Vcpu& v, u32 ea, unsigned size, bool store) {
     return AccessResult::interrupted;
 }
 
+bool crosses(u32 ea, unsigned size) { return (ea & 0xfffU) + size > 0x1000U; }
+
 AccessResult port_read(vcpu::Vcpu& v, u32 ea, unsigned size, u32& value) {
+    if (crosses(ea, size)) {
+        u32 sum = 0;
+        for (unsigned i = 0; i < size; ++i) {
+            u32 byte = 0;
+            const AccessResult one = port_read(v, ea + i, 1, byte);
+            if (one != AccessResult::done) {
+                return one;
+            }
+            sum = sum << 8U | byte;
+        }
+        value = sum;
+        return AccessResult::done;
+    }
     const AccessResult result = admit(v, ea, size, false);
     if (result != AccessResult::done) {
         return result;
@@ -50,6 +65,15 @@ AccessResult port_read(vcpu::Vcpu& v, u32 ea, unsigned size, u32& value) {
 }
 
 AccessResult port_write(vcpu::Vcpu& v, u32 ea, unsigned size, u32 value) {
+    if (crosses(ea, size)) {
+        for (unsigned i = 0; i < size; ++i) {
+            const AccessResult one = port_write(v, ea + i, 1, value >> 8U * (size - 1 - i) & 0xffU);
+            if (one != AccessResult::done) {
+                return one;
+            }
+        }
+        return AccessResult::done;
+    }
     const AccessResult result = admit(v, ea, size, true);
     if (result != AccessResult::done) {
         return result;
@@ -61,6 +85,25 @@ AccessResult port_write(vcpu::Vcpu& v, u32 ea, unsigned size, u32 value) {
     return result;
 }
 
+AccessResult port_read_pair(vcpu::Vcpu& v, u32 ea, u32* words) {
+    for (unsigned i = 0; i < 2; ++i) {
+        const AccessResult one = port_read(v, ea + 4 * i, 4, words[i]);
+        if (one != AccessResult::done) {
+            return one;
+        }
+    }
+    return AccessResult::done;
+}
+AccessResult port_write_pair(vcpu::Vcpu& v, u32 ea, const u32* words) {
+    for (unsigned i = 0; i < 2; ++i) {
+        const AccessResult one = port_write(v, ea + 4 * i, 4, words[i]);
+        if (one != AccessResult::done) {
+            return one;
+        }
+    }
+    return AccessResult::done;
+}
+
 AccessResult port_check(vcpu::Vcpu& v, u32 ea, mmu::Access access) {
     return admit(v, ea, 0, access == mmu::Access::store);
 }
@@ -68,7 +111,8 @@ AccessResult port_check(vcpu::Vcpu& v, u32 ea, mmu::Access access) {
 }  // namespace
 
 const vcpu::Port& memory_port() {
-    static constexpr vcpu::Port port{port_read, port_write, port_check, false};
+    static constexpr vcpu::Port port{port_read, port_write, port_read_pair, port_write_pair,
+                                     port_check};
     return port;
 }
 
