@@ -15,7 +15,7 @@ SWITCHES = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic",
             "--disable-background-networking", "--disable-component-update", "--disable-sync",
             "--disable-dev-shm-usage", "--window-size=1400,1000")
 # Generous: a loaded machine must not fail a test that is right.
-PATIENCE = 60
+PATIENCE = 180
 
 
 class Browser:

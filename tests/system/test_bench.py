@@ -355,7 +355,7 @@ class Bench(BenchCase):
             while not qemu_of(process.pid):
                 time.sleep(0.05)
             process.send_signal(signal.SIGINT)
-            process.communicate(timeout=30)
+            process.communicate(timeout=120)
             self.assertEqual(process.returncode, 130)
         finally:
             finish(process)

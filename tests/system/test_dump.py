@@ -110,7 +110,7 @@ class Kept(Fake):
         try:
             read_until(process.stdout, b"world")
             process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=30)
+            out, err = process.communicate(timeout=120)
             self.assertEqual(process.returncode, 130, err)
             self.assertIn(b"heat map: ", out)
             self.assertEqual(content(TRAP), sent(text))

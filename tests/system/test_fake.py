@@ -217,8 +217,10 @@ class Signals(Fake):
             below = children(process.pid)
             self.assertTrue(below)
             process.send_signal(number)
-            out, _ = process.communicate(timeout=20)
-            time.sleep(0.2)
+            out, _ = process.communicate(timeout=120)
+            until = time.monotonic() + 30
+            while any(map(alive, below)) and time.monotonic() < until:
+                time.sleep(0.05)
             self.assertFalse([pid for pid in below if alive(pid)], "left behind")
             return process.returncode, out.decode()
         finally:

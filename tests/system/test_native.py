@@ -21,24 +21,6 @@ class Boots(scenarios.Boots):
         self.assertIn("native run", result.out)
 
 
-class Blocks(scenarios.Blocks):
-    """See scenarios."""
-
-    options = NATIVE
-
-
-class Nets(scenarios.Nets):
-    """See scenarios."""
-
-    options = NATIVE
-
-
-class Shells(scenarios.Shells):
-    """See scenarios."""
-
-    options = NATIVE
-
-
 class Pipes(scenarios.Pipes):
     """See scenarios."""
 

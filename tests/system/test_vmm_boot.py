@@ -72,7 +72,7 @@ class Boots(scenarios.Boots):
             with open(raw, "wb") as handle:
                 handle.write(b"".join(word.to_bytes(4, "big") for word in words))
             found = os.path.join(folder, "summary.json")
-            self.boot("--kernel", raw, "--raw", "--json", found, "--timeout", "60")
+            self.boot("--kernel", raw, "--raw", "--json", found, "--timeout", "300")
             with open(found, encoding="utf-8") as handle:
                 summary = json.load(handle)
         self.assertEqual(summary["end"], "reset", summary)

@@ -10,7 +10,7 @@ from support import ROOT, Case, trapeze
 def die(name, *options):
     """Boots a guest that dies, of build/hv/tests/isa/death."""
     program = os.path.join(ROOT, "build", "hv", "tests", "isa", "death", name + ".elf")
-    return trapeze("boot", "--kernel", program, "--timeout", "60", *options)
+    return trapeze("boot", "--kernel", program, "--timeout", "300", *options)
 
 
 class Death(Case):

@@ -25,7 +25,7 @@ class Scan(Case):
 
     def phases(self, how):
         """{phase: (ticks, privileged exits, tracing faults, stores to text)}"""
-        result = trapeze("boot", "--kernel", SCAN, "--quiet", "--icount", "--timeout", "100",
+        result = trapeze("boot", "--kernel", SCAN, "--quiet", "--icount", "--timeout", "300",
                          "--vmm-append", f"exits-device=on {how}")
         self.ends(result, 0)
         self.assertIn(", 0 wrong", result.out)
@@ -63,12 +63,12 @@ class Linux(Case):
 
     def same(self, command):
         """What the command prints natively it prints patched too; and something was patched."""
-        native = trapeze("boot", "--native", "--timeout", "90", "--run", command)
+        native = trapeze("boot", "--native", "--timeout", "300", "--run", command)
         self.ends(native, 0)
         self.assertGreater(len(native.out.splitlines()), 10)
         for how, mapping in itertools.product(HOW, MAPPINGS):
             with self.subTest(how=how, mapping=mapping):
-                result = trapeze("boot", "--timeout", "90", "--mapping", mapping,
+                result = trapeze("boot", "--timeout", "300", "--mapping", mapping,
                                  "--vmm-append", how, "--run", command)
                 self.ends(result, 0)
                 self.assertEqual(self.lines(native), self.lines(result))

@@ -41,7 +41,7 @@ class Profile(Case):
 
     def boot(self, *options, status=0):
         """(result, its last dump), with sums that are right and agree with the summary."""
-        result = trapeze("boot", "--quiet", "--timeout", "100", *options)
+        result = trapeze("boot", "--quiet", "--timeout", "300", *options)
         self.ends(result, status)
         dump = self.whole(content("guest.trap"), "end")
         self.agrees_with_summary(dump)
@@ -202,7 +202,7 @@ class Profile(Case):
                         "> /dev/null 2>&1; sleep 1; i=$((i + 1)); done")
         try:
             blocks = self.listen(process.pid)
-            process.communicate(timeout=100)
+            process.communicate(timeout=120)
         finally:
             finish(process)
         self.assertEqual(process.returncode, 0)
@@ -240,8 +240,8 @@ class Profile(Case):
         """The dumps that the front door `pid` sends to who listens, until it ends."""
         path = os.path.join(LIVE, f"{pid}.sock")
         with socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(60)
-            until = time.monotonic() + 60
+            client.settimeout(300)
+            until = time.monotonic() + 300
             while True:
                 try:
                     client.connect(os.path.relpath(path))
@@ -260,7 +260,7 @@ class Profile(Case):
         try:
             read_until(process.stdout, b"is up")
             process.send_signal(signal.SIGINT)
-            process.communicate(timeout=60)
+            process.communicate(timeout=120)
         finally:
             finish(process)
         self.assertEqual(process.returncode, 130)

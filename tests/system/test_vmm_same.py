@@ -11,7 +11,7 @@ def both(command, *options):
     """(native, under the VMM): what the command prints in the guest."""
     results = []
     for how in (("--native",), ()):
-        result = trapeze("boot", *how, "--timeout", "90", *options, "--run", command)
+        result = trapeze("boot", *how, "--timeout", "300", *options, "--run", command)
         if result.status:
             raise AssertionError(f"{how or 'VMM'}: {result}")
         results.append(result.out)

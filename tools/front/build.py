@@ -144,7 +144,7 @@ def _guest_fingerprint():
     return digest.hexdigest()
 
 
-def guest():
+def guest(quiet=False):
     """Builds the guest's kernel and initramfs unless nothing they come from has changed."""
     stamp = os.path.join(GUEST, ".trapeze-built-from")
     fingerprint = _guest_fingerprint()
@@ -156,7 +156,8 @@ def guest():
     os.makedirs(GUEST, exist_ok=True)
     _drop_foreign_guest()
     _logged("build the guest (Linux and BusyBox; minutes the first time)", "build-guest",
-            [os.path.join(ROOT, "guest-linux", "build.sh"), "--out", GUEST])
+            [os.path.join(ROOT, "guest-linux", "build.sh"), "--out", GUEST],
+            quiet=quiet)
     absent = [name for name in GUEST_FILES if not os.path.exists(os.path.join(GUEST, name))]
     if absent:
         raise Failure(f"the guest's build left no {', '.join(absent)} in {GUEST}", VMM_FAILED)
@@ -212,8 +213,15 @@ def for_lint():
 def everything():
     """Builds host tools and tests, the VMM, the bare-metal guests, the Linux guest and what is
     measured in it: a test that had to build would keep those beside it waiting."""
-    with lock():
+    # Each boot loads this module, and none needs that one.
+    from concurrent.futures import ThreadPoolExecutor
+    with lock(), ThreadPoolExecutor(1) as pool:
+        # One unpacks or links with one core while the other compiles.
+        linux = pool.submit(guest, quiet=True)
         cmake("host", [])
         cmake("hv", [])
-        guest()
+        if not linux.done():
+            with Step("build the guest (Linux and BusyBox; minutes the first time)"):
+                linux.result()
+        linux.result()
         _bench_programs()

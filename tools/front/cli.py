@@ -233,7 +233,7 @@ def _parser(command):
     one.add_argument("--list", action="store_true", help="list the tests, run none")
     one.add_argument("--long", action="store_true", help="also the tests that are rare and slow")
     one.add_argument("-j", "--jobs", type=_whole, metavar="N",
-                     help="tests at a time (default: as many as there are cores)")
+                     help="tests at a time (default: one more than there are cores)")
     one.add_argument("-V", "--verbose", action="store_true", help="show what the tests print")
     one.set_defaults(handler=testing.run)
     one = commands.add_parser("lint", description=testing.LINT_HELP, allow_abbrev=False,

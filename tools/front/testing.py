@@ -10,8 +10,8 @@ import xml.etree.ElementTree
 from . import build, children, setup
 from .common import BUILD, GUEST_FAILED, OK, ROOT, Failure, colour_on, say
 
-HELP = """Sets everything up, builds everything, and runs the tests with ctest, as many at a time as this
-machine has cores.
+HELP = """Sets everything up, builds everything, and runs the tests with ctest, one more at a time than this
+machine has cores: many wait for a guest's clock.
 
 Unit tests run on this machine; the bare-metal programs (isa.*) and the system tests (system.*)
 run in QEMU, natively and under the VMM. Nothing needs a network but the first setup and build.
@@ -47,6 +47,8 @@ configured.
 
 files written: build/ only; build/host/lint/ has what was found clean."""
 
+# What ctest is told to leave out what is left to --long.
+NOT_LONG = ("-LE", "^long$")
 RESULT = os.path.join(BUILD, "test.xml")
 # How many of the slowest tests are listed at the end; and those from how many seconds on.
 SLOWEST = 8
@@ -66,30 +68,33 @@ def _known_times():
         return {}
 
 
-class _Progress:
-    """Follows ctest's lines: how far it is, how long it will take, and what took longest."""
+class Progress:
+    """Follows ctest's lines: how far it is, how long it will take, and what took longest.
 
-    def __init__(self, jobs):
-        self.jobs, self.known, self.took = jobs, _known_times(), {}
-        self.started = self.told = time.monotonic()
+    known  {test: seconds} of an earlier run, possibly of other tests
+    """
 
-    def line(self, text):
-        """Takes a line of ctest's."""
+    def __init__(self, known, now):
+        self.known, self.took = known, {}
+        self._started = self._told = now
+
+    def line(self, text, now):
+        """Takes a line of ctest's; `now` in seconds."""
         found = _DONE.match(text)
         if not found:
             return
-        done, total, self.took[found[3]] = int(found[1]), int(found[2]), float(found[4])
-        now = time.monotonic()
-        if now - self.told >= PACE and done < total:
-            self.told = now
-            say(f"==> {done} of {total} tests, {self._left(done, total, now):.0f} min to go", "dim")
+        done, total = int(found[1]), int(found[2])
+        self.took[found[3]] = float(found[4])
+        if now - self._told >= PACE and done < total:
+            self._told = now
+            say(f"==> {done} of {total} tests, about {self.left(total, now) / 60:.0f} min to go", "dim")
 
-    def _left(self, done, total, now):
-        """Minutes: the other tests' as they were, or as the share of tests that are done."""
-        seen = sum(self.known.get(name, 0) for name in self.took)
-        every = sum(self.known.values())
-        share = seen / every if seen and len(self.known) >= total else done / total
-        return (now - self.started) * (1 / min(share, 1) - 1) / 60
+    def left(self, total, now):
+        """Seconds, if the other tests take as long as they did, or as long as those so far."""
+        share = len(self.took) / total
+        if len(self.known) >= total:
+            share = sum(self.known.get(name, 0) for name in self.took) / sum(self.known.values())
+        return (now - self._started) * (1 / min(max(share, 0.001), 1) - 1)
 
     def slowest(self):
         """Lines about what took longest."""
@@ -97,18 +102,19 @@ class _Progress:
         return [f"{-took:8.1f} s  {name}" for took, name in slow[:SLOWEST]]
 
 
-def _follow(command, jobs):
+def follow(command):
     """Runs ctest, passes on what it says, and lists the slowest tests before its summary."""
-    progress, held = _Progress(jobs), []
+    progress, held = Progress(_known_times(), time.monotonic()), []
     environment = {**os.environ, **({"CLICOLOR_FORCE": "1"} if colour_on(sys.stdout) else {})}
     with children.running(command, stdout=subprocess.PIPE, text=True, errors="replace",
                           env=environment) as ctest:
         for line in ctest.stdout:
-            if held or _SUMMARY.match(re.sub(r"\x1b\[[\d;]*m", "", line)):
+            plain = re.sub(r"\x1b\[[\d;]*m", "", line)
+            if held or _SUMMARY.match(plain):
                 held.append(line)
                 continue
             print(line, end="", flush=True)
-            progress.line(line)
+            progress.line(plain, time.monotonic())
     slow = progress.slowest()
     if len(slow) > 1:
         print("\nThe slowest tests:", *slow, "", sep="\n")
@@ -116,17 +122,21 @@ def _follow(command, jobs):
     return ctest.returncode
 
 
+def _cores():
+    return len(os.sched_getaffinity(0))
+
+
 def run(options):
     """The subcommand. Its last line is ctest's own."""
     setup.ensure()
     build.everything()
-    jobs = options.jobs or len(os.sched_getaffinity(0))
+    jobs = options.jobs or _cores() + 1
     command = ["ctest", "--test-dir", os.path.join(BUILD, "host"), "--output-on-failure",
                "--no-tests=error", "-j", str(jobs)]
     if options.filter:
         command += ["-R", options.filter]
     if not options.long:
-        command += ["-LE", "^long$"]
+        command += NOT_LONG
     if options.list:
         command.append("-N")
     else:
@@ -135,7 +145,7 @@ def run(options):
         command.append("-V")
     say("==> run the tests" + (f", {jobs} at a time" if jobs > 1 else ""))
     try:
-        status = _follow(command + options.ctest_arguments, jobs)
+        status = follow(command + options.ctest_arguments)
     except FileNotFoundError:
         raise Failure("ctest is not there: run ./trapeze setup") from None
     return OK if status == 0 else GUEST_FAILED
@@ -150,5 +160,5 @@ def lint(options):
     build.for_lint()
     command = [sys.executable, os.path.join(ROOT, "cmake", "lint.py"), "--root", ROOT, "--host",
                os.path.join(BUILD, "host"), "--cross", os.path.join(BUILD, "hv"), "--jobs",
-               str(options.jobs or len(os.sched_getaffinity(0))), *options.paths]
+               str(options.jobs or _cores()), *options.paths]
     return OK if subprocess.run(command, check=False).returncode == 0 else GUEST_FAILED

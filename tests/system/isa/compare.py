@@ -27,6 +27,9 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 
 from support import ROOT, trapeze  # noqa: E402  (the path had to be set first)
 
+# Where the native output of programs is kept.
+KEPT = os.path.join(ROOT, "build", "native")
+
 
 def printed(program, *options):
     """The compared lines of one run, or None after saying what was wrong with it."""
@@ -53,9 +56,8 @@ def identity(program):
 
 def natively(program):
     """The compared lines of a native run, this one or one that was the same."""
-    folder = os.path.join(ROOT, "build", "native")
-    os.makedirs(folder, exist_ok=True)
-    kept = os.path.join(folder, os.path.basename(program) + ".txt")
+    os.makedirs(KEPT, exist_ok=True)
+    kept = os.path.join(KEPT, os.path.basename(program) + ".txt")
     # Who compares the same program in another mode waits, and does not run it too.
     with open(kept + ".lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
