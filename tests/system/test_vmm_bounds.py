@@ -8,6 +8,7 @@ from support import trapeze
 INBOUND_3, OUTBOUND_1 = 0xFE0008DA0, 0xFE0008C20
 ENABLED_LOCAL_256M = 0x80F5501B
 VMM_UART = 0xFE0004600
+PLATFORM_BUS = 0xF00000000
 
 
 def run(*commands):
@@ -47,6 +48,22 @@ class Bounds(unittest.TestCase):
         self.assertIn("reads 0x00", done.out)
         self.assertIn("/serial@4500", done.out)
         self.assertNotIn("4600", done.out)
+
+    def test_a_master_on_the_platform_bus_is_withheld(self):
+        done = trapeze("boot", "--verbose", "--run",
+                       f"devmem {PLATFORM_BUS + 0x24:#x} 32 0x80010000; "
+                       "echo nodes $(ls -R /proc/device-tree | grep -c ethernet) "
+                       f"register $(devmem {PLATFORM_BUS + 0x24:#x})",
+                       "--", "-netdev", "user,id=n0", "-device", "eTSEC,netdev=n0")
+        self.assertEqual(done.status, 0, done)
+        self.assertIn("ethernet@0 on the platform bus reaches all memory by DMA: withheld from the "
+                      "guest; use a virtio device (--net, --drive) or e1000 on PCI",
+                      done.out + done.err)
+        self.assertIn("nodes 0 register 0x00000000", done.out)
+
+    def test_no_message_signalled_interrupts(self):
+        done = run("echo nodes $(ls -R /proc/device-tree | grep -c msi)")
+        self.assertIn("nodes 0\n", done.out, done)
 
     def test_missing_memory_is_a_machine_check(self):
         done = run("devmem 0xe00000000 8")
