@@ -11,6 +11,7 @@ using std::uint8_t;
 namespace {
 
 constexpr uint32_t lwz = 32U << 26U, stw = 36U << 26U, nop = 0x6000'0000;
+constexpr uint32_t dcbf = 31U << 26U | 86U << 1U, operand_fields = 0x001f'f800;  // RA and RB
 constexpr uint32_t register_field = 0x03e0'0000;  // RT and RS stand at the same place in all
 
 // SPRG3 to 7, as they are written.
@@ -51,6 +52,8 @@ Plan plan(uint32_t word, const RegisterMap& map) {
             return move(stw, word, map, map.stores[spr_field(word)]);
         case Op::tlbsync:
             return {PatchKind::nop, nop, Stub::count, 0};
+        case Op::dcbi:
+            return {PatchKind::flush, dcbf | (word & operand_fields), Stub::count, 0};
         case Op::wrteei:
             return branch_to(insn.e() ? Stub::set_ee : Stub::clear_ee, 0);
         case Op::wrtee:

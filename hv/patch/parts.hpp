@@ -83,6 +83,8 @@ void cover_word(Vcpu& v, MirrorFrame& frame, const Text& text);
 
 // tracing.cpp: Vcpu::store_ram. The copy of text follows, and what was patched there is no more.
 void store_ram(Vcpu& v, u64 gpa, u64 hpa, unsigned size, u32 value);
+// flush.cpp: whether dcbi may be patched.
+bool can_flush(Vcpu& v);
 
 // account.cpp: exits that the patches in [gpa, gpa + bytes) save in a beat.
 u64 exits_saved_by(Vcpu& v, u64 gpa, u32 bytes);

@@ -26,9 +26,9 @@ namespace {
 
 constexpr const char* mode_names[] = {"off", "hot", "eager"};
 constexpr const char* state_names[] = {"cold", "hot", "patched", "dropped", "back"};
-constexpr const char* reason_names[] = {"-",          "pays",      "eager",   "no-template",
-                                        "no-mapping", "no-mirror", "no-page", "written",
-                                        "faults",     "waiting",   "off",     "reads"};
+constexpr const char* reason_names[] = {
+    "-",       "pays",   "eager",   "no-template", "no-mapping", "no-mirror",  "no-page",
+    "written", "faults", "waiting", "off",         "reads",      "permissions"};
 static_assert(sizeof reason_names / sizeof *reason_names == static_cast<unsigned>(Reason::count));
 
 static_assert(vcpu::note::sprgs == dbt::RegisterMap::sprgs_note);
@@ -103,7 +103,9 @@ Reason cover_for(Vcpu& v, Site& site) {
 Reason reach(Vcpu& v, Site& site, MirrorFrame*& frame) {
     Patcher& p = *v.patcher;
     if (p.register_ea == 0) return Reason::off;
-    if (dbt::plan(site.word, p.map).kind == PatchKind::none) return Reason::no_template;
+    const PatchKind kind = dbt::plan(site.word, p.map).kind;
+    if (kind == PatchKind::none) return Reason::no_template;
+    if (kind == PatchKind::flush && !can_flush(v)) return Reason::permissions;
     if (site.pid != 0 || site.mode != 0) return Reason::no_mapping;
     const auto hit = v.tlb.find(site.ea, false, v.regs.pid);
     if (hit.entry == nullptr || !mmu::Overlay::steady(*hit.entry) ||
@@ -123,6 +125,11 @@ u32 replacement(Vcpu& v, const Text& text, u32 own, Reason& why) {
     const dbt::Plan plan = dbt::plan(own, p.map);
     why = Reason::no_template;
     if (plan.kind == PatchKind::none) return 0;
+    why = Reason::permissions;
+    if (plan.kind == PatchKind::flush) {
+        if (!can_flush(v)) return 0;
+        p.flush = true;
+    }
     if (plan.kind != PatchKind::stub) return plan.word;
     why = Reason::reads;
     if (dbt::needs_reads_patched(plan.stub) && !p.cover) return 0;
@@ -190,6 +197,9 @@ void start(Vcpu& v, Patcher* patcher, const Config& config) {
     p.overlay.low = p.overlay.bytes = 0;
     p.cover_strikes = 0;
     p.cover_not_before = 0;
+    p.flush = false;
+    p.flush_strikes = 0;
+    p.flush_not_before = 0;
     p.overlay.track = config.mode == Mode::eager;
     p.cover = p.overlay.track && can_cover(v);
     p.in_window = false;

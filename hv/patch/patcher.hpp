@@ -13,7 +13,7 @@
 // and back again when the guest writes there, maps something else, or when tracing faults cost more
 // than the patch saves (account.cpp). Files: patcher.cpp sites; pages.cpp the text mirror;
 // stolen.cpp the pages of stubs; tracing.cpp accesses to both; cover.cpp stores of SPRGs;
-// account.cpp what it all pays.
+// flush.cpp dcbi; account.cpp what it all pays.
 namespace trapeze::patch {
 
 using e500::u16;
@@ -47,6 +47,7 @@ enum class Reason : u8 {
     waiting,      // given back, not for ever
     off,          // nowhere to put the register page
     reads,        // stores an SPRG that could be read without a trap (cover.cpp)
+    permissions,  // a page can be loaded from and not stored to, or the other way (flush.cpp)
     count
 };
 const char* name(Mode mode);
@@ -94,6 +95,11 @@ struct Patcher {
     bool cover;
     u8 cover_strikes;
     u32 cover_not_before;
+
+    // There are patched dcbi (flush.cpp); once given back not before this epoch.
+    bool flush;
+    u8 flush_strikes;
+    u32 flush_not_before;
 
     // The account (account.cpp). Times are since the guest's start.
     bool in_window;      // all text is run unpatched, to count
@@ -170,6 +176,18 @@ void trace(Vcpu& v, u32 word, u32 ea, bool store);
 inline vcpu::Cause cause_of_trace(const Vcpu& v, u32 ea, bool store) {
     const bool text = store && !v.patcher->overlay.stolen(ea);
     return text ? vcpu::Cause::text_write : vcpu::Cause::tracing;
+}
+
+// Whether the guest kernel may load where it may not store, or the other way. Such an entry has
+// been made while dcbi is patched: it is no more.
+inline bool lopsided(const mmu::VirtualEntry& entry) {
+    return ((entry.mas3 ^ entry.mas3 >> 2) & e500::mas3::sr) != 0;
+}
+void cannot_flush(Vcpu& v);
+// Whether the load that failed is a patched dcbi.
+bool is_flush(Vcpu& v);
+inline bool flushing(Vcpu& v) {
+    return v.patcher != nullptr && v.patcher->flush && !v.user() && is_flush(v);
 }
 
 // The word that the guest itself has at `ea`, where it executes `word`.

@@ -368,6 +368,7 @@ bool place_register_page(Vcpu& v) {
 
 void entry_made(Vcpu& v, const mmu::VirtualEntry& entry) {
     Patcher& p = *v.patcher;
+    if (p.flush && lopsided(entry)) cannot_flush(v);
     if ((entry.mas3 & mas3::sx) != 0) make_way_for_text(v, entry);
     if (p.register_ea == 0) {
         if (place_register_page(v)) mode_changes(v);

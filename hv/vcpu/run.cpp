@@ -178,6 +178,15 @@ Cause tracing_exit(Vcpu& v, u32 ea) {
     return cause;
 }
 
+// A dcbf that stands for the guest's dcbi did not complete: what that does is done here.
+Cause flush_exit(Vcpu& v) {
+    const u32 word = patch::own_word(v, v.nip, 0);
+    record(v, Cause::privileged, word);
+    find_site(v, word);
+    emulate_privileged(v, word);
+    return Cause::privileged;
+}
+
 template <bool profiled>
 Cause storage_exit(Vcpu& v) {
     const u32 syndrome = arch::read_esr();
@@ -290,12 +299,14 @@ template <bool profiled>
             inject(v, Vector::system_call);
             return Cause::syscall;
         case Vector::data_storage:
+            if (profiled && patch::flushing(v)) return flush_exit(v);
             return storage_exit<profiled>(v);
         case Vector::instruction_storage:
             record(v, Cause::isi, 0);
             resolve_again(v, v.nip, mmu::Access::fetch);
             return Cause::isi;
         case Vector::data_tlb:
+            if (profiled && patch::flushing(v)) return flush_exit(v);
             return miss_exit(v, mmu::Access::load);
         case Vector::instruction_tlb:
             return miss_exit(v, mmu::Access::fetch);
@@ -374,6 +385,7 @@ int light_exit(Vcpu& v, Vector vector) {
     Cause cause = fetch ? Cause::itlb_shadow : Cause::dtlb_shadow;
     [[maybe_unused]] const bool user = v.user();
     if (patch::in_stub(v) && !fetch) patch::leave_stub(v);
+    if (profiled && !fetch && patch::flushing(v)) return static_cast<int>(vector);
     const FaultResult result = resolve(v, ea, access);
     v.traced_fault = result == FaultResult::traced;
     switch (result) {

@@ -48,9 +48,11 @@ void write_small_entry(Vcpu& v) {
     }
     v.tlb.write(entry, 0, r.mas1 & mas1::implemented, r.mas2 & mas2::implemented,
                 r.mas3 & mas3::implemented, r.mas7 & e500::mas7_implemented);
-    if (v.patcher != nullptr && v.tlb.valid(entry, 0) &&
-        (entry.covers(v.patcher->register_ea) || v.patcher->overlay.stolen(entry.epn()))) {
-        patch::entry_made(v, entry);
+    if (v.patcher != nullptr && v.tlb.valid(entry, 0)) {
+        if (v.patcher->flush && patch::lopsided(entry)) patch::cannot_flush(v);
+        if (entry.covers(v.patcher->register_ea) || v.patcher->overlay.stolen(entry.epn())) {
+            patch::entry_made(v, entry);
+        }
     }
     // In its own address space 0, and not debugged.
     if ((entry.mas1 & (mas1::v | mas1::ts)) == mas1::v && v.slow_rfi == 0 && entry.serves(r.pid)) {

@@ -13,7 +13,8 @@ Patch = collections.namedtuple("Patch", "mode threshold patched saved faults net
 
 # What may be said of a site of each state (docs/dump-format.md); of one dropped or given back also
 # what forbids the next try.
-HOT = {"no-template", "no-mapping", "no-mirror", "no-page", "waiting", "reads"}
+HOT = {"no-template", "no-mapping", "no-mirror", "no-page", "waiting", "reads",
+       "permissions"}
 REASONS = {"cold": {"-", "off"}, "hot": HOT, "patched": {"pays", "eager"}, "dropped": {"written"} | HOT,
            "back": {"faults"} | HOT}
 

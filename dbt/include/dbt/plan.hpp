@@ -14,6 +14,7 @@ enum class PatchKind : std::uint8_t {
     load,   ///< One load from the register page.
     store,  ///< One store to it.
     nop,    ///< Nothing at all is its effect in a guest.
+    flush,  ///< dcbf, while what the guest kernel can load it can store to, and the other way.
     stub,   ///< A branch to a stub.
 };
 

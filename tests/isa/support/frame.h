@@ -8,8 +8,8 @@
 #define FRAME_2       0x2400  // machine check
 #define HANDLER_STACK 0x2600  // stack pointer of each class's handler, 3 words
 #define HOST          0x2700  // what isa_enter saves
-#define ENTRY         0x2800  // how the program was entered: MSR and, 4 n on, rn,
-#define ENTRY_TLB     0x2840  // and MAS1, MAS2, MAS3, MAS7 of each entry of TLB1
+#define ENTRY         0x2900  // how the program was entered: MSR and, 4 n on, rn,
+#define ENTRY_TLB     0x2940  // and MAS1, MAS2, MAS3, MAS7 of each entry of TLB1
 
 #define F_GPR    0
 #define F_CR     128

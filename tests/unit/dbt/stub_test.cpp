@@ -8,8 +8,10 @@
 #include <array>
 #include <map>
 #include <random>
+#include <string>
 
 #include "dbt/plan.hpp"
+#include "witness.hpp"
 
 namespace trapeze::dbt {
 namespace {
@@ -352,6 +354,21 @@ TEST_F(PlanTest, TlbsyncIsNothingAndTheRestStays) {
     for (const uint32_t word : {0x4c000064U /* rfi */, 0x7c0007a4U /* tlbwe */,
                                 0x44000002U /* sc */, 0x38210010U /* addi */, 0U}) {
         EXPECT_EQ(plan(word, map).kind, PatchKind::none) << std::hex << word;
+    }
+}
+
+TEST_F(PlanTest, DcbiBecomesDcbfOfTheSameRegisters) {
+    test::Witness witness("e500");
+    for (uint32_t ra = 0; ra < 32; ++ra) {
+        for (uint32_t rb = 0; rb < 32; ++rb) {
+            const uint32_t dcbi = 31U << 26U | ra << 16U | rb << 11U | 470U << 1U;
+            std::string wanted = witness.text(dcbi);
+            ASSERT_EQ(wanted.substr(0, 5), "dcbi ");
+            wanted.replace(0, 4, "dcbf");
+            const Plan made = plan(dcbi, map);
+            ASSERT_EQ(made.kind, PatchKind::flush);
+            ASSERT_EQ(witness.text(made.word), wanted);
+        }
     }
 }
 

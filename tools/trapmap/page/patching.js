@@ -23,6 +23,7 @@ const REASON_TEXT = {
   written: "the guest wrote to it",
   faults: "tracing faults cost more than it saved",
   reads: "it writes an SPRG that unpatched text could read without a trap",
+  permissions: "dcbi is a store: a page can be loaded from and not stored to",
   waiting: "it was given back, and waits before the next try",
   off: "patching is off",
 };
