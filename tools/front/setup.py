@@ -43,6 +43,7 @@ PACKAGES = {
     "the guest's sources": "linux-source-6.1 ca-certificates dpkg-dev xz-utils bzip2 patch",
     "the guest's build": "bc bison flex perl cpio u-boot-tools device-tree-compiler "
                          "libssl-dev",
+    "a guest of the tests": "u-boot-qemu",
     "running it": "qemu-system-ppc e2fsprogs python3 gdb-multiarch",
 }
 
