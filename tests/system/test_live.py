@@ -2,6 +2,7 @@
 """A running guest's dumps: the socket that boot serves, ./trapeze top, Ctrl-A D."""
 import contextlib
 import os
+import resource
 import signal
 import socket
 import time
@@ -9,7 +10,7 @@ import unittest
 
 import scenarios
 from fakes import BEGIN, DONE, Fake, dump, ending
-from support import LAST, LIVE, ROOT, alive, finish, read_until, start, trapeze
+from support import LAST, LIVE, ROOT, alive, cpu_seconds, finish, read_until, start, trapeze
 
 VMLINUX = os.path.join(ROOT, "build", "guest", "vmlinux")
 HELLO = ["guest", "hello\r\nworld"]
@@ -150,6 +151,51 @@ class Server(Live):
         self.assertGreater(out.count("x"), 1 << 20)
         self.assertNotIn("q", self.heard())
         self.assertLess(self.heard().count("d"), 6, "clients can flood the VMM")
+
+    def test_more_clients_than_are_served(self):
+        process = self.start(["wait", "q"], ["burst", 1 << 20])
+        others = [self.connect(process) for _ in range(16)]
+        for late in (self.connect(process), self.connect(process)):
+            told = late.recv(1 << 10)
+            self.assertRegex(told, rb"^@@trapeze-refused 16 others follow this guest\b.*\n$")
+            self.assertEqual(late.recv(1), b"")
+        self.one_line(trapeze("top", TRAPEZE_OUT=os.path.dirname(LIVE)), "no dumps: 16 others")
+        for client in others:
+            client.settimeout(0)
+            self.assertRaises(BlockingIOError, client.recv, 1)
+        process.send_signal(signal.SIGINT)
+        self.assertGreater(self.ended(process, 130)[0].count("x"), 1 << 20)
+
+    def test_those_that_read_nothing_make_room(self):
+        # What they are sent fills their sockets.
+        big = dump("live", 2, sites=20000)
+        process = self.start(["answer", {"d": [FULL], "l": [big]}, 60])
+        silent = [self.connect(process) for _ in range(16)]
+        seen = b"@@trapeze-refused"
+        while seen.startswith(b"@@trapeze-refused"):
+            reader = self.connect(process)
+            seen = reader.recv(1 << 10)
+        self.assertTrue(plain(FULL).startswith(seen))
+        for client in silent[:8]:
+            client.close()
+        self.expect(self.connect(process), plain(FULL))
+        process.send_signal(signal.SIGINT)
+        self.ended(process, 130)
+
+    def test_no_descriptor_left_for_a_client(self):
+        process = self.start(["answer", ANSWERS, 30])
+        good = self.connect(process)
+        self.expect(good, plain(FULL))
+        there = len(os.listdir(f"/proc/{process.pid}/fd"))
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (there, there))
+        before = cpu_seconds(process.pid)
+        for _ in range(3):
+            self.assertEqual(self.connect(process).recv(1), b"")
+        self.expect(good, plain(ANSWERS["l"][0]))
+        # It does not turn in circles over one that it cannot take.
+        self.assertLess(cpu_seconds(process.pid) - before, 0.5)
+        process.send_signal(signal.SIGINT)
+        self.ended(process, 130)
 
     def test_damaged_dumps_do_not_reach_clients(self):
         bad = dump("request", 1, crc="0" * 8)

@@ -5,9 +5,9 @@ A client gets whole dumps, first a full one, then a live one a second, and sends
 guest comes first: a client that does not keep up, or is gone, is dropped.
 """
 import contextlib
+import errno
 import os
 import re
-import select
 import selectors
 import socket
 import time
@@ -21,6 +21,9 @@ PATIENCE = 3.0
 # A client may lag this far behind: some minutes of live dumps.
 BACKLOG = 8 << 20
 CLIENTS_MOST = 16
+# A client that has taken nothing for so many seconds makes room for another.
+STALLED = 5.0
+REFUSED = f"@@trapeze-refused {CLIENTS_MOST} others follow this guest, and more it does not serve\n"
 # How long clients may take for the last dump when the guest has ended, in seconds.
 FAREWELL = 1.0
 
@@ -66,17 +69,20 @@ class Server:
         self._name = f"{os.getpid()}.sock"
         self._link = f"{os.getpid()}.elf"
         self._clients = {}
+        self._moved = {}
         self._selector = None
         self._asked_at = None
         self._full_asked_at = 0.0
         self._full_wanted = False
         self.due = None
+        self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.setblocking(False)
         try:
             self._open(symbols)
         except OSError:
             self._listener.close()
+            os.close(self._spare)
             raise
 
     def _open(self, symbols):
@@ -98,14 +104,16 @@ class Server:
         selector.register(self._listener, selectors.EVENT_READ, self._on_connect)
 
     def _on_connect(self, _events):
-        try:
-            client, _ = self._listener.accept()
-        except OSError:
-            return
-        if len(self._clients) >= CLIENTS_MOST:
-            client.close()
+        client = self._accept()
+        if not client:
             return
         client.setblocking(False)
+        if len(self._clients) >= CLIENTS_MOST and not self._make_room():
+            with contextlib.suppress(OSError):
+                client.send(REFUSED.encode())
+            client.close()
+            return
+        self._moved[client] = time.monotonic()
         # bytearray: what has not gone out; None: waits for a full dump to start with.
         self._clients[client] = None
         self._selector.register(client, selectors.EVENT_READ,
@@ -113,6 +121,28 @@ class Server:
         self._full_wanted = True
         # Not faster than live ones, whoever connects however often.
         self.due = max(self._full_asked_at + PACE, time.monotonic())
+
+    def _accept(self):
+        """The next client, or None. One for which there is no descriptor left goes: as long as it
+        waits, the listener is ready."""
+        try:
+            return self._listener.accept()[0]
+        except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                os.close(self._spare)
+                with contextlib.suppress(OSError):
+                    self._listener.accept()[0].close()
+                self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+            return None
+
+    def _make_room(self):
+        """Drops the client that has been stalled longest; False if none is."""
+        behind = [client for client, pending in self._clients.items() if pending]
+        oldest = min(behind, key=self._moved.get, default=None)
+        if oldest is None or time.monotonic() - self._moved[oldest] < STALLED:
+            return False
+        self._drop(oldest)
+        return True
 
     def _on_client(self, client, events):
         if client not in self._clients:
@@ -132,12 +162,13 @@ class Server:
     def _send(self, client):
         pending = self._clients[client]
         del pending[:client.send(pending)]
+        self._moved[client] = time.monotonic()
         if not pending:
             self._selector.modify(client, selectors.EVENT_READ,
                                   self._selector.get_key(client).data)
 
     def _drop(self, client):
-        del self._clients[client]
+        del self._clients[client], self._moved[client]
         self._selector.unregister(client)
         client.close()
         if not self._clients:
@@ -162,6 +193,8 @@ class Server:
             if len(pending) + len(block.data) > BACKLOG:
                 self._drop(client)
                 continue
+            if not pending:
+                self._moved[client] = time.monotonic()
             pending += block.data
             self._selector.modify(client, selectors.EVENT_READ | selectors.EVENT_WRITE,
                                   self._selector.get_key(client).data)
@@ -185,17 +218,21 @@ class Server:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(os.path.join(self._folder, name))
         self._listener.close()
+        os.close(self._spare)
         end = time.monotonic() + FAREWELL
-        waiting = {client: pending for client, pending in self._clients.items() if pending}
-        while waiting and time.monotonic() < end:
-            _, ready, _ = select.select([], list(waiting), [], end - time.monotonic())
-            for client in ready:
-                try:
-                    del waiting[client][:client.send(waiting[client])]
-                except OSError:
-                    waiting[client].clear()
-                if not waiting[client]:
-                    del waiting[client]
+        # Not select(), which knows no descriptor beyond 1023.
+        with selectors.PollSelector() as waiting:
+            for client, pending in self._clients.items():
+                if pending:
+                    waiting.register(client, selectors.EVENT_WRITE, pending)
+            while waiting.get_map() and time.monotonic() < end:
+                for key, _ in waiting.select(end - time.monotonic()):
+                    try:
+                        del key.data[:key.fileobj.send(key.data)]
+                    except OSError:
+                        key.data.clear()
+                    if not key.data:
+                        waiting.unregister(key.fileobj)
         for client in self._clients:
             client.close()
         self._clients.clear()

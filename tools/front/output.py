@@ -43,7 +43,9 @@ def write_all(descriptor, data):
             data = data[os.write(descriptor, data):]
         except BlockingIOError:
             # Somebody else who has this end, a shell say, has made it non-blocking.
-            select.select([], [descriptor], [])
+            waiting = select.poll()
+            waiting.register(descriptor, select.POLLOUT)
+            waiting.poll()
 
 
 class _Stream(io.FileIO):

@@ -11,6 +11,8 @@ namespace trapeze::trapmap {
 
 inline constexpr std::string_view begin_mark = "@@trapeze-dump ";
 inline constexpr std::string_view end_mark = "@@trapeze-dump-end ";
+/// What a client of a running guest gets instead of dumps, with the reason behind it.
+inline constexpr std::string_view refused_mark = "@@trapeze-refused ";
 
 /// The line at `at`, without its line feed and a carriage return before that; moves `at` to the
 /// next one, or to the end of `text`.

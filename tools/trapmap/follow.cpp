@@ -159,6 +159,9 @@ class Follower {
         const bool had_screen = screen_.has_value();
         const std::size_t rows = had_screen ? Screen::height() : 0;
         screen_.reset();
+        if (live_.empty() && !left_ && !stream_.refusal().empty()) {
+            throw Error(fmt::format("no dumps: {}", stream_.refusal()));
+        }
         if (live_.empty() && !left_) {
             throw Error(stream_.inside() ? "standard input: ended inside its first dump"
                                          : "standard input: ended without a dump");

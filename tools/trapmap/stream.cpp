@@ -67,6 +67,9 @@ std::optional<Dump> DumpStream::next() {
             block_.clear();
             inside_ = true;
         }
+        if (!inside_ && line.starts_with(refused_mark)) {
+            refusal_ = line.substr(refused_mark.size());
+        }
         if (!inside_) continue;
         block_.append(waiting_, start, at - start);
         if (!line.starts_with(end_mark)) continue;

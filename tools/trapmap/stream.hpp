@@ -26,9 +26,13 @@ class DumpStream {
     /// True while the stream has begun a dump and not ended it.
     bool inside() const { return inside_; }
 
+    /// Why whoever has the dumps gives none, if it said so; else empty.
+    const std::string& refusal() const { return refusal_; }
+
   private:
     std::string waiting_;  ///< from a line's start
     std::string block_;
+    std::string refusal_;
     bool inside_ = false;
 };
 
