@@ -107,6 +107,10 @@ class Usage(Case):
         self.wrong("--kernel", self.folder, words=["not a file"])
         self.wrong("--drive", "/no/such/disk", words=["/no/such/disk"])
         self.wrong("--drive", self.folder, words=["not a file"])
+        os.mkfifo(self.path("fifo"))
+        for special in (self.path("fifo"), "/dev/null", "/dev/zero"):
+            for option in ("--kernel", "--drive", "--dtb"):
+                self.wrong(option, special, words=[special, "not a file", f"({option})"])
         self.wrong("--initrd", os.path.join(GUEST, "uImage"), words=["--kernel"])
         self.wrong("--json", "/no/such/folder/x.json", words=["--json"])
 
@@ -130,6 +134,7 @@ class Images(Case):
         result = trapeze(*arguments)
         self.ends(result, 2)
         self.one_line(result, name, *words)
+        self.assertTrue(f"({option})" in result.err or "--mem" in words, result.err)
 
     def uimage(self):
         """The bytes of the default guest's kernel."""
@@ -159,6 +164,14 @@ class Images(Case):
     def test_oversized(self):
         big = b"\x60\0\0\0" * (17 << 20)
         self.refused(big, "--mem", extra=["--mem", "64M"])
+
+    def test_parts_that_do_not_fit_together(self):
+        # None of the files is to blame.
+        disk = self.path("initrd", b"0707010000" + bytes(62 << 20))
+        kernel = os.path.join(GUEST, "uImage")
+        result = trapeze("boot", "--native", "--kernel", kernel, "--initrd", disk, "--mem", "64M")
+        self.ends(result, 2)
+        self.one_line(result, "--mem: kernel ", "initrd 62.0 MiB", "do not fit into 64 MiB")
 
     def test_initrd(self):
         kernel = ["--kernel", os.path.join(GUEST, "uImage")]

@@ -6,6 +6,7 @@ import os
 import secrets
 import shlex
 import signal
+import stat
 import sys
 import tempfile
 import time
@@ -68,7 +69,8 @@ class Boot:
                 continue
             if not os.path.exists(path):
                 raise Failure(f"{path}: there is no such file ({name})")
-            if not os.path.isfile(path) and not (name == "--drive" and not os.path.isdir(path)):
+            kind = os.stat(path).st_mode
+            if not stat.S_ISREG(kind) and not (name == "--drive" and stat.S_ISBLK(kind)):
                 raise Failure(f"{path}: is not a file ({name})")
             if not os.access(path, os.R_OK | (os.W_OK if name == "--drive" else 0)):
                 raise Failure(f"{path}: permission denied ({name})")

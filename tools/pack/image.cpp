@@ -122,6 +122,7 @@ void check_layout(const Guest& guest, const std::string& name, std::uint64_t mem
         }
         used += segment.mem_size;
     }
+    const std::uint64_t in_kernel = used;
     for (const Load& load : guest.loads) {
         if (load.address > mem || load.data.size() > mem - load.address) {
             throw InputError(fmt::format("{}: ends at {:#x}, the guest has {}: give more --mem",
@@ -139,9 +140,19 @@ void check_layout(const Guest& guest, const std::string& name, std::uint64_t mem
         used += guest.dtb->size();
     }
     if (used > mem) {
-        throw InputError(fmt::format(
-            "{}: kernel, initrd and device tree take {}, the guest has {}: give more --mem", name,
-            human_size(used), human_size(mem)));
+        // None of the files is wrong by itself.
+        std::string parts = "kernel " + human_size(in_kernel);
+        for (const Load& load : guest.loads) {
+            parts += fmt::format(", {} {}", load.name, human_size(load.data.size()));
+        }
+        if (guest.initrd) {
+            parts += ", initrd " + human_size(guest.initrd->size());
+        }
+        if (guest.dtb) {
+            parts += ", device tree " + human_size(guest.dtb->size());
+        }
+        throw InputError(
+            fmt::format("--mem: {} do not fit into {}: give more", parts, human_size(mem)));
     }
 }
 

@@ -63,25 +63,43 @@ void write_file(const std::string& path, const Bytes& data) {
     }
 }
 
+/// What `read` gives. What is wrong with its file says which option named it.
+template <typename Read>
+auto of_option(const char* option, Read read) {
+    try {
+        return read();
+    } catch (const InputError& error) {
+        throw InputError(fmt::format("{} ({})", error.what(), option));
+    }
+}
+
 void pack(const Options& options) {
     Guest guest;
-    guest.kernel = parse_kernel(read_file(options.kernel, file_limit), options.kernel, options.mem,
-                                options.raw);
+    guest.kernel = of_option("--kernel", [&] {
+        return parse_kernel(read_file(options.kernel, file_limit), options.kernel, options.mem,
+                            options.raw);
+    });
     guest.bootargs = options.append;
     if (!options.initrd.empty()) {
-        guest.initrd =
-            parse_initrd(read_file(options.initrd, file_limit), options.initrd, options.mem);
+        guest.initrd = of_option("--initrd", [&] {
+            return parse_initrd(read_file(options.initrd, file_limit), options.initrd, options.mem);
+        });
     }
     if (!options.dtb.empty()) {
-        guest.dtb = parse_device_tree(read_file(options.dtb, file_limit), options.dtb);
+        guest.dtb = of_option("--dtb", [&] {
+            return parse_device_tree(read_file(options.dtb, file_limit), options.dtb);
+        });
     }
     for (const std::string& text : options.loads) {
         const auto [name, address] = parse_load(text);
-        guest.loads.push_back({name, address, read_file(name, file_limit)});
+        guest.loads.push_back(of_option("--load", [&] {
+            return Load{name, address, read_file(name, file_limit)};
+        }));
     }
     if (!options.symbols.empty()) {
-        guest.kernel.symbols =
-            parse_symbols(read_file(options.symbols, file_limit), options.symbols);
+        guest.kernel.symbols = of_option("--symbols", [&] {
+            return parse_symbols(read_file(options.symbols, file_limit), options.symbols);
+        });
     }
     check_layout(guest, options.kernel, options.mem);
     if (!options.output.empty()) {

@@ -163,8 +163,7 @@ TEST_F(Command, FollowsAStreamAndSaysThatTheGuestEnded) {
     }
     EXPECT_EQ(tables, 3U) << "one a dump";
     EXPECT_EQ(shell("$T --follow </dev/null 2>/dev/null").status, 2);
-    const Result refused =
-        shell("echo '@@trapeze-refused 16 others follow it' | $T --follow 2>&1");
+    const Result refused = shell("echo '@@trapeze-refused 16 others follow it' | $T --follow 2>&1");
     EXPECT_EQ(refused.status, 2);
     EXPECT_EQ(refused.output, "trapmap: no dumps: 16 others follow it\n");
 }
