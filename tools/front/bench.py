@@ -18,8 +18,9 @@ from bench.run import compare, host, results, runner  # noqa: E402
 from bench.run.arms import ARMS, CLOCKS  # noqa: E402
 from bench.run.workloads import WORKLOADS  # noqa: E402
 
-from . import build, guest, patching, qemu, setup  # noqa: E402
+from . import build, guest, qemu, setup  # noqa: E402
 from .boot import Boot  # noqa: E402
+from .cli import boot_options  # noqa: E402
 from .common import (BUILD, GUEST, GUEST_FAILED, INTERRUPTED, OK, OUT, ROOT,  # noqa: E402
                      VMM_ELF, VMM_FAILED, Failure, complain, say, shown)
 
@@ -230,14 +231,11 @@ class Bench:
         if job.clock.icount:
             words.append("BENCH_CLOCK=icount")
         names = " ".join(work.name for work in workloads)
-        options = argparse.Namespace(
-            shell=False, run=None, kernel=None, initrd=None, append=None, dtb=None, raw=False,
-            native=job.arm.native, mem=MEM, drive=[], net=False, timeout=None, watchdog=None,
-            icount=job.clock.icount, gdb=False, profile=None, dump_every=None,
-            **patching.UNSET, vmm_append=None if job.arm.native else vmm, json=None, quiet=True,
-            verbose=False,
-            # The guest's randomness: other in each run, the same again when all is measured again.
-            qemu_arguments=["-seed", str(job.run + 1)])
+        options = boot_options(
+            "--quiet", f"--mem={MEM >> 20}M", *(["--icount"] if job.clock.icount else []),
+            *(["--native"] if job.arm.native else ["--vmm-append=" + vmm]))
+        # The guest's randomness: other in each run, the same again when all is measured again.
+        options.qemu_arguments = ["-seed", str(job.run + 1)]
         if job.bare:
             options.kernel = os.path.join(BARE, names + ".elf")
             options.append = f"bench={names} {size}" + ("" if job.arm.native else " exits")

@@ -249,6 +249,13 @@ def _parser(command):
     return parser, commands
 
 
+def boot_options(*words):
+    """What the handler of `./trapeze boot` gets for these words: for who boots otherwise."""
+    options = _parser("boot")[0].parse_args(["boot", *words])
+    options.qemu_arguments = []
+    return options
+
+
 def _version():
     with open(os.path.join(ROOT, "CMakeLists.txt"), encoding="utf-8") as lists:
         words = lists.read().split()

@@ -11,8 +11,6 @@ MOST_EXITS = 1000000
 MIRROR_STEP, MIRROR_MOST = 4, 48
 COUNTS = ("threshold", "patched", "saved", "faults", "text_writes", "made", "dropped", "back",
           "stolen_pages", "mirrored_pages", "window_ticks")
-# Options nobody has given, for boots that are no command line's.
-UNSET = {"patch": None, "threshold": None, "mapping": None, "mirror_mb": None}
 
 HELP = """the VMM rewrites instructions of the guest kernel that trap often into a load, a store or
 a branch, in a copy of the kernel's text; the guest's own memory is never changed. A copy that
