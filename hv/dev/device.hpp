@@ -36,6 +36,7 @@ struct PciBridge {
     u32 inbound[3][8];   // window registers as the guest wrote them,
     u32 outbound[4][8];  // the bridge holds relocated values
     u8 config[256];      // the bridge's own configuration space
+    u32 withheld[8];     // functions (device and function number) that the log has told of
 };
 
 // Register words of the exit counters, as the last latch left them.

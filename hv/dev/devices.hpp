@@ -31,4 +31,8 @@ void reset_exit_counters(vcpu::Vcpu& v);
 u32 read_own_config(vcpu::Vcpu& v, u32 at, unsigned size);
 void write_own_config(vcpu::Vcpu& v, u32 at, unsigned size, u32 value);
 
+// Whether the PCI function, bits 8 to 23 of `function` as CONFIG_ADDR has them, does DMA past the
+// bridge's inbound windows (pci_virtio.cpp). Leaves no trace in the device or in CONFIG_ADDR.
+bool bypasses_windows(u32 function);
+
 }  // namespace trapeze::dev

@@ -103,13 +103,29 @@ bool config_target(u32 byte, u32& target) {
 }
 bool is_own(u32 target) { return (target & config_function) == 0; }
 
+// A device that no window bounds is not there for the guest.
+bool is_withheld(Vcpu& v, u32 target) {
+    if (!bypasses_windows(target & config_function)) return false;
+    const u32 number = target >> 8 & 0xff;
+    u32& told = v.devices->pci.withheld[number / 32];
+    if (!(told & 1u << number % 32)) {
+        told |= 1u << number % 32;
+        console::log(
+            "virtio device at PCI {}:{}.{} reaches all memory by DMA: withheld from the "
+            "guest; add disable-legacy=on,iommu_platform=on to its -device",
+            target >> 16 & 0xff, number >> 3, number & 7);
+    }
+    return true;
+}
+
 // CONFIG_DATA is little-endian.
 u32 swap(u32 value, unsigned size) { return __builtin_bswap32(value) >> (32 - 8 * size); }
 
 u32 config_read(Vcpu& v, u32 offset, unsigned size) {
     u32 target = 0;
-    if (offset >= config_data && config_target(offset - config_data, target) && is_own(target)) {
-        return swap(read_own_config(v, target & 0xff, size), size);
+    if (offset >= config_data && config_target(offset - config_data, target)) {
+        if (is_own(target)) return swap(read_own_config(v, target & 0xff, size), size);
+        if (is_withheld(v, target)) return ~0u >> (32 - 8 * size);
     }
     return arch::read_io(address(offset), size);
 }
@@ -122,7 +138,7 @@ void config_write(Vcpu& v, u32 offset, unsigned size, u32 value) {
     } else if (config_target(offset - config_data, target)) {
         if (is_own(target)) {
             write_own_config(v, target & 0xff, size, swap(value, size));
-        } else {
+        } else if (!is_withheld(v, target)) {
             arch::write_io(address(offset), size, value);
         }
     }

@@ -61,6 +61,19 @@ class Bounds(unittest.TestCase):
                       done.out + done.err)
         self.assertIn("nodes 0 register 0x00000000", done.out)
 
+    def test_virtio_devices_that_bypass_the_windows_are_withheld(self):
+        done = trapeze("boot", "--verbose", "--net", "--run",
+                       "echo found $(cat /sys/bus/pci/devices/*/device)",
+                       "--", "-device", "virtio-rng-pci,addr=5",
+                       "-device", "virtio-rng-pci,addr=6,disable-legacy=on",
+                       "-device", "virtio-rng-pci,addr=7,disable-legacy=on,iommu_platform=on")
+        self.assertEqual(done.status, 0, done)
+        for number, withheld in ((5, True), (6, True), (7, False)):
+            line = (f"virtio device at PCI 0:{number}.0 reaches all memory by DMA: withheld from "
+                    "the guest; add disable-legacy=on,iommu_platform=on to its -device")
+            self.assertEqual((done.out + done.err).count(line), int(withheld), done)
+        self.assertIn("found 0x0030 0x1041 0x1044\n", done.out)
+
     def test_no_message_signalled_interrupts(self):
         done = run("echo nodes $(ls -R /proc/device-tree | grep -c msi)")
         self.assertIn("nodes 0\n", done.out, done)

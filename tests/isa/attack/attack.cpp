@@ -249,7 +249,9 @@ void by_dma() {
     for (u32 i = 0; i < 64; ++i) memory[i] = 0;
     dma(edu_buffer, 0x4009'0000, 256, true);
     print("DMA in the guest's memory: {x}", {memory[5]});
-    // Past it, and to where BAR 0 would be.
+    // A page of it, that is the VMM's where it lies for the VMM; past it; and to where BAR 0 would
+    // be.
+    dma(edu_buffer, 0x4000'9000, 256, true);
     for (u32 at = 0; at < 0x10'0000; at += 0x4'0000) dma(edu_buffer, at, 256, true);
     dma(edu_buffer, 0x4010'0000, 256, true);
     dma(edu_buffer, bar_on_bus + uart1, 1, true);

@@ -65,9 +65,9 @@ class BusTest : public testing::Test {
         const auto index = static_cast<e500::u8>(v.devices->add(device));
         v.memory.add({gpa, page, 0, mmu::RegionKind::trapped, index});
     }
-    void place(u32 first, u32 second) {
-        test::map_page(v, 2, ea, first);
-        test::map_page(v, 3, ea + page, second);
+    void place(u32 here, u32 beyond) {
+        test::map_page(v, 2, ea, here);
+        test::map_page(v, 3, ea + page, beyond);
     }
     // Runs `word` with r5 = `at`.
     void access(u32 word, u32 at) {

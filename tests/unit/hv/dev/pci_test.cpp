@@ -102,6 +102,28 @@ TEST_F(PciTest, OtherFunctionsAreTheGuests) {
     EXPECT_EQ(core().pci_config[0x8001'0010], 0x12) << "bus 1, device 0";
 }
 
+// A virtio device in slot 2, as its identification says: 0x1000 is one with a legacy interface,
+// 0x1041 one without, which has no capabilities here and so cannot say that it can be bounded.
+TEST_F(PciTest, VirtioThatNoWindowBoundsIsNotThere) {
+    constexpr u32 slot = 0x1000;
+    for (const u32 device : {0x1000U, 0x1041U}) {
+        for (unsigned i = 0; i < 4; ++i) {
+            core().pci_config[0x8000'0000U + slot + i] =
+                static_cast<unsigned char>((device << 16U | 0x1af4U) >> 8 * i);
+        }
+        core().console.clear();
+        EXPECT_EQ(config(slot), 0xffff'ffffU);
+        EXPECT_EQ(config(slot, 2, 2), 0xffffU);
+        EXPECT_EQ(read(config_address), 0x8000'0000U | slot) << "as the guest left it";
+        set_config(slot | 4U, 0x0700, 2);
+        EXPECT_EQ(core().pci_config[0x8000'0000U + slot + 4], 0);
+        const auto said = core().console.find("withheld from the guest");
+        EXPECT_EQ(said != std::string::npos, device == 0x1000U) << "once a function";
+    }
+    core().pci_config[0x8000'0000U + slot + 3] = 0x11;  // 0x1141: another vendor's idea
+    EXPECT_NE(config(slot), 0xffff'ffffU);
+}
+
 TEST_F(PciTest, TheAddressIsTakenWholeOrNot) {
     write(config_address, 0x8000'0800);
     write(config_address, 0, 2);
