@@ -2,4 +2,4 @@
 // Where start.S keeps the device tree's address: low memory that tests/isa/support leaves free.
 #pragma once
 
-#define BARE_DEVICE_TREE 0x2a00
+#define BARE_DEVICE_TREE 0x2b00
