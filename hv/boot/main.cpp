@@ -66,17 +66,21 @@ void add_ccsr(MapBuilder& map, bool exits_device) {
                         {board::guts_offset, 0x1000, &dev::guts},
                         {board::exits_offset, 0x1000, &dev::exit_counters},
                         {board::gpio_offset, 0x1000, &dev::gpio}};
+    // What is looked up often comes first, what nobody asks for last.
     u64 next = board::ccsr_base;
-    for (const auto& row : rows) {
-        if (row.device == &dev::exit_counters && !exits_device) continue;
-        const u64 at = board::ccsr_base + row.offset;
-        map.absent(next, at);
-        if (row.device == nullptr) {
-            map.direct(at, row.size);
-        } else {
-            map.trapped(at, row.size, *row.device);
+    for (const bool gaps : {false, true}) {
+        for (const auto& row : rows) {
+            if (row.device == &dev::exit_counters && !exits_device) continue;
+            const u64 at = board::ccsr_base + row.offset;
+            if (gaps) {
+                map.absent(next, at);
+                next = at + row.size;
+            } else if (row.device == nullptr) {
+                map.direct(at, row.size);
+            } else {
+                map.trapped(at, row.size, *row.device);
+            }
         }
-        next = at + row.size;
     }
     map.absent(next, board::ccsr_base + board::ccsr_size);
 }

@@ -20,8 +20,8 @@ constexpr u32 page_bytes = 4096;
 
 // Where an address leads.
 struct Place {
-    const mmu::Region* region;
-    u64 gpa;
+    const mmu::Region* region = nullptr;
+    u64 gpa = 0;
 
     u64 hpa() const { return region->hpa + (gpa - region->gpa); }
     u32 offset() const { return static_cast<u32>(gpa - region->gpa); }
@@ -30,7 +30,7 @@ struct Place {
 
 // False after the guest was given the interrupt that the access deserves: a miss, a protection
 // violation, or the machine check for memory it does not have.
-bool locate(Vcpu& v, u32 ea, Access access, Place& at) {
+[[gnu::always_inline]] inline bool locate(Vcpu& v, u32 ea, Access access, Place& at) {
     if (vcpu::translate(v, ea, access, at.gpa)) {
         at.region = v.memory.find(at.gpa);
         if (at.region != nullptr) return true;
@@ -105,9 +105,8 @@ u64 low_bytes(u64 value, unsigned size) {
     return size == 8 ? value : value & ((u64{1} << 8 * size) - 1);
 }
 
-AccessResult load_element(Vcpu& v, u32 ea, unsigned size, u64& value) {
-    Place at{};
-    if (!locate(v, ea, Access::load, at)) return AccessResult::interrupted;
+// An element that is not one access of a register or of memory.
+[[gnu::noinline]] AccessResult load_element(Vcpu& v, u32 ea, unsigned size, Place at, u64& value) {
     const u32 skew = ea & (size - 1);
     if (skew == 0 || (at.ram() && in_one_page(ea, size))) {
         value = load_aligned(v, at, size);
@@ -123,9 +122,7 @@ AccessResult load_element(Vcpu& v, u32 ea, unsigned size, u64& value) {
     return result_of(v);
 }
 
-AccessResult store_element(Vcpu& v, u32 ea, unsigned size, u64 value) {
-    Place at{};
-    if (!locate(v, ea, Access::store, at)) return AccessResult::interrupted;
+[[gnu::noinline]] AccessResult store_element(Vcpu& v, u32 ea, unsigned size, Place at, u64 value) {
     if ((ea & (size - 1)) == 0 || (at.ram() && in_one_page(ea, size))) {
         store_aligned(v, at, size, value);
         return result_of(v);
@@ -139,19 +136,31 @@ AccessResult store_element(Vcpu& v, u32 ea, unsigned size, u64 value) {
 }
 
 AccessResult read(Vcpu& v, u32 ea, unsigned size, u32& value) {
+    Place at;
+    if (!locate(v, ea, Access::load, at)) return AccessResult::interrupted;
+    if ((ea & (size - 1)) == 0) {
+        value = load(v, at, size);
+        return result_of(v);
+    }
     u64 element = 0;
-    const AccessResult result = load_element(v, ea, size, element);
-    if (result == AccessResult::done) value = static_cast<u32>(element);
+    const AccessResult result = load_element(v, ea, size, at, element);
+    value = static_cast<u32>(element);
     return result;
 }
 
 AccessResult write(Vcpu& v, u32 ea, unsigned size, u32 value) {
-    return store_element(v, ea, size, value);
+    Place at;
+    if (!locate(v, ea, Access::store, at)) return AccessResult::interrupted;
+    if ((ea & (size - 1)) != 0) return store_element(v, ea, size, at, value);
+    store(v, at, size, value);
+    return result_of(v);
 }
 
 AccessResult read_pair(Vcpu& v, u32 ea, u32* words) {
+    Place at;
+    if (!locate(v, ea, Access::load, at)) return AccessResult::interrupted;
     u64 element = 0;
-    const AccessResult result = load_element(v, ea, 8, element);
+    const AccessResult result = load_element(v, ea, 8, at, element);
     if (result != AccessResult::done) return result;
     words[0] = static_cast<u32>(element >> 32);
     words[1] = static_cast<u32>(element);
@@ -159,11 +168,13 @@ AccessResult read_pair(Vcpu& v, u32 ea, u32* words) {
 }
 
 AccessResult write_pair(Vcpu& v, u32 ea, const u32* words) {
-    return store_element(v, ea, 8, u64{words[0]} << 32 | words[1]);
+    Place at;
+    if (!locate(v, ea, Access::store, at)) return AccessResult::interrupted;
+    return store_element(v, ea, 8, at, u64{words[0]} << 32 | words[1]);
 }
 
 AccessResult check(Vcpu& v, u32 ea, Access access) {
-    Place at{};
+    Place at;
     return locate(v, ea, access, at) ? AccessResult::done : AccessResult::interrupted;
 }
 
