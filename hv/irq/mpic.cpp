@@ -28,6 +28,7 @@ constexpr u32 processor_register(u32 offset) {
 
 u64 address(u32 offset) { return board::ccsr_base + board::mpic_offset + offset; }
 
+u32 priority() { return arch::read_io(address(processor_page + task_priority), 4) & mask_all; }
 void set_priority(u32 value) { arch::write_io(address(processor_page + task_priority), 4, value); }
 
 }  // namespace
@@ -36,15 +37,18 @@ void on_external(Vcpu& v) {
     const bool admitted = (v.regs.msr & e500::msr::ee) != 0;
     if (admitted && v.mpic_proxy && !v.external_held) {
         v.regs.epr = arch::read_io(address(processor_page + acknowledge), 4);
+        ++v.signs;
         vcpu::inject(v, e500::Vector::external);
         return;
     }
-    if (!v.external_held) {
-        v.external_priority = arch::read_io(address(processor_page + task_priority), 4) & 15;
-        set_priority(mask_all);
-        v.external_held = true;
+    const u32 own = priority();
+    if (!v.external_held || own != mask_all) v.external_priority = own;
+    set_priority(mask_all);
+    v.external_held = true;
+    if (admitted) {
+        ++v.signs;
+        vcpu::inject(v, e500::Vector::external);
     }
-    if (admitted) vcpu::inject(v, e500::Vector::external);
     vcpu::update_pending(v);
 }
 
@@ -56,6 +60,7 @@ void release_external(Vcpu& v) {
 
 void on_critical_input(Vcpu& v) {
     if (v.regs.msr & e500::msr::ce) {
+        ++v.signs;
         vcpu::inject(v, e500::Vector::critical);
     } else {
         v.critical_held = true;

@@ -65,7 +65,9 @@ void schedule(const Vcpu& v, const Moment& m) {
     const auto consider = [&next](u64 deadline) {
         if (deadline < next) next = deadline;
     };
-    if (v.dec_running && (v.regs.tcr & tcr::die)) consider(v.dec_deadline);
+    // What reloads itself and has not been seen to yet says nothing new, however often it comes.
+    const bool said = (v.regs.tcr & tcr::are) && (v.regs.tsr & tsr::dis);
+    if (v.dec_running && (v.regs.tcr & tcr::die) && !said) consider(v.dec_deadline);
     // An edge after centuries must not wrap this clock; that of the next heartbeat will do.
     const auto consider_edge = [&](u32 bit) {
         const u64 ticks = until_edge(m.timebase, bit);
@@ -83,6 +85,14 @@ void schedule(const Vcpu& v, const Moment& m) {
     arch::write_decrementer(static_cast<u32>(delay));
 }
 
+// Not in step with what the guest does at regular times; the same in each run.
+[[gnu::noinline, gnu::cold]] void plan_heartbeat(Vcpu& v, u64 now) {
+    v.beat_random ^= v.beat_random << 13;
+    v.beat_random ^= v.beat_random >> 17;
+    v.beat_random ^= v.beat_random << 5;
+    v.next_heartbeat = now + heartbeat_period / 4 * 3 + v.beat_random % (heartbeat_period / 2);
+}
+
 void refresh(Vcpu& v, const Moment& m) {
     latch_events(v, m);
     vcpu::update_pending(v);
@@ -93,7 +103,8 @@ void refresh(Vcpu& v, const Moment& m) {
 void reset_timers(Vcpu& v) {
     const Moment m = moment();
     v.fit_seen = v.watchdog_seen = m.timebase;
-    v.next_heartbeat = m.now + heartbeat_period;
+    v.beat_random = 1;
+    plan_heartbeat(v, m.now);
     arch::write_tcr(tcr::die);
     schedule(v, m);
 }
@@ -124,7 +135,8 @@ void write_tsr(Vcpu& v, u32 bits) {
     latch_events(v, m);
     v.regs.tsr &= ~bits;
     vcpu::update_pending(v);
-    if (bits & (tsr::fis | tsr::wis | tsr::enw)) schedule(v, m);
+    const u32 reloaded = (v.regs.tcr & tcr::are) ? tsr::dis : 0;
+    if (bits & (tsr::fis | tsr::wis | tsr::enw | reloaded)) schedule(v, m);
 }
 
 void write_tcr(Vcpu& v, u32 value) {
@@ -156,7 +168,7 @@ bool on_timer(Vcpu& v) {
     arch::clear_tsr(tsr::dis);
     const Moment m = moment();
     const bool heartbeat = m.now >= v.next_heartbeat;
-    if (heartbeat) v.next_heartbeat = m.now + heartbeat_period;
+    if (heartbeat) plan_heartbeat(v, m.now);
     if (m.now >= v.next_sample) patch::sample(v, m.now);
     refresh(v, m);
     schedule(v, m);

@@ -13,7 +13,9 @@ void set_symbols(const void* data, u32 size);
 // The function around `address`; null if unknown. `offset` is from its start.
 const char* symbol(u32 address, u32& offset);
 
-// Once per heartbeat: requests on the VMM's console, and whether the guest is alive.
+// A request on the VMM's console, if one has come.
+void requests(vcpu::Vcpu& v);
+// Once per heartbeat: requests, periodic dumps, and whether the guest is alive.
 void heartbeat(vcpu::Vcpu& v);
 
 // Why the guest is where it is, in words (docs/reports.md): registers, instruction, TLB entries,

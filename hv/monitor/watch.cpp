@@ -12,38 +12,75 @@ using vcpu::Vcpu;
 
 namespace {
 
-constexpr u32 branch_to_self = 0x48000000;
+constexpr u32 branch_to_self = 0x48000000, system_call = 0x44000002;
 
-u64 exits_but_heartbeats(const Vcpu& v) {
-    u64 sum = 0;
-    for (unsigned i = 0; i < vcpu::cause_count; ++i) {
-        if (static_cast<vcpu::Cause>(i) != vcpu::Cause::heartbeat) sum += v.exits[i].folded_count;
-    }
-    return sum;
+u32 word_at(const Vcpu& v) {
+    u32 word = 0;
+    return arch::load_guest_word(v.nip, v.shadow.layout().fetch_space(v.user()), word) ? word : 0;
 }
 
-// A guest is stuck that keeps interrupts disabled in its kernel for the time the user chose, or
-// that branches to itself without any exit meanwhile.
-void watch(Vcpu& v) {
-    const u64 now = arch::now();
-    const u64 exits = exits_but_heartbeats(v);
-    u32 word = 0;
-    const bool waits = (v.regs.msr & e500::msr::we) != 0;
-    const bool masked = !v.user() && !(v.regs.msr & e500::msr::ee);
-    const bool spins =
-        exits == v.last_exits && v.nip == v.last_nip &&
-        arch::load_guest_word(v.nip, v.shadow.layout().fetch_space(v.user()), word) &&
-        word == branch_to_self;
-    v.last_exits = exits;
-    v.last_nip = v.nip;
-    if (waits || !(masked || spins)) {
-        v.last_progress = now;
-    } else if (v.hang_ticks != 0 && now - v.last_progress > v.hang_ticks) {
+// A timer of the guest's own will come, and may: it need not do anything else until then.
+bool expects(const Vcpu& v) {
+    namespace tcr = e500::tcr;
+    return (v.regs.msr & e500::msr::ee) &&
+           ((v.dec_running && (v.regs.tcr & tcr::die)) || (v.regs.tcr & tcr::fie));
+}
+
+vcpu::Look look_at(const Vcpu& v) {
+    vcpu::Look look{};
+    look.now = arch::now();
+    for (unsigned i = 0; i < vcpu::cause_count; ++i) look.exits[i] = v.exits[i].folded_count;
+    look.signs = v.signs + v.idle_ticks;
+    look.nip = v.nip;
+    const u32 others[] = {v.cr, v.xer, v.ctr, v.lr};
+    look.state = vcpu::digest(v.gpr, 32, vcpu::digest(others, 4));
+    look.enabled = (v.regs.msr & e500::msr::ee) != 0;
+    look.user = v.user();
+    look.waits = (v.regs.msr & e500::msr::we) != 0;
+    look.branches_to_self = word_at(v) == branch_to_self;
+    look.expects = expects(v);
+    return look;
+}
+
+// A system-call handler that begins with a system call: what gives the guest its interrupt is the
+// shortest of paths, and keeps no account of what comes of it (arch/fast.inc).
+bool calls_itself(const Vcpu& v) {
+    return !v.user() && !v.virtual_is() &&
+           v.nip == v.vector[static_cast<unsigned>(e500::Vector::system_call)] &&
+           word_at(v) == system_call;
+}
+
+void judge(Vcpu& v) {
+    if (calls_itself(v)) {
+        v.storm_nip = v.nip;
+        v.storm_vector = static_cast<u32>(e500::Vector::system_call);
+        v.storm_count = 0;
         vcpu::end(v, End::guest_died,
-                  spins ? "hang: the guest branches to itself and nothing else has happened for "
-                          "the watchdog's time (watchdog=)"
-                        : "hang: the guest kernel kept interrupts disabled for the watchdog's "
-                          "time (watchdog=)");
+                  "exception storm: the guest's system-call handler begins with a system call");
+        return;
+    }
+    const vcpu::Verdict verdict = v.progress.look(look_at(v), v.hang_ticks);
+    vcpu::probe(v, verdict == vcpu::Verdict::step);
+    switch (verdict) {
+        case vcpu::Verdict::alive:
+            break;
+        case vcpu::Verdict::quiet:
+        case vcpu::Verdict::step:
+            vcpu::watch(v);
+            break;
+        case vcpu::Verdict::masked:
+            vcpu::end(v, End::guest_died,
+                      "hang: the guest kernel kept interrupts disabled, took none, printed nothing "
+                      "and never went to user mode for the watchdog's time (watchdog=)");
+            break;
+        case vcpu::Verdict::spins:
+            vcpu::end(v, End::guest_died,
+                      "hang: the guest branches to itself and nothing else has happened for the "
+                      "watchdog's time (watchdog=)");
+            break;
+        case vcpu::Verdict::stalled:
+            vcpu::end_stalled(v, v.progress.cause(), v.progress.repeats());
+            break;
     }
 }
 
@@ -61,7 +98,7 @@ void live_dump(Vcpu& v) {
 
 }  // namespace
 
-void heartbeat(Vcpu& v) {
+void requests(Vcpu& v) {
     const int byte = console::poll();
     if (byte == 'q') {
         vcpu::end(v, End::stopped, "stopped on request");
@@ -75,13 +112,17 @@ void heartbeat(Vcpu& v) {
     } else if (byte == 'l') {
         v.live_wanted = true;
     }
+}
+
+void heartbeat(Vcpu& v) {
+    requests(v);
     if (v.live_wanted && arch::now() >= v.next_live) live_dump(v);
     if (v.dump_ticks != 0 && arch::now() - v.last_dump >= v.dump_ticks) {
         v.last_dump = arch::now();
         dump(v, Dump::periodic, v.last_dump);
     }
 
-    watch(v);
+    judge(v);
 }
 
 }  // namespace trapeze::monitor

@@ -97,6 +97,26 @@ u32 effective_address(const Vcpu& v, Insn insn) {
                                                 : static_cast<u32>(dbt::displacement(insn)));
 }
 
+// Privileged instructions that this core (or QEMU's) calls illegal in user mode instead.
+bool emulated_though_illegal(const Vcpu& v, u32 word) {
+    const dbt::Insn insn = dbt::decode(word);
+    const auto& info = dbt::info(insn.op);
+    if (info.has(dbt::flag::absent)) return false;
+    if (v.user()) {
+        return (insn.op == dbt::Op::mfpmr && !(insn.pmr() & 16u)) ||
+               (insn.op == dbt::Op::mfspr && insn.spr() >= 526 && insn.spr() <= 527);
+    }
+    return info.kind == dbt::Kind::supervisor || info.has(dbt::flag::locking);
+}
+
+// What QEMU's core lacks, and therefore calls illegal in user mode, is privileged on the e500v2.
+bool privileged_though_illegal(const Vcpu& v, u32 word) {
+    const dbt::Insn insn = dbt::decode(word);
+    const auto& info = dbt::info(insn.op);
+    if (!v.user() || info.has(dbt::flag::absent)) return false;
+    return insn.op == dbt::Op::rfmci || insn.op == dbt::Op::mfpmr || insn.op == dbt::Op::mtpmr;
+}
+
 void emulate_privileged(Vcpu& v, u32 word) {
     const Insn insn = dbt::decode(word);
     RegisterPage& r = v.regs;

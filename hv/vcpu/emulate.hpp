@@ -13,4 +13,9 @@ void emulate_privileged(Vcpu& v, u32 word);
 // The effective address of a load, store or cache instruction.
 u32 effective_address(const Vcpu& v, dbt::Insn insn);
 
+// Whether an instruction that the core calls illegal is one that the guest has all the same: a
+// privileged one to emulate, or one that its user mode may not execute.
+bool emulated_though_illegal(const Vcpu& v, u32 word);
+bool privileged_though_illegal(const Vcpu& v, u32 word);
+
 }  // namespace trapeze::vcpu

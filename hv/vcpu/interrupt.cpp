@@ -14,7 +14,8 @@ namespace msr = e500::msr;
 
 namespace {
 
-// Handlers that fault on their own first instruction this often in a row are not handlers.
+// Handlers that fault on their own first instruction this often in a row, with nothing changed, are
+// not handlers.
 constexpr u32 storm_limit = 64;
 
 // Time-base ticks; what is nearer than 3 QEMU raises at once, before the instruction is over.
@@ -24,17 +25,50 @@ bool is_critical(Vector vector) {
     return vector == Vector::critical || vector == Vector::watchdog || vector == Vector::debug;
 }
 
-bool debugging(const Vcpu& v) {
-    constexpr u32 events = e500::dbcr0::icmp | e500::dbcr0::brt;
-    return (v.regs.msr & msr::de) && (v.regs.dbcr0 & e500::dbcr0::idm) && (v.regs.dbcr0 & events);
-}
-
 void note_slow(Vcpu& v) {
     v.slow_rfi = !v.shadow.simple() || debugging(v);
     v.regs.notes = (v.regs.notes & ~note::slow) | (v.slow_rfi != 0 ? note::slow : 0);
 }
 
+// What was watched for has come.
+[[gnu::noinline, gnu::cold]] void lives(Vcpu& v) {
+    ++v.signs;
+    v.regs.notes &= ~note::watch;
+    update_pending(v);
+}
+
+[[gnu::noinline, gnu::cold]] void enters_user(Vcpu& v) {
+    sync_sprgs(v);
+    if (v.regs.notes & note::watch) lives(v);
+}
+
+// Whether the guest is where the last interrupt took it and as that left it: in the kernel, in
+// address space 0, with MSR[EE] clear. Somebody else's instruction may have the handler's address.
+bool at_handler(const Vcpu& v) {
+    constexpr u32 left = msr::pr | msr::is | msr::ds | msr::ee;
+    return v.nip == v.storm_nip && !(v.regs.msr & left);
+}
+
+// One more interrupt of a handler's first instruction. The registers tell whether it was executed
+// meanwhile: of r14 to r31 not all exits know.
+[[gnu::noinline, gnu::cold]] bool fails_at_once(Vcpu& v) {
+    const u32 others[] = {v.cr, v.xer, v.ctr, v.lr};
+    const u32 state = digest(v.gpr, 14, digest(others, 4));
+    if (v.storm_count != 0 && state != v.storm_state) v.storm_count = 0;
+    v.storm_state = state;
+    if (++v.storm_count != storm_limit) return false;
+    end(v, End::guest_died,
+        "exception storm: the guest's interrupt handler cannot execute its first instruction (no "
+        "handler there, or IVPR/IVOR point nowhere)");
+    return true;
+}
+
 }  // namespace
+
+bool debugging(const Vcpu& v) {
+    constexpr u32 events = e500::dbcr0::icmp | e500::dbcr0::brt;
+    return (v.regs.msr & msr::de) && (v.regs.dbcr0 & e500::dbcr0::idm) && (v.regs.dbcr0 & events);
+}
 
 u32 core_msr(const Vcpu& v) {
     const u32 base = v.user() ? v.real_msr_user : v.real_msr_kernel;
@@ -48,13 +82,14 @@ void set_msr(Vcpu& v, u32 value) {
         if (changed & msr::de) update_debug(v);
         if ((changed & msr::is) && v.profile != nullptr) space_changes(v);
     }
-    if (v.user() && (v.regs.notes & note::sprgs)) sync_sprgs(v);
+    if (v.user() && (v.regs.notes & (note::sprgs | note::watch))) enters_user(v);
     if (v.shadow.enter(v.user(), v.virtual_is(), v.virtual_ds())) layout_changes(v);
 }
 
 void layout_changes(Vcpu& v) {
     const auto& layout = v.shadow.layout();
-    const u32 enables = msr::ee | msr::me | (v.critical_held ? 0 : msr::ce);
+    const u32 enables =
+        msr::ee | msr::me | (v.critical_held ? 0 : msr::ce) | (v.probing ? msr::de : 0);
     v.real_msr_kernel = layout.msr_bits(false) | enables;
     v.real_msr_user = layout.msr_bits(true) | enables;
     v.fetch_msr = v.hv_msr | (layout.fetch_space(false) ? msr::ds : 0);
@@ -72,7 +107,8 @@ void sync_sprgs(Vcpu& v) {
 void update_debug(Vcpu& v) {
     // No address compares: the core's IAC1 and IAC2 are the VMM's scratch registers.
     constexpr u32 passed_on = e500::dbcr0::idm | e500::dbcr0::icmp | e500::dbcr0::brt;
-    arch::write_debug_control(debugging(v) ? v.regs.dbcr0 & passed_on : 0);
+    const u32 probed = v.probing ? e500::dbcr0::idm | e500::dbcr0::icmp : 0;
+    arch::write_debug_control(debugging(v) ? v.regs.dbcr0 & passed_on : probed);
     note_slow(v);
     if (v.patcher != nullptr) patch::mode_changes(v);
 }
@@ -81,13 +117,8 @@ void inject(Vcpu& v, Vector vector) {
     RegisterPage& r = v.regs;
     const u32 target = v.vector[static_cast<unsigned>(vector)];
 
-    if (v.nip == v.storm_nip) {
-        if (++v.storm_count == storm_limit) {
-            end(v, End::guest_died,
-                "exception storm: the guest's interrupt handler cannot execute its first "
-                "instruction (no handler there, or IVPR/IVOR point nowhere)");
-            return;
-        }
+    if (at_handler(v)) {
+        if (fails_at_once(v)) return;
     } else {
         v.storm_count = 0;
         v.storm_from = v.nip;
@@ -137,10 +168,25 @@ void inject_machine_check(Vcpu& v, u32 mcsr, u64 gpa, const char* why) {
     inject(v, Vector::machine_check);
 }
 
+void watch(Vcpu& v) {
+    if (v.user() || (v.regs.msr & msr::ee)) return;
+    v.regs.notes |= note::watch;
+    update_pending(v);
+}
+
+void probe(Vcpu& v, bool on) {
+    if (v.probing == on || (on && debugging(v))) return;
+    v.probing = on;
+    update_debug(v);
+    layout_changes(v);
+}
+
 void update_pending(Vcpu& v) {
     const u32 tsr = v.regs.tsr, tcr = v.regs.tcr;
     u32 pending = 0;
-    if (v.external_held || ((tsr & e500::tsr::dis) && (tcr & e500::tcr::die)) ||
+    // Whoever watches for MSR[EE] lets it look as if something waited for it.
+    if (v.external_held || (v.regs.notes & note::watch) ||
+        ((tsr & e500::tsr::dis) && (tcr & e500::tcr::die)) ||
         ((tsr & e500::tsr::fis) && (tcr & e500::tcr::fie))) {
         pending |= msr::ee;
     }
@@ -150,8 +196,12 @@ void update_pending(Vcpu& v) {
 
 void deliver_pending(Vcpu& v) {
     const RegisterPage& r = v.regs;
-    const u32 ready = r.pending & r.msr;
+    u32 ready = r.pending & r.msr;
     if (ready == 0) return;
+    if ((ready & msr::ee) && (r.notes & note::watch)) {
+        lives(v);
+        ready = r.pending & r.msr;
+    }
     if (ready & msr::ce) {
         if (v.critical_held) {
             // Let the core raise it again, if it is still there.
@@ -160,6 +210,7 @@ void deliver_pending(Vcpu& v) {
             layout_changes(v);
         }
         if ((r.tsr & e500::tsr::wis) && (r.tcr & e500::tcr::wie)) {
+            ++v.signs;
             inject(v, Vector::watchdog);
             return;
         }
@@ -173,6 +224,7 @@ void deliver_pending(Vcpu& v) {
         if (r.pending & msr::ee) arch::write_decrementer(soon);
         return;
     }
+    ++v.signs;
     if ((r.tsr & e500::tsr::fis) && (r.tcr & e500::tcr::fie)) {
         inject(v, Vector::fixed_interval);
     } else if ((r.tsr & e500::tsr::dis) && (r.tcr & e500::tcr::die)) {
@@ -192,6 +244,11 @@ void end(Vcpu& v, End how, const char* reason) {
     if (v.end != End::running) return;
     v.end = how;
     v.reason = reason;
+}
+
+void end_stalled(Vcpu& v, Cause cause, u64 repeats) {
+    describe_stall(v.why, sizeof v.why, cause, v.nip, repeats);
+    end(v, End::guest_died, v.why);
 }
 
 }  // namespace trapeze::vcpu

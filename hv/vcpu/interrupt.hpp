@@ -24,6 +24,12 @@ void inject_machine_check(Vcpu& v, u32 mcsr, u64 gpa, const char* why);
 // Makes the core's SPRG3 to 7 the guest's, if stubs have stored newer ones: before the guest
 // executes what reads them without a trap.
 void sync_sprgs(Vcpu& v);
+// From now on the VMM sees to it that the guest's next step into user mode, or with which it sets
+// MSR[EE], is a sign of its life (v.signs): these two then leave the fast paths and the stubs once.
+void watch(Vcpu& v);
+// Whether the core tells of the next instruction that the guest completes, by a debug exit; not
+// while the guest itself debugs.
+void probe(Vcpu& v, bool on);
 // Recomputes regs.pending from timers and held inputs.
 void update_pending(Vcpu& v);
 // Lets in the most urgent interrupt that waits and that the MSR now admits, if any.
@@ -31,6 +37,8 @@ void deliver_pending(Vcpu& v);
 
 // Sets what lets the core debug the guest, from MSR[DE] and DBCR0.
 void update_debug(Vcpu& v);
+// True while the core raises the guest's own debug events.
+bool debugging(const Vcpu& v);
 // True while each instruction that completes is a debug event (single step).
 bool stepping(const Vcpu& v);
 // After an emulated instruction that was stepped: the event the core could not see.
@@ -38,5 +46,7 @@ void completed(Vcpu& v);
 
 // The guest does not run again.
 void end(Vcpu& v, End how, const char* reason);
+// The same for one that executes nothing any more: it is where it was after so many exits.
+void end_stalled(Vcpu& v, Cause cause, u64 repeats);
 
 }  // namespace trapeze::vcpu

@@ -4,6 +4,7 @@
 #include "dbt/decode.hpp"
 #include "hv/arch/clock.hpp"
 #include "hv/arch/cpu.hpp"
+#include "hv/vcpu/run.hpp"
 
 namespace trapeze::vcpu {
 
@@ -58,6 +59,17 @@ void look_up_site(Vcpu& v, u32 word) {
 void charge_page(Vcpu& v, Cause cause, u32 ea, bool user, u32 ticks) {
     v.profile->pages.charge(ea, static_cast<unsigned>(cause), user);
     v.exits[static_cast<unsigned>(cause)].add(ticks);
+}
+
+void fold_counters(Vcpu& v) {
+    for (auto& stats : v.exits) stats.fold();
+    for (unsigned i = 0; i < counter_count; ++i) {
+        // With a profile the sites have counted them, on the fast paths too.
+        if (v.profile == nullptr) v.counted[i] += v.counters[i];
+        v.counters[i] = 0;
+    }
+    v.shadow.fold();
+    if (v.profile != nullptr) fold_profile(v);
 }
 
 void fold_profile(Vcpu& v) {

@@ -14,6 +14,7 @@ using e500::u8;
 namespace note {
 inline constexpr u32 slow = 1;   // as Vcpu::slow_rfi
 inline constexpr u32 sprgs = 2;  // the core's SPRG3 to 7 are not the guest's: a stub has stored one
+inline constexpr u32 watch = 4;  // MSR[EE] set, or user mode entered, is to be noted: see watch()
 }  // namespace note
 
 // The guest's virtual supervisor registers, in a page of their own: what a patched site loads

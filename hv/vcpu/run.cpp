@@ -92,26 +92,6 @@ bool fetch(Vcpu& v, u32& word) {
     return arch::load_guest_word(v.nip, v.shadow.layout().fetch_space(v.user()), word);
 }
 
-// Privileged instructions that this core (or QEMU's) calls illegal in user mode instead.
-bool emulated_though_illegal(const Vcpu& v, u32 word) {
-    const dbt::Insn insn = dbt::decode(word);
-    const auto& info = dbt::info(insn.op);
-    if (info.has(dbt::flag::absent)) return false;
-    if (v.user()) {
-        return (insn.op == dbt::Op::mfpmr && !(insn.pmr() & 16u)) ||
-               (insn.op == dbt::Op::mfspr && insn.spr() >= 526 && insn.spr() <= 527);
-    }
-    return info.kind == dbt::Kind::supervisor || info.has(dbt::flag::locking);
-}
-
-// What QEMU's core lacks, and therefore calls illegal in user mode, is privileged on the e500v2.
-bool privileged_though_illegal(const Vcpu& v, u32 word) {
-    const dbt::Insn insn = dbt::decode(word);
-    const auto& info = dbt::info(insn.op);
-    if (!v.user() || info.has(dbt::flag::absent)) return false;
-    return insn.op == dbt::Op::rfmci || insn.op == dbt::Op::mfpmr || insn.op == dbt::Op::mtpmr;
-}
-
 // The trap in a stub: what the stub could not do is done here.
 Cause stub_exit(Vcpu& v, const patch::Left& left) {
     v.nip = left.site;
@@ -239,7 +219,18 @@ Cause unavailable_exit(Vcpu& v, Vector vector) {
     return Cause::unavailable;
 }
 
+// The guest has completed an instruction. True if that is all there is to this exit.
+[[gnu::noinline, gnu::cold]] bool probed(Vcpu& v) {
+    probe(v, false);
+    v.progress.stepped();
+    if (debugging(v)) return false;
+    arch::take_debug_status();
+    v.beat_nip = v.nip | (v.user() ? 1u : 0u);
+    return true;
+}
+
 Cause debug_exit(Vcpu& v) {
+    if (v.probing && probed(v)) return Cause::heartbeat;
     record(v, Cause::debug, 0);
     // QEMU's core marks a completion too that ended in an exception, and that no interrupt tells.
     v.regs.dbsr |= arch::take_debug_status() & v.regs.dbcr0;
@@ -268,6 +259,25 @@ Cause timer_exit(Vcpu& v) {
     }
     monitor::heartbeat(v);
     return Cause::heartbeat;
+}
+
+// An input that the core has been told to keep down while it is held has come again: the guest
+// executes nothing before it does so once more, and no heartbeat comes.
+[[gnu::noinline, gnu::cold]] Cause held_again(Vcpu& v, Cause cause) {
+    const ExitStats& stats = v.exits[static_cast<unsigned>(cause)];
+    const auto next = v.repeats.again(v.nip, stats.folded_count + stats.count);
+    if (next == Repeats::Next::requests) monitor::requests(v);
+    if (next == Repeats::Next::stalled) end_stalled(v, cause, v.repeats.count());
+    return cause;
+}
+
+Cause input_exit(Vcpu& v, Vector vector) {
+    const bool external = vector == Vector::external;
+    const Cause cause = external ? Cause::external : Cause::critical;
+    const bool again = external ? v.external_held : v.critical_held;
+    if (!again) record(v, cause, 0);
+    external ? irq::on_external(v) : irq::on_critical_input(v);
+    return again ? held_again(v, cause) : cause;
 }
 
 Cause miss_exit(Vcpu& v, mmu::Access access) {
@@ -319,16 +329,11 @@ template <bool profiled>
         case Vector::spe_round:
             return unavailable_exit(v, vector);
         case Vector::external:
-            record(v, Cause::external, 0);
-            irq::on_external(v);
-            return Cause::external;
-        case Vector::decrementer:
-            return timer_exit(v);
         case Vector::critical:
         case Vector::watchdog:
-            record(v, Cause::critical, 0);
-            irq::on_critical_input(v);
-            return Cause::critical;
+            return input_exit(v, vector);
+        case Vector::decrementer:
+            return timer_exit(v);
         case Vector::debug:
             return debug_exit(v);
         case Vector::machine_check:
@@ -411,17 +416,6 @@ int light_exit(Vcpu& v, Vector vector) {
 
 }  // namespace
 
-void fold_counters(Vcpu& v) {
-    for (auto& stats : v.exits) stats.fold();
-    for (unsigned i = 0; i < counter_count; ++i) {
-        // With a profile the sites have counted them, on the fast paths too.
-        if (v.profile == nullptr) v.counted[i] += v.counters[i];
-        v.counters[i] = 0;
-    }
-    v.shadow.fold();
-    if (v.profile != nullptr) fold_profile(v);
-}
-
 void reset(Vcpu& v, const Boot& boot, const mmu::Layout& layout, mmu::Hole hole) {
     v.end = End::running;
     v.nip = boot.entry;
@@ -445,7 +439,8 @@ void reset(Vcpu& v, const Boot& boot, const mmu::Layout& layout, mmu::Hole hole)
     update_vectors(v);
     set_msr(v, 0);
     layout_changes(v);
-    v.start_time = v.last_progress = v.last_dump = arch::now();
+    v.start_time = v.last_dump = arch::now();
+    v.progress.start(v.start_time);
     v.next_sample = arch::never;
     irq::reset_timers(v);
 }

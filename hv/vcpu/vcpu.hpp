@@ -6,6 +6,7 @@
 #include "hv/mmu/shadow_tlb.hpp"
 #include "hv/mmu/virtual_tlb.hpp"
 #include "hv/vcpu/exits.hpp"
+#include "hv/vcpu/progress.hpp"
 #include "hv/vcpu/register_page.hpp"
 
 namespace trapeze::dbt {
@@ -104,6 +105,7 @@ struct Vcpu {
     u64 dec_deadline;                   // VMM's clock; when the guest's decrementer reaches zero,
     bool dec_running;                   // if it is on its way there
     u64 next_heartbeat;
+    u32 beat_random;  // of its distance from the one before
 
     // Times without further notice are of the VMM's clock (arch/clock.hpp).
     End end;
@@ -112,19 +114,22 @@ struct Vcpu {
     u64 start_time;
     u64 idle_ticks;
     u64 idle_since;
-    u64 last_progress;  // time of the last heartbeat that saw the guest alive
-    u32 beat_nip;       // where it was, bit 0: in user mode
-    u64 last_exits;     // exits but heartbeats, up to then
-    u32 last_nip;       // and where it was
-    u64 hang_ticks;     // watchdog period the user chose, 0 = off
-    u64 dump_ticks;     // between dumps of the profile, 0 = none
-    u64 last_dump;      // when
-    u32 dumps;          // how many so far
-    bool live_wanted;   // somebody asked for a live dump,
-    u64 next_live;      // and gets it not before this
-    // The last interrupt given to the guest, how often its handler failed at once, and the first
-    // of such a chain: what the guest did before its handlers failed.
-    u32 storm_nip, storm_count, storm_vector;
+    Progress progress;
+    u32 signs;         // of life so far, but for waiting (Look::signs)
+    bool probing;      // the next instruction that completes is a debug exit of the VMM's
+    Repeats repeats;   // of an input that is held
+    char why[128];     // `reason`, if it has numbers in it
+    u32 beat_nip;      // where the heartbeat found the guest, bit 0: in user mode
+    u64 hang_ticks;    // watchdog period the user chose, 0 = off
+    u64 dump_ticks;    // between dumps of the profile, 0 = none
+    u64 last_dump;     // when
+    u32 dumps;         // how many so far
+    bool live_wanted;  // somebody asked for a live dump,
+    u64 next_live;     // and gets it not before this
+    // The last interrupt given to the guest, how often its handler failed at once, with these
+    // registers (a digest), and the first of such a chain: what the guest did before its handlers
+    // failed.
+    u32 storm_nip, storm_count, storm_vector, storm_state;
     u32 storm_from, storm_first;
     u32 fatal_ea;       // the address whose access ended the guest,
     bool fatal_access;  // if one did

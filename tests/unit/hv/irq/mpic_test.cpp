@@ -3,9 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include <stdexcept>
+
 #include "core.hpp"
 #include "hv/board/ppce500.hpp"
 #include "hv/vcpu/interrupt.hpp"
+
+extern "C" void hv_full_exit(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 vector);
 
 namespace trapeze::irq {
 namespace {
@@ -18,6 +22,8 @@ constexpr u32 external = 0x00100500, critical = 0x00100100;
 constexpr u32 task_priority = 0x20080, acknowledge = 0x200a0, configuration = 0x1020;
 
 u64 mpic(u32 offset) { return board::ccsr_base + board::mpic_offset + offset; }
+
+void full_exit(vcpu::Vcpu& v, e500::Vector vector) { hv_full_exit(&v, static_cast<u32>(vector)); }
 
 class MpicTest : public testing::Test {
   protected:
@@ -57,6 +63,46 @@ TEST_F(MpicTest, AcknowledgingReleasesWhatIsHeld) {
     EXPECT_EQ(mpic_read(v, acknowledge, 4), 42U);
     EXPECT_EQ(core().io[mpic(task_priority)], 3U);
     EXPECT_EQ(v.regs.pending, 0U);
+}
+
+// However the guest got there: what it wrote is its own priority, and the controller stays silent.
+TEST_F(MpicTest, AnUnmaskedControllerIsSilencedAgain) {
+    on_external(v);
+    core().io[mpic(task_priority)] = 6;
+    on_external(v);
+    EXPECT_EQ(core().io[mpic(task_priority)], 15U);
+    EXPECT_EQ(mpic_read(v, task_priority, 4), 6U);
+    EXPECT_EQ(v.regs.pending, ee);
+}
+
+// An input that nothing keeps down: the guest never gets its turn, and neither does a heartbeat.
+TEST_F(MpicTest, AnInputThatStaysUpEndsTheGuest) {
+    full_exit(v, e500::Vector::external);
+    unsigned n = 1;
+    try {
+        for (; n < 200'000; ++n) full_exit(v, e500::Vector::external);
+        FAIL() << "it goes on for ever";
+    } catch (const std::runtime_error& ended) {
+        EXPECT_STREQ(ended.what(),
+                     "no progress: external at 00001000 repeated 65536 times, and the guest "
+                     "completes no instruction");
+    }
+    EXPECT_EQ(n, 65536U);
+    EXPECT_EQ(core().requests, 255U) << "and the console was looked at meanwhile";
+    EXPECT_EQ(v.end, vcpu::End::guest_died);
+}
+
+TEST_F(MpicTest, ACriticalInputThatStaysUpEndsTheGuest) {
+    unsigned n = 0;
+    try {
+        for (; n < 200'000; ++n) full_exit(v, e500::Vector::critical);
+        FAIL() << "it goes on for ever";
+    } catch (const std::runtime_error& ended) {
+        EXPECT_STREQ(ended.what(),
+                     "no progress: critical at 00001000 repeated 65536 times, and the guest "
+                     "completes no instruction");
+    }
+    EXPECT_EQ(n, 65536U);
 }
 
 TEST_F(MpicTest, OtherRegistersPassThrough) {

@@ -250,6 +250,7 @@ void print_arguments(const char* format, const Argument* /*arguments*/, unsigned
 
 namespace trapeze::monitor {
 void heartbeat(vcpu::Vcpu& /*v*/) {}
+void requests(vcpu::Vcpu& /*v*/) { ++test::core().requests; }
 }  // namespace trapeze::monitor
 
 namespace trapeze::vcpu {

@@ -61,6 +61,7 @@ struct Core {
     std::map<u64, std::array<unsigned char, 4096>> ram;  // pages that were touched, by HPA
     std::vector<u64> synced;                             // words made instructions, by HPA
     std::string console;
+    unsigned requests = 0;  // looks for one on the console
 
     std::vector<CoreEntry> entries() const;
     // All entries that a user-mode access to `ea` in core space `space` matches.

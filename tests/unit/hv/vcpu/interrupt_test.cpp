@@ -130,6 +130,46 @@ TEST_F(InterruptTest, HandlersThatRunAreNoStorm) {
     EXPECT_EQ(v.end, End::running);
 }
 
+// Two handlers of any two classes, each of which fails at its first instruction with the other's
+// interrupt.
+TEST_F(InterruptTest, AnyTwoHandlersThatFailAreAStorm) {
+    for (unsigned a = 0; a < e500::vector_count; ++a) {
+        for (unsigned b = 0; b < e500::vector_count; ++b) {
+            v.end = End::running;
+            v.nip = 0x2000;
+            unsigned n = 0;
+            for (; n < 1000 && v.end == End::running; ++n) {
+                inject(v, static_cast<Vector>(n % 2 ? a : b));
+            }
+            EXPECT_EQ(v.end, End::guest_died) << a << " " << b;
+            EXPECT_EQ(v.storm_from, 0x2000U);
+            EXPECT_EQ(v.storm_first, b);
+            EXPECT_EQ(n, 65U);
+        }
+    }
+}
+
+// Somebody else's instruction at the handler's address: in user mode, in address space 1, with
+// interrupts enabled, or in a program of which each turn has other registers.
+TEST_F(InterruptTest, TheHandlersAddressAloneIsNoStorm) {
+    for (const u32 state : {0x4000U, 0x4030U, 0x30U, 0x20U, 0x8000U}) {
+        for (unsigned i = 0; i < 1000; ++i) {
+            v.nip = handler(8);
+            set_msr(v, state);
+            inject(v, Vector::system_call);
+            ASSERT_EQ(v.end, End::running) << std::hex << state;
+            ASSERT_EQ(v.storm_count, 0U);
+        }
+    }
+    for (unsigned i = 0; i < 1000; ++i) {
+        v.nip = handler(8);
+        set_msr(v, 0);
+        v.gpr[i % 14] += 1;
+        inject(v, Vector::system_call);
+        ASSERT_EQ(v.end, End::running);
+    }
+}
+
 TEST_F(InterruptTest, MachineCheckWithoutMeIsTheEnd) {
     set_msr(v, me | ee);
     inject_machine_check(v, 0x8, 0x12345678, "not now");
