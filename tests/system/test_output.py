@@ -139,6 +139,27 @@ class Files(Broken):
         self.refused(self.call("", "boot", "--kernel", kernel, "--json", kernel), 2, "--kernel")
         self.assertEqual(os.path.getsize(kernel), 256)
 
+    def test_folder_of_the_report_that_cannot_be_written(self):
+        # Permissions tell root nothing about it.
+        for path in ("/proc/x", "/proc", self.path("file", b"")):
+            self.refused(self.call("", "bench", "--out", path), 2, path, "cannot be written", "(--out)")
+
+    def test_viewer_leaves_no_part_of_a_file(self):
+        subprocess.run(["ninja", "-C", os.path.join(ROOT, "build", "host"), "trapmap"], check=True,
+                       stdout=subprocess.DEVNULL)
+        text = dump("request", 1, sites=2000).replace("\r", "").encode()
+        dumped, page = self.path("x.trap", text), self.path("x.json")
+        for option in ("--json", "--csv", "--html"):
+            for there in (True, False):
+                with open(page, "wb") as old:
+                    old.write(b"old")
+                if not there:
+                    os.unlink(page)
+                self.refused(self.call("", "heatmap", dumped, option, page, limit=8192), 2, page,
+                             "File too large")
+                self.assertFalse(os.path.exists(page) and os.path.getsize(page))
+            self.refused(self.call("", "heatmap", dumped, option, "/proc/x"), 2, "/proc/x")
+
     def test_json_that_turns_out_to_be_full(self):
         result = self.call("", "boot", "--json", "/dev/full", **self.good())
         self.ends(result, 2)

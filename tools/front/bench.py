@@ -18,7 +18,7 @@ from bench.run import compare, host, results, runner  # noqa: E402
 from bench.run.arms import ARMS, CLOCKS  # noqa: E402
 from bench.run.workloads import WORKLOADS  # noqa: E402
 
-from . import build, guest, qemu, setup  # noqa: E402
+from . import build, guest, output, qemu, setup  # noqa: E402
 from .boot import Boot  # noqa: E402
 from .cli import boot_options  # noqa: E402
 from .common import (BUILD, GUEST, GUEST_FAILED, INTERRUPTED, OK, OUT, ROOT,  # noqa: E402
@@ -207,12 +207,7 @@ class Bench:
 
     def check(self):
         """Raises Failure before anything is built if the report could not be written."""
-        try:
-            os.makedirs(self.out, exist_ok=True)
-        except OSError as error:
-            raise Failure(f"{self.out}: {error.strerror} (--out)") from None
-        if not os.access(self.out, os.W_OK):
-            raise Failure(f"{self.out}: permission denied (--out)")
+        output.check_folder(self.out, "--out")
 
     def build(self):
         """Everything, once."""

@@ -91,9 +91,9 @@ void pack(const Options& options) {
         });
     }
     for (const std::string& text : options.loads) {
-        const auto [name, address] = parse_load(text);
+        const auto load = parse_load(text);
         guest.loads.push_back(of_option("--load", [&] {
-            return Load{name, address, read_file(name, file_limit)};
+            return Load{load.first, load.second, read_file(load.first, file_limit)};
         }));
     }
     if (!options.symbols.empty()) {

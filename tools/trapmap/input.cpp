@@ -80,7 +80,14 @@ void write_output(const std::string& path, std::string_view text) {
         const ssize_t put = ::write(file.number(), text.data(), text.size());
         if (put < 0 && errno == EINTR) continue;
         if (put < 0 && errno == EPIPE) throw BrokenPipe();
-        if (put < 0) throw failed(name);
+        if (put < 0) {
+            const int why = errno;
+            // Half a file would be taken for a whole one. A device has nothing to cut off.
+            const bool whole = standard || ftruncate(file.number(), 0) == 0;
+            static_cast<void>(whole);
+            errno = why;
+            throw failed(name);
+        }
         text.remove_prefix(static_cast<std::size_t>(put));
     }
 }

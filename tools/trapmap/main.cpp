@@ -26,6 +26,8 @@ int main(int argc, char** argv) {
     using namespace trapeze::trapmap;
     // Writing says EPIPE instead, and the screen is put right before we leave.
     std::signal(SIGPIPE, SIG_IGN);
+    // And EFBIG, as a full disk says ENOSPC.
+    std::signal(SIGXFSZ, SIG_IGN);
     try {
         const ParseResult result = parse_options(argc, argv);
         if (result.help) {
