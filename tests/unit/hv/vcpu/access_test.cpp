@@ -49,8 +49,7 @@ TEST_F(AccessTest, PiecesAreWholeElementsInOrder) {
               (std::vector<Piece>{{0x10101, 4, false}, {0x10105, 4, false}, {0x10109, 4, false}}));
     port_memory().pieces.clear();
     EXPECT_EQ(run(x_form(725, 3, 5, 6)), AccessResult::done);  // stswi of 6 bytes
-    EXPECT_EQ(port_memory().pieces,
-              (std::vector<Piece>{{0x10101, 4, true}, {0x10105, 2, true}}));
+    EXPECT_EQ(port_memory().pieces, (std::vector<Piece>{{0x10101, 4, true}, {0x10105, 2, true}}));
 }
 
 TEST_F(AccessTest, AnElementInTwoPagesGoesByBytes) {
