@@ -30,6 +30,8 @@ u32 read_svr();
 u32 read_mmucfg();
 // The guest's own single-step and branch-taken debugging, which the core does (manual 2.13).
 void write_debug_control(u32 dbcr0);
+// Whether program and system call exits may take the paths without C++ (fast.inc).
+void use_fast_paths(bool on);
 u32 take_debug_status();  // reads and clears DBSR
 u32 take_mcsr();          // reads and clears MCSR
 u32 read_srr0();          // of the exception that is being handled

@@ -65,6 +65,8 @@ vectors:
     slot spe_data,         17, full_exit
     slot spe_round,        18, full_exit
     slot performance,      19, full_exit
+    slot program_full,      6, full_exit    // without fast paths: use_fast_paths
+    slot system_call_full,  8, full_exit
 
 // The registers that a C++ function may change, and where the guest was, but r10 to r12, CR and CTR.
     .macro  save_most

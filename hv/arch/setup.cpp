@@ -12,7 +12,8 @@ extern const char vector_critical[], vector_machine_check[], vector_dsi[], vecto
     vector_system_call[], vector_ap_unavailable[], vector_decrementer[], vector_fixed_interval[],
     vector_watchdog[], vector_dtlb[], vector_itlb[], vector_debug[], vector_spe_unavailable[],
     vector_spe_data[], vector_spe_round[], vector_performance[], vector_program_profiled[],
-    vector_system_call_profiled[], vector_dtlb_profiled[], vector_itlb_profiled[];
+    vector_system_call_profiled[], vector_program_full[], vector_system_call_full[],
+    vector_dtlb_profiled[], vector_itlb_profiled[];
 }
 
 namespace trapeze::arch {
@@ -30,11 +31,20 @@ void put(const char* handler) {
 
 constexpr unsigned ivor0 = 400;
 
+bool profiled = false;
+
 }  // namespace
 
+void use_fast_paths(bool on) {
+    put<ivor0 + 6>(!on ? vector_program_full : profiled ? vector_program_profiled : vector_program);
+    put<ivor0 + 8>(!on        ? vector_system_call_full
+                   : profiled ? vector_system_call_profiled
+                              : vector_system_call);
+}
+
 void use_profile(bool on) {
-    put<ivor0 + 6>(on ? vector_program_profiled : vector_program);
-    put<ivor0 + 8>(on ? vector_system_call_profiled : vector_system_call);
+    profiled = on;
+    use_fast_paths(true);
     put<ivor0 + 13>(on ? vector_dtlb_profiled : vector_dtlb);
     put<ivor0 + 14>(on ? vector_itlb_profiled : vector_itlb);
 }

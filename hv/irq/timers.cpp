@@ -164,6 +164,28 @@ void write_timebase(Vcpu& v, bool upper, u32 value) {
     schedule(v, {after, before.now});
 }
 
+bool hold_back(Vcpu& v) {
+    if (!v.moved) return false;
+    constexpr u32 longest_hold = 1U << 20, branch_to_self = 0x48000000;
+    u32 word = 0;
+    const bool gets_on =
+        v.hold_ticks != 0 &&
+        (v.nip != v.held_nip || v.hold_ticks >= longest_hold ||
+         (arch::load_guest_word(v.nip, v.shadow.layout().fetch_space(v.user()), word) &&
+          word == branch_to_self));
+    if (gets_on) {
+        v.moved = false;
+        v.hold_ticks = 0;
+        return false;
+    }
+    // A loaded host may take long over the first instruction: it is given twice as long each time,
+    // and not a multiple, at which a short loop would be where it was.
+    v.hold_ticks = v.hold_ticks == 0 ? static_cast<u32>(shortest) : 2 * v.hold_ticks + 37;
+    v.held_nip = v.nip;
+    arch::write_decrementer(v.hold_ticks);
+    return true;
+}
+
 bool on_timer(Vcpu& v) {
     arch::clear_tsr(tsr::dis);
     const Moment m = moment();

@@ -6,6 +6,7 @@
 #include "hv/irq/timers.hpp"
 #include "hv/patch/patcher.hpp"
 #include "hv/vcpu/profile.hpp"
+#include "hv/vcpu/reservation.hpp"
 
 namespace trapeze::vcpu {
 
@@ -13,6 +14,9 @@ using e500::Vector;
 namespace msr = e500::msr;
 
 namespace {
+
+// By the guest's own wish or by the VMM's, for a reservation.
+bool stepped(const Vcpu& v) { return v.reservation.steps != 0 || debugging(v); }
 
 // Handlers that fault on their own first instruction this often in a row, with nothing changed, are
 // not handlers.
@@ -26,7 +30,7 @@ bool is_critical(Vector vector) {
 }
 
 void note_slow(Vcpu& v) {
-    v.slow_rfi = !v.shadow.simple() || debugging(v);
+    v.slow_rfi = !v.shadow.simple() || stepped(v);
     v.regs.notes = (v.regs.notes & ~note::slow) | (v.slow_rfi != 0 ? note::slow : 0);
 }
 
@@ -72,7 +76,7 @@ bool debugging(const Vcpu& v) {
 
 u32 core_msr(const Vcpu& v) {
     const u32 base = v.user() ? v.real_msr_user : v.real_msr_kernel;
-    return base | (v.regs.msr & msr::passed_through) | (debugging(v) ? msr::de : 0);
+    return base | (v.regs.msr & msr::passed_through) | (stepped(v) ? msr::de : 0);
 }
 
 void set_msr(Vcpu& v, u32 value) {
@@ -94,6 +98,7 @@ void layout_changes(Vcpu& v) {
     v.real_msr_user = layout.msr_bits(true) | enables;
     v.fetch_msr = v.hv_msr | (layout.fetch_space(false) ? msr::ds : 0);
     v.fetch_msr_user = v.hv_msr | (layout.fetch_space(true) ? msr::ds : 0);
+    v.moved = true;
     note_slow(v);
     if (v.patcher != nullptr) patch::mode_changes(v);
 }
@@ -107,13 +112,15 @@ void sync_sprgs(Vcpu& v) {
 void update_debug(Vcpu& v) {
     // No address compares: the core's IAC1 and IAC2 are the VMM's scratch registers.
     constexpr u32 passed_on = e500::dbcr0::idm | e500::dbcr0::icmp | e500::dbcr0::brt;
-    const u32 probed = v.probing ? e500::dbcr0::idm | e500::dbcr0::icmp : 0;
-    arch::write_debug_control(debugging(v) ? v.regs.dbcr0 & passed_on : probed);
+    const bool steps = v.probing || v.reservation.steps != 0;
+    const u32 own = steps ? e500::dbcr0::idm | e500::dbcr0::icmp : 0;
+    arch::write_debug_control(debugging(v) ? v.regs.dbcr0 & passed_on : own);
     note_slow(v);
     if (v.patcher != nullptr) patch::mode_changes(v);
 }
 
 void inject(Vcpu& v, Vector vector) {
+    if (v.reservation.steps != 0) stop_reservation(v);
     RegisterPage& r = v.regs;
     const u32 target = v.vector[static_cast<unsigned>(vector)];
 
@@ -224,12 +231,11 @@ void deliver_pending(Vcpu& v) {
         if (r.pending & msr::ee) arch::write_decrementer(soon);
         return;
     }
+    const bool interval = (r.tsr & e500::tsr::fis) && (r.tcr & e500::tcr::fie);
+    if (!interval && !((r.tsr & e500::tsr::dis) && (r.tcr & e500::tcr::die))) return;
+    if (irq::hold_back(v)) return;
     ++v.signs;
-    if ((r.tsr & e500::tsr::fis) && (r.tcr & e500::tcr::fie)) {
-        inject(v, Vector::fixed_interval);
-    } else if ((r.tsr & e500::tsr::dis) && (r.tcr & e500::tcr::die)) {
-        inject(v, Vector::decrementer);
-    }
+    inject(v, interval ? Vector::fixed_interval : Vector::decrementer);
 }
 
 bool stepping(const Vcpu& v) { return debugging(v) && (v.regs.dbcr0 & e500::dbcr0::icmp); }

@@ -13,6 +13,7 @@
 #include "hv/vcpu/fault.hpp"
 #include "hv/vcpu/interrupt.hpp"
 #include "hv/vcpu/profile.hpp"
+#include "hv/vcpu/reservation.hpp"
 #include "hv/vcpu/spr.hpp"
 #include "hv/vcpu/tlb_instructions.hpp"
 
@@ -232,6 +233,10 @@ Cause unavailable_exit(Vcpu& v, Vector vector) {
 Cause debug_exit(Vcpu& v) {
     if (v.probing && probed(v)) return Cause::heartbeat;
     record(v, Cause::debug, 0);
+    if (v.reservation.steps != 0) {
+        arch::take_debug_status();
+        return Cause::debug;
+    }
     // QEMU's core marks a completion too that ended in an exception, and that no interrupt tells.
     v.regs.dbsr |= arch::take_debug_status() & v.regs.dbcr0;
     inject(v, Vector::debug);
@@ -257,6 +262,7 @@ Cause timer_exit(Vcpu& v) {
         if (v.patcher != nullptr) patch::beat(v);
         draw_timeline(v);
     }
+    help_reservation(v);
     monitor::heartbeat(v);
     return Cause::heartbeat;
 }
@@ -350,6 +356,7 @@ template <bool profiled>
 // The last thing of every full exit: end, wait, or go back in.
 template <bool profiled>
 [[gnu::always_inline]] inline void leave(Vcpu& v, Cause cause) {
+    if (v.reservation.steps != 0) step_reservation(v);
     if (v.end == End::running && (v.regs.msr & msr::we)) {
         if (!(v.regs.msr & (msr::ee | msr::ce))) {
             end(v, End::guest_died,
@@ -439,6 +446,7 @@ void reset(Vcpu& v, const Boot& boot, const mmu::Layout& layout, mmu::Hole hole)
     update_vectors(v);
     set_msr(v, 0);
     layout_changes(v);
+    v.moved = false;
     v.start_time = v.last_dump = arch::now();
     v.progress.start(v.start_time);
     v.next_sample = arch::never;

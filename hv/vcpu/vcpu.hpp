@@ -106,6 +106,16 @@ struct Vcpu {
     bool dec_running;                   // if it is on its way there
     u64 next_heartbeat;
     u32 beat_random;  // of its distance from the one before
+    // While the VMM makes lwarx and stwcx. for the guest (reservation.hpp).
+    struct {
+        u32 steps;  // instructions that are still to be stepped; 0: it does not
+        bool held;  // a lwarx has read `value` at `hpa`
+        u32 value;
+        u64 hpa;
+    } reservation;
+    bool moved;      // the guest's spaces were laid out anew; no timer interrupt was given since
+    u32 hold_ticks;  // not 0: one waits until the guest gets on from
+    u32 held_nip;    // here (irq::hold_back)
 
     // Times without further notice are of the VMM's clock (arch/clock.hpp).
     End end;

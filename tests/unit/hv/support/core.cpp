@@ -140,6 +140,7 @@ u32 read_pvr() { return test::pvr; }
 u32 read_svr() { return test::svr; }
 u32 read_mmucfg() { return test::mmucfg; }
 void write_debug_control(u32 dbcr0) { core().debug_control = dbcr0; }
+void use_fast_paths(bool on) { core().fast_paths = on; }
 u32 take_debug_status() { return std::exchange(core().dbsr, 0); }
 u32 take_mcsr() { return std::exchange(core().mcsr, 0); }
 u32 read_esr() { return core().esr; }

@@ -41,6 +41,7 @@ struct Core {
     u32 l1csr0 = 0;
     u32 srr0 = 0, srr1 = 0, esr = 0, dear = 0, mcsr = 0, dbsr = 0;
     u32 debug_control = 0;
+    bool fast_paths = true;
     std::array<u32, 8> sprg{};
     std::array<u32, 3> pid{};
     std::array<u32, 32> upper_half{};
