@@ -46,6 +46,7 @@ void check_memory(void);
 void check_process(void);
 void check_signals(void);
 void check_spe(void);
+void check_stepping(void);
 void check_text(void);
 void check_timers(void);
 void check_traps(void);

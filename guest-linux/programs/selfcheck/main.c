@@ -21,7 +21,7 @@ static const struct group {
 } groups[] = {
     {"traps", check_traps},           {"memory", check_memory}, {"text", check_text},
     {"signals", check_signals},       {"timers", check_timers}, {"process", check_process},
-    {"arithmetic", check_arithmetic}, {"spe", check_spe},
+    {"arithmetic", check_arithmetic}, {"spe", check_spe},       {"stepping", check_stepping},
 };
 static const char* current_group = "";
 
