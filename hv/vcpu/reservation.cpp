@@ -100,9 +100,9 @@ void step_reservation(Vcpu& v) {
             return;
         }
         const Insn insn = dbt::decode(word);
-        const bool made = insn.op == Op::lwarx   ? load(v, insn)
+        const bool made = insn.op == Op::lwarx    ? load(v, insn)
                           : insn.op == Op::stwcx_ ? store(v, insn)
-                                                 : false;
+                                                  : false;
         if (!made) return;
         v.nip += 4;
     }

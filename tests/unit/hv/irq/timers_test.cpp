@@ -260,5 +260,45 @@ TEST_F(TimersTest, AWriteOfTheTimeBaseBringsEdgesNearer) {
     EXPECT_EQ(v.regs.tsr & fis, fis);
 }
 
+// A guest whose spaces were laid out anew gets on before the next timer interrupt, however long
+// its first instruction takes; else it waits for nothing.
+TEST_F(TimersTest, AMovedGuestGetsOnFirst) {
+    write_tcr(v, die);
+    vcpu::set_msr(v, ee);
+    v.nip = 0x4000;
+    v.moved = true;
+    write_decrementer(v, 3500);
+    fire();
+    u32 before = 0;
+    for (unsigned i = 0; i < 8; ++i) {
+        vcpu::deliver_pending(v);
+        ASSERT_EQ(v.nip, 0x4000U) << i;
+        EXPECT_GT(core().decrementer, before) << "longer each time";
+        before = core().decrementer;
+    }
+    v.nip = 0x4004;
+    vcpu::deliver_pending(v);
+    EXPECT_EQ(v.regs.srr0, 0x4004U);
+    EXPECT_NE(v.nip, 0x4004U);
+    write_tsr(v, dis);
+    vcpu::set_msr(v, ee);
+    v.nip = 0x4004;
+    write_decrementer(v, 3500);
+    fire();
+    vcpu::deliver_pending(v);
+    EXPECT_NE(v.nip, 0x4004U) << "at once";
+}
+
+TEST_F(TimersTest, AMovedGuestThatStandsStillIsInterrupted) {
+    write_tcr(v, die);
+    vcpu::set_msr(v, ee);
+    v.nip = 0x4000;
+    v.moved = true;
+    write_decrementer(v, 3500);
+    fire();
+    for (unsigned i = 0; i < 20 && v.nip == 0x4000; ++i) vcpu::deliver_pending(v);
+    EXPECT_NE(v.nip, 0x4000U);
+}
+
 }  // namespace
 }  // namespace trapeze::irq

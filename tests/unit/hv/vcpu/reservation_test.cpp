@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hv/vcpu/reservation.hpp"
+
+#include <gtest/gtest.h>
+
+#include "core.hpp"
+#include "hv/vcpu/fault.hpp"
+#include "hv/vcpu/interrupt.hpp"
+
+extern "C" void hv_full_exit(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 vector);
+
+namespace trapeze::vcpu {
+namespace {
+
+using e500::Vector;
+using test::core;
+
+constexpr u32 lwarx = test::x_form(20, 6, 0, 4), stwcx = test::x_form(150, 6, 0, 4) | 1U;
+constexpr u32 mfdec = test::mfspr(7, 22), nop = 0x60000000;
+constexpr u32 code = 0x3000, word_at = 0x9000, idle_step = 0x48000000;
+
+// A guest in the loop lwarx, mfspr DEC, stwcx.
+class ReservationTest : public testing::Test {
+  protected:
+    ReservationTest() : v(test::fresh_guest()) {
+        put(code, lwarx);
+        put(code + 4, mfdec);
+        put(code + 8, stwcx);
+        put(code + 12, nop);
+        v.nip = code + 4;
+        EXPECT_TRUE(make_accessible(v, code, mmu::Access::fetch));
+        v.gpr[4] = word_at;
+        arch::write_ram(hpa(), 4, 5);
+        for (ExitRecord& e : v.traced) e.nip = code + 4;
+    }
+    static void put(u32 ea, u32 word) { core().guest_words[ea] = word; }
+    static u64 hpa() { return test::ram_hpa + word_at; }
+    static u32 memory() { return arch::read_ram(hpa(), 4); }
+    // The core has executed the instruction at v.nip.
+    void step() {
+        v.nip += 4;
+        hv_full_exit(&v, static_cast<u32>(Vector::debug));
+    }
+    void trap() {
+        core().esr = 1U << 26U;
+        hv_full_exit(&v, static_cast<u32>(Vector::program));
+    }
+    u32 cr0() const { return v.cr >> 28U; }
+    Vcpu& v;
+};
+
+TEST_F(ReservationTest, IsMadeForALoopThatExits) {
+    help_reservation(v);
+    ASSERT_NE(v.reservation.steps, 0U);
+    EXPECT_FALSE(core().fast_paths);
+    EXPECT_NE(core_msr(v) & 0x200U, 0U);
+    trap();
+    EXPECT_EQ(v.nip, code + 8) << "nothing is reserved yet: the core's stwcx. fails";
+    step();
+    v.nip = code;  // the guest's loop
+    step_reservation(v);
+    EXPECT_EQ(v.nip, code + 4);
+    EXPECT_EQ(v.gpr[6], 5U);
+    v.gpr[6] = 6;
+    trap();
+    EXPECT_EQ(v.nip, code + 12) << "and the stwcx. behind it";
+    EXPECT_EQ(memory(), 6U);
+    EXPECT_EQ(cr0(), 2U);
+    EXPECT_FALSE(v.reservation.held);
+}
+
+TEST_F(ReservationTest, IsLostByAnInterruptAndByAStore) {
+    help_reservation(v);
+    v.nip = code;
+    step_reservation(v);
+    ASSERT_TRUE(v.reservation.held);
+    arch::write_ram(hpa(), 4, 77);  // a device's
+    v.gpr[6] = 6;
+    trap();
+    EXPECT_EQ(memory(), 77U);
+    EXPECT_EQ(cr0(), 0U);
+    v.nip = code;
+    step_reservation(v);
+    ASSERT_TRUE(v.reservation.held);
+    inject(v, Vector::external);
+    EXPECT_FALSE(v.reservation.held);
+    EXPECT_EQ(v.reservation.steps, 0U);
+    EXPECT_TRUE(core().fast_paths);
+    EXPECT_EQ(core().debug_control, 0U);
+    EXPECT_EQ(core_msr(v) & 0x200U, 0U);
+}
+
+TEST_F(ReservationTest, OtherLoopsAreLeftAlone) {
+    v.traced[7].nip = 0x8000;
+    help_reservation(v);
+    EXPECT_EQ(v.reservation.steps, 0U) << "it has exits elsewhere";
+    v.traced[7].nip = code + 4;
+    put(code, idle_step);
+    help_reservation(v);
+    EXPECT_EQ(v.reservation.steps, 0U) << "it reserves nothing";
+    put(code, lwarx);
+    v.regs.dbcr0 = 0x48000000;
+    set_msr(v, 0x200);
+    help_reservation(v);
+    EXPECT_EQ(v.reservation.steps, 0U) << "the guest steps itself";
+}
+
+TEST_F(ReservationTest, HelpEnds) {
+    help_reservation(v);
+    for (unsigned i = 0; i < 5000 && v.reservation.steps != 0; ++i) {
+        v.nip = code + 8;
+        step();
+    }
+    EXPECT_EQ(v.reservation.steps, 0U);
+    EXPECT_TRUE(core().fast_paths);
+}
+
+}  // namespace
+}  // namespace trapeze::vcpu
