@@ -233,7 +233,7 @@ void deliver_pending(Vcpu& v) {
     }
     const bool interval = (r.tsr & e500::tsr::fis) && (r.tcr & e500::tcr::fie);
     if (!interval && !((r.tsr & e500::tsr::dis) && (r.tcr & e500::tcr::die))) return;
-    if (irq::hold_back(v)) return;
+    if (v.moved && irq::hold_back(v)) return;
     ++v.signs;
     inject(v, interval ? Vector::fixed_interval : Vector::decrementer);
 }
