@@ -15,7 +15,8 @@ static volatile sig_atomic_t ticks;
 static volatile sig_atomic_t wanted;
 
 static void on_tick(int number) {
-    if (++ticks >= wanted) {
+    // One more may be on its way when the timer is switched off, if the machine was busy.
+    if (ticks < wanted && ++ticks == wanted) {
         const struct itimerval off = {{0, 0}, {0, 0}};
         setitimer(number == SIGALRM ? ITIMER_REAL : ITIMER_VIRTUAL, &off, NULL);
     }
