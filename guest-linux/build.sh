@@ -5,7 +5,7 @@ set -euo pipefail
 
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 repo=$(dirname -- "$here")
-readonly here repo
+readonly repo
 
 usage() {
     cat <<EOF
@@ -14,10 +14,11 @@ Usage: guest-linux/build.sh [options]
 Builds the Linux guest for e500v2. What is up to date is left alone, and a build that was
 interrupted goes on where it stopped.
 
-  --out DIR    where the results go                   (default: build/guest)
-  --cache DIR  where downloads are kept               (default: build/cache)
-  --jobs N     how many compilers run at a time       (default: the number of cores)
-  --help       this text
+  --out DIR     where the results go                   (default: build/guest)
+  --cache DIR   where downloads are kept               (default: build/cache)
+  --config DIR  kernel settings in DIR/*.config, besides those of guest-linux/config
+  --jobs N      how many compilers run at a time       (default: the number of cores)
+  --help        this text
 
 Results in DIR: uImage, vmlinux, System.map, config, initramfs.cpio.gz; logs in DIR/log.
 
@@ -35,6 +36,7 @@ EOF
 
 out=$repo/build/guest
 cache=$repo/build/cache
+settings=
 jobs=$(nproc)
 
 needs_value() { [[ $# -ge 2 ]] || refuse "$1 needs a value"; }
@@ -44,6 +46,8 @@ while [[ $# -gt 0 ]]; do
     --out=*) out=${1#*=} ;;
     --cache) needs_value "$@" && cache=$2 && shift ;;
     --cache=*) cache=${1#*=} ;;
+    --config) needs_value "$@" && settings=$2 && shift ;;
+    --config=*) settings=${1#*=} ;;
     --jobs | -j) needs_value "$@" && jobs=$2 && shift ;;
     --jobs=*) jobs=${1#*=} ;;
     -h | --help) usage && exit 0 ;;
@@ -52,6 +56,7 @@ while [[ $# -gt 0 ]]; do
     shift
 done
 [[ $jobs =~ ^[1-9][0-9]*$ ]] || refuse "--jobs: not a positive number: $jobs"
+[[ -z $settings ]] || compgen -G "$settings/*.config" > /dev/null || refuse "--config: no *.config in $settings"
 [[ -n $out && -n $cache ]] || refuse "--out and --cache: a folder name may not be empty"
 
 tarball=${LINUX_TARBALL:-/usr/src/linux-source-6.1.tar.xz}
@@ -89,7 +94,16 @@ fi
 
 # The kernel's tree comes first: the initramfs needs gen_init_cpio from it.
 kernel_source
-kernel
+if [[ -n $settings ]]; then
+    # The kernel is built from a copy of what it is configured by, and the settings given.
+    rm -rf -- "$out/configured"
+    mkdir -p -- "$out/configured"
+    cp -R -- "$here/config" "$here/lib" "$out/configured"
+    cp -- "$settings"/*.config "$out/configured/config"
+    here=$out/configured kernel
+else
+    kernel
+fi
 support
 busybox
 programs

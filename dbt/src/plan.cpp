@@ -65,23 +65,4 @@ Plan plan(uint32_t word, const RegisterMap& map) {
     }
 }
 
-uint32_t instruction(Stub stub, unsigned source) {
-    constexpr uint32_t x_form = 31U << 26U, e = 0x8000;
-    switch (stub) {
-        case Stub::clear_ee:
-            return x_form | 163U << 1U;
-        case Stub::set_ee:
-            return x_form | 163U << 1U | e;
-        case Stub::write_ee:
-            return x_form | source << 21U | 131U << 1U;
-        case Stub::write_msr:
-            return x_form | source << 21U | 146U << 1U;
-        default: {
-            const auto n = static_cast<uint32_t>(stub) - static_cast<uint32_t>(Stub::write_sprg3);
-            const uint32_t spr = sprg3 + n;
-            return x_form | source << 21U | (spr & 31U) << 16U | (spr >> 5U) << 11U | 467U << 1U;
-        }
-    }
-}
-
 }  // namespace trapeze::dbt

@@ -156,6 +156,7 @@ void SiteTable::fold(Site& site, uint64_t now) {
     pending_.count += site.count;
     pending_.ticks += site.ticks;
     pending_.by_kind[site.kind % kinds] += site.count;
+    if (site.lasting) pending_.lasting += site.count;
     if (site.max > pending_.max) pending_.max = site.max;
     if (site.limit != Site::never) site.limit = site.due() ? 0 : site.limit - site.count;
     site.count = site.ticks = 0;

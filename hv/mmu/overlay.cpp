@@ -32,14 +32,17 @@ Overlay::View Overlay::look(const VirtualEntry& entry, u32 ea, u64 gpa, Access a
 }
 
 bool Overlay::uniform(u32 base, u64 gpa, u64 size, u64 inside, bool stolen) const {
-    if (!mirror.uniform(gpa, size, inside)) return false;
-    if (!stolen || !present) return true;
-    if (u64{low} >= u64{base} + size || u64{base} >= u64{low} + bytes) return true;
+    return mirror.uniform(gpa, size, inside) && !(stolen && has_stolen(base, size));
+}
+
+bool Overlay::has_stolen(u32 base, u64 size) const {
+    if (!present) return false;
+    if (u64{low} >= u64{base} + size || u64{base} >= u64{low} + bytes) return false;
     for (unsigned i = 0; i < tcache::Cache::max_pages; ++i) {
         const u32 page = cache.page(i);
-        if (page != tcache::Cache::no_page && page - base < size) return false;
+        if (page != tcache::Cache::no_page && page - base < size) return true;
     }
-    return true;
+    return false;
 }
 
 }  // namespace trapeze::mmu

@@ -34,6 +34,10 @@ struct Overlay {
     // Whether one shadow entry may map the block of `size` bytes at `base`, which holds the page of
     // `inside`. `stolen` says whether stolen pages in it matter.
     bool uniform(u32 base, u64 gpa, u64 size, u64 inside, bool stolen) const;
+    // Whether one may that forbids stores, where this is not so: while all text is executed
+    // unpatched, fetches and loads see copied pages as they see the others.
+    bool alike(u32 base, u64 size) const { return !on && present && !has_stolen(base, size); }
+    bool has_stolen(u32 base, u64 size) const;
 
     static constexpr u32 permitted(View view, u32 permissions) {
         using namespace e500::mas3;

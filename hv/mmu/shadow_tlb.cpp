@@ -140,6 +140,11 @@ Fill ShadowTlb::fill(const MemoryMap& memory, const VirtualEntry& entry, u32 ea,
         if (overlay_ != nullptr &&
             !overlay_->uniform(base, gpa - offset, size, gpa,
                                space == layout().kernel_is || Overlay::executable(entry))) {
+            if (t == smallest_block && access != Access::store && !in_pieces(base) &&
+                overlay_->alike(base, size)) {
+                view = Overlay::View::read_only;
+                tsize = t;
+            }
             break;
         }
         tsize = t;
@@ -165,7 +170,10 @@ Fill ShadowTlb::fill(const MemoryMap& memory, const VirtualEntry& entry, u32 ea,
 
     ++fills_;
     if (tsize == 1) {
-        if (mas1::tsize(entry.mas1) != 1) fragments_ = true;
+        if (mas1::tsize(entry.mas1) != 1) {
+            fragments_ = true;
+            in_pieces_[ea >> 25] |= 1u << (ea >> 20) % 32;
+        }
         write_tlb0(slot, mas1::tsize(entry.mas1) != 1);
     } else {
         write_tlb1(slot);
@@ -175,6 +183,7 @@ Fill ShadowTlb::fill(const MemoryMap& memory, const VirtualEntry& entry, u32 ea,
 
 void ShadowTlb::write_tlb0(const Slot& slot, bool piece) {
     const bool space = (slot.mas1 & mas1::ts) != 0;
+    if (!piece) note_small(slot.mas2 & mas2::epn_mask);
     // While an entry serves one side only, and above 4 GiB, every miss comes to fill().
     if (slot.mas7 == 0 && !split_) {
         const u32 index = ready_index(slot.mas2);
@@ -276,10 +285,18 @@ void ShadowTlb::next_generation() {
 void ShadowTlb::flush_tlb0() {
     next_generation();
     fragments_ = false;
+    small_count_ = 0;
     arch::flush_tlb0();
 }
 
 void ShadowTlb::flush_small() {
+    // Where there are no pieces, a flush of everything takes nothing that has to come back.
+    if (small_count_ <= (fragments_ ? most_small : few_small)) {
+        for (u32 i = 0; i < small_count_; ++i) drop_page(small_[i]);
+        small_count_ = 0;
+        return;
+    }
+    small_count_ = 0;
     const u32 before = generation_;
     next_generation();
     for (unsigned space = 0; space < 2 && fragments_; ++space) {
@@ -301,6 +318,7 @@ void ShadowTlb::flush_small() {
 void ShadowTlb::flush() {
     ++flushes_;
     flush_tlb0();
+    for (u32& word : in_pieces_) word = 0;
     drop_blocks(0, u64{1} << 32);
 }
 

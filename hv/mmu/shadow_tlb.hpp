@@ -90,7 +90,8 @@ class ShadowTlb {
     void fill_stub(u32 ea, u64 hpa);
     // Drops all 4 KiB entries, in constant time (but for one call in 4095).
     void flush_tlb0();
-    // Drops those made from 4 KiB pages of the guest's. Pieces of its larger pages stay ready.
+    // Drops those made from 4 KiB pages of the guest's. If that is a few, one by one, so that
+    // pieces of its larger pages stay in the core; else these stay ready.
     void flush_small();
     // Drops every entry, of any size, PID and space, that maps some of [ea, ea + bytes).
     void drop_range(u32 ea, u64 bytes);
@@ -128,6 +129,10 @@ class ShadowTlb {
     }
     void write_tlb0(const Slot& slot, bool piece);
     void next_generation();
+    // A 4 KiB page of the guest's has an entry now, in the core and perhaps ready.
+    void note_small(u32 ea) {
+        if (small_count_ <= most_small) small_[small_count_++] = ea;
+    }
     void write_tlb1(const Slot& slot);
     void drop_large(const VirtualEntry& entry);
     void drop_blocks(u32 ea, u64 bytes);
@@ -144,7 +149,15 @@ class ShadowTlb {
     bool spaces_[2] = {false, false};  // guest AS that the core's AS0, AS1 hold
     bool sole_user_ = false, sole_is_ = false;  // for whom split or aside
     bool fragments_ = false;                    // TLB0 holds pieces of larger guest pages
-    u32 pieces_[2][ready_slots / 32] = {};      // which ready entries may be such
+    // Blocks of 1 MiB of which a piece of 4 KiB has been made since the last flush of everything.
+    u32 in_pieces_[128] = {};
+    bool in_pieces(u32 ea) const { return (in_pieces_[ea >> 25] >> (ea >> 20) % 32 & 1) != 0; }
+    u32 pieces_[2][ready_slots / 32] = {};  // which ready entries may be such
+    // The EAs of all 4 KiB pages of the guest's that may have an entry, since the last flush of
+    // them; more than `most_small`: not all.
+    static constexpr u32 most_small = 32, few_small = 2;
+    u32 small_[most_small + 1] = {};
+    u32 small_count_ = 0;
     u8 victim0_[sets] = {};
     Slot tlb1_[tlb1_slots] = {};
     u8 victim1_ = 0;
@@ -179,6 +192,7 @@ inline bool ShadowTlb::fill_small(const MemoryMap& memory, const VirtualEntry& e
     const u32 index = ready_index(ea);
     ready_[space][index] = {key(ea), m1, entry.mas2, m3};
     if (fragments_) pieces_[space][index / 32] &= ~(1U << index % 32);
+    note_small(ea);
     const u32 way = victim0_[index & (sets - 1)]++ & (ways - 1);
     arch::write_tlb0(way, m1, entry.mas2, m3, 0);
     return true;

@@ -47,7 +47,7 @@ void dump_patches(Vcpu& v, u64 now) {
     auto& cache = p.overlay.cache;
     auto& mirror = p.overlay.mirror;
     patch::settle(v, now);
-    const std::int64_t net = patch::net_ticks(v, now);
+    const std::int64_t net = patch::net_ticks(v);
     print("patch {} {} {} {} {} {}{}", patch::name(p.mode), p.threshold, mirror.patches(),
           patch::saved(v, now), p.faults, net < 0 ? "-" : "",
           static_cast<u64>(net < 0 ? -net : net));

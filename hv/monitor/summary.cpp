@@ -54,7 +54,7 @@ void patches(Vcpu& v, u64 now) {
     field("saved", patch::saved(v, now));
     field("faults", p.faults);
     field("text_writes", p.text_writes);
-    const std::int64_t net = patch::net_ticks(v, now);
+    const std::int64_t net = patch::net_ticks(v);
     print("\"net_ticks\":{}{},", net < 0 ? "-" : "", static_cast<u64>(net < 0 ? -net : net));
     field("made", p.made);
     field("dropped", p.dropped);

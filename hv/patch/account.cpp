@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What patching pays: exits saved, measured in windows of time in which all text runs unpatched,
-// against tracing faults, measured one by one.
+// What each page of patches pays: exits saved, as windows show them (windows.cpp), against tracing
+// faults, measured one by one.
 #include "hv/arch/cpu.hpp"
-#include "hv/irq/timers.hpp"
 #include "hv/patch/parts.hpp"
-#include "hv/vcpu/interrupt.hpp"
 #include "hv/vcpu/profile.hpp"
 
 namespace trapeze::patch {
@@ -13,10 +11,6 @@ using dbt::Site;
 
 namespace {
 
-// One part in so many of the time is spent in windows.
-constexpr u64 window_share = 128;
-constexpr u64 shortest_gap = 16'000'000, longest_gap = 8 * irq::heartbeat_period;
-
 // A page may cost this much before it has shown what it saves, in faults.
 constexpr u32 grace = 16;
 // A page without patches: one access may be a correction of text that is made once.
@@ -24,43 +18,8 @@ constexpr u32 few_faults = 8, few_writes = 1;
 // Pages given back between two beats after which their frame is.
 constexpr u32 most_carved = 64;
 
-bool is_patched(const Site& site) { return site.state == static_cast<u8>(State::patched); }
-
-u32 next_random(Patcher& p) {
-    p.random ^= p.random << 13;
-    p.random ^= p.random >> 17;
-    p.random ^= p.random << 5;
-    return p.random;
-}
-
 // What a tracing fault has cost so far; the way back into the guest is little beside it.
 u32 fault_ticks(const Vcpu& v) { return arch::timebase_low() - v.exit_time; }
-
-bool saved_by_patches(vcpu::Cause cause) {
-    using enum vcpu::Cause;
-    return cause == privileged || cause == tracing || cause == text_write || cause == dtlb_shadow ||
-           cause == itlb_shadow || cause == decrementer || cause == heartbeat;
-}
-
-u64 events(const Vcpu& v) {
-    u64 sum = 0;
-    for (unsigned i = 0; i < vcpu::cause_count; ++i) {
-        if (!saved_by_patches(static_cast<vcpu::Cause>(i))) {
-            sum += v.exits[i].folded_count + v.exits[i].count;
-        }
-    }
-    return sum;
-}
-
-void read_clock(Vcpu& v, u64 now) {
-    Patcher& p = *v.patcher;
-    u64 vmm = v.idle_ticks;
-    for (const auto& stats : v.exits) vmm += stats.folded_ticks + stats.ticks;
-    const auto& sites = v.profile->sites;
-    for (unsigned i = 0; i < sites.used(); ++i) vmm += sites.site(i).ticks;
-    p.clock = {now > vmm ? now - vmm : 0, events(v)};
-    p.clock_read = now;
-}
 
 // How much more a clock showed in all of the time than in the windows, times `windows`; false if
 // the windows have too little of it.
@@ -70,37 +29,6 @@ bool extrapolate(u64 windows, u64 whole, u64 seen, u64 least, u64& result) {
     return true;
 }
 
-void begin_window(Vcpu& v) {
-    Patcher& p = *v.patcher;
-    auto& sites = v.profile->sites;
-    for (unsigned i = 0; i < sites.used(); ++i) {
-        Site& site = sites.site(i);
-        if (is_patched(site)) site.marked = site.exits();
-    }
-    p.in_window = true;
-    p.window_began = p.clock;
-    p.overlay.on = false;
-    drop_text(v);
-    vcpu::sync_sprgs(v);
-}
-
-void end_window(Vcpu& v) {
-    Patcher& p = *v.patcher;
-    auto& sites = v.profile->sites;
-    p.windows.ticks += p.clock.ticks - p.window_began.ticks;
-    p.windows.events += p.clock.events - p.window_began.events;
-    for (unsigned i = 0; i < sites.used(); ++i) {
-        Site& site = sites.site(i);
-        if (!is_patched(site)) continue;
-        const auto exits = static_cast<u32>(site.exits() - site.marked);
-        site.windows += exits;
-        site.window_rate = site.window_rate - site.window_rate / 8 + exits * (window_share / 8);
-    }
-    p.in_window = false;
-    p.overlay.on = p.overlay.present;
-    drop_text(v);
-}
-
 u64 exits_saved_by_stubs(Vcpu& v, unsigned slot) {
     auto& sites = v.profile->sites;
     tcache::Cache& cache = v.patcher->overlay.cache;
@@ -108,8 +36,7 @@ u64 exits_saved_by_stubs(Vcpu& v, unsigned slot) {
     for (unsigned i = 0; i < tcache::Cache::max_entries; ++i) {
         const tcache::Entry& entry = cache.entry(i);
         if (entry.words == 0 || entry.page != slot) continue;
-        const u32 word = dbt::instruction(static_cast<dbt::Stub>(entry.kind), entry.source);
-        const Site* const site = sites.find(entry.site, word);
+        const Site* const site = sites.find(entry.site, entry.word);
         if (site != nullptr && is_patched(*site)) sum += site->window_rate;
     }
     return sum;
@@ -117,7 +44,8 @@ u64 exits_saved_by_stubs(Vcpu& v, unsigned slot) {
 
 // Whether what is owed for faults lately is more than the patches save in the same time.
 bool loses(const Patcher& p, u32 debt, u64 exits_saved) {
-    const u64 allowed = exits_saved * p.costs.exit / 1000 + u64{grace} * p.costs.fault / 1000;
+    // Halved at each beat, a debt comes to what two beats cost.
+    const u64 allowed = 2 * exits_saved * p.costs.exit / 1000 + u64{grace} * p.costs.fault / 1000;
     return debt > allowed;
 }
 
@@ -131,29 +59,6 @@ u64 exits_saved_by(Vcpu& v, u64 gpa, u32 bytes) {
         if (is_patched(site) && site.gpa - gpa < bytes) sum += site.window_rate;
     }
     return sum;
-}
-
-void schedule_window(Vcpu& v, u64 now) {
-    Patcher& p = *v.patcher;
-    u64 gap = now / 4;
-    if (gap < shortest_gap) gap = shortest_gap;
-    if (gap > longest_gap) gap = longest_gap;
-    const u64 length = gap / window_share;
-    // Not in step with what the guest does at regular times.
-    gap = gap / 2 + gap * (next_random(p) % 1024) / 1024;
-    v.next_sample = v.start_time + now + (p.in_window ? length : gap);
-}
-
-void sample(Vcpu& v, u64 now) {
-    Patcher& p = *v.patcher;
-    now -= v.start_time;
-    read_clock(v, now);
-    if (p.in_window) {
-        end_window(v);
-    } else if (p.overlay.on && p.overlay.mirror.patches() != 0) {
-        begin_window(v);
-    }
-    schedule_window(v, now);
 }
 
 void beat(Vcpu& v) {
@@ -225,11 +130,6 @@ void charge_stolen(Vcpu& v, u32 ea) {
     }
 }
 
-Clock clock_at(const Vcpu& v, u64 now) {
-    const Patcher& p = *v.patcher;
-    return {p.clock.ticks + (now - p.clock_read), events(v)};
-}
-
 u64 saved(const Vcpu& v, const Site& site, u64 now) {
     const Patcher& p = *v.patcher;
     if (!is_patched(site)) return site.saved;
@@ -237,36 +137,19 @@ u64 saved(const Vcpu& v, const Site& site, u64 now) {
     const Clock clock = clock_at(v, now);
     u64 exits = 0;
     // Between two readings the clock counts time in the VMM too: it can go back.
-    const u64 ticks = clock.ticks > site.patched_at[0] ? clock.ticks - site.patched_at[0] : 0;
-    if (!extrapolate(site.windows, clock.events - site.patched_at[1],
-                     p.windows.events - site.window_start[1], few_events, exits)) {
-        extrapolate(site.windows, ticks, p.windows.ticks - site.window_start[0], 1, exits);
+    if (!extrapolate(site.windows, passed(site.patched_at[1], clock.events),
+                     passed(site.window_start[1], p.windows.events), few_events, exits)) {
+        extrapolate(site.windows, passed(site.patched_at[0], clock.ticks),
+                    passed(site.window_start[0], p.windows.ticks), 1, exits);
     }
     return site.saved + exits;
 }
-
-void settle(Vcpu& v, u64 now) { read_clock(v, now); }
 
 u64 saved(const Vcpu& v, u64 now) {
     const auto& sites = v.profile->sites;
     u64 sum = 0;
     for (unsigned i = 0; i < sites.used(); ++i) sum += saved(v, sites.site(i), now);
     return sum;
-}
-
-std::int64_t net_ticks(const Vcpu& v, u64 now) {
-    const Patcher& p = *v.patcher;
-    const auto& sites = v.profile->sites;
-    u64 gain = 0;
-    for (unsigned i = 0; i < sites.used(); ++i) {
-        const Site& site = sites.site(i);
-        const u64 exits = saved(v, site, now);
-        if (exits == 0) continue;
-        const bool stub = dbt::plan(site.word, p.map).kind == dbt::PatchKind::stub;
-        gain += exits * (p.costs.exit - (stub ? p.costs.stub : p.costs.load)) / 1000;
-    }
-    return static_cast<std::int64_t>(gain) -
-           static_cast<std::int64_t>(p.fault_ticks + p.patch_ticks);
 }
 
 }  // namespace trapeze::patch

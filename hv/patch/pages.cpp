@@ -162,6 +162,7 @@ MirrorFrame* make_room(Vcpu& v, u64 gpa) {
 
 Reason mirror_page(Vcpu& v, const mmu::VirtualEntry& entry, u32 ea) {
     Patcher& p = *v.patcher;
+    if (resting(v)) return Reason::waiting;
     const u64 gpa = entry.gpa(ea);
     u64 hpa = 0;
     if (!v.memory.ram_range(gpa & ~u64{page_bytes - 1}, page_bytes, hpa)) {
@@ -289,7 +290,10 @@ void executes(Vcpu& v, const mmu::VirtualEntry& entry, u32 ea) {
     const bool mirrored = frame != nullptr && frame->is_mirrored(i);
     // By another address the guest's own words are executed.
     if (mirrored && (frame->page[i].ea == page_of(ea) || !p.cover)) return;
-    if (mirror_page(v, entry, ea) == Reason::none) return;
+    const u64 began = now_of(v);
+    const Reason reason = mirror_page(v, entry, ea);
+    p.patch_ticks += now_of(v) - began;
+    if (reason == Reason::none) return;
     uncover(v);
     if (!p.overlay.track || mirrored) return;
     frame = p.overlay.mirror.find(gpa);

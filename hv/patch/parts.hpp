@@ -12,6 +12,13 @@ using tcache::MirrorPage;
 inline constexpr u32 page_bytes = 4096;
 constexpr u32 page_of(u32 ea) { return ea & ~(page_bytes - 1); }
 
+inline bool is_patched(const dbt::Site& site) {
+    return site.state == static_cast<u8>(State::patched);
+}
+
+// From one reading of a clock to another; a clock that goes back stands still.
+constexpr u64 passed(u64 from, u64 to) { return to > from ? to - from : 0; }
+
 // Ticks since the guest's start.
 u64 now_of(const Vcpu& v);
 // Coarser, for how long something is left alone: 2.6 ms at 400 MHz.
@@ -86,10 +93,20 @@ void store_ram(Vcpu& v, u64 gpa, u64 hpa, unsigned size, u32 value);
 // flush.cpp: whether dcbi may be patched.
 bool can_flush(Vcpu& v);
 
+// windows.cpp: when the next window begins, or this one goes on, the time since the guest's start
+// being `now`.
+void schedule_window(Vcpu& v, u64 now);
+// Ends a window before its time, if there is one.
+void end_window(Vcpu& v);
+void leave_window(Vcpu& v);
+void read_clock(Vcpu& v, u64 now);
+// The first patch of all may be about to be made.
+void before_first_patch(Vcpu& v);
+// Whether patching as a whole does not pay, and nothing is patched for a while.
+bool resting(const Vcpu& v);
+
 // account.cpp: exits that the patches in [gpa, gpa + bytes) save in a beat.
 u64 exits_saved_by(Vcpu& v, u64 gpa, u32 bytes);
-// When the next window is, the time since the guest's start being `now`.
-void schedule_window(Vcpu& v, u64 now);
 // A tracing fault that began at v.exit_time, at a mirrored page or a stolen one.
 void charge_text(Vcpu& v, MirrorFrame& frame, unsigned number, bool written);
 void charge_stolen(Vcpu& v, u32 ea);

@@ -56,8 +56,6 @@ void set(Site& site, State state, Reason reason) {
     site.reason = static_cast<u8>(reason);
 }
 
-bool is_patched(const Site& site) { return site.state == static_cast<u8>(State::patched); }
-
 // The site is patched from now on: its exits are those in sampling windows.
 void adopt(Vcpu& v, Site& site, Reason reason) {
     const Patcher& p = *v.patcher;
@@ -137,6 +135,7 @@ u32 replacement(Vcpu& v, const Text& text, u32 own, Reason& why) {
     why = Reason::no_page;
     tcache::Entry* const entry = place_stub(v, text.ea, words);
     if (entry == nullptr) return 0;
+    entry->word = own;
     entry->kind = static_cast<u8>(plan.stub);
     entry->source = plan.source;
     u32 code[dbt::max_stub_words];
@@ -202,10 +201,13 @@ void start(Vcpu& v, Patcher* patcher, const Config& config) {
     p.flush_not_before = 0;
     p.overlay.track = config.mode == Mode::eager;
     p.cover = p.overlay.track && can_cover(v);
-    p.in_window = false;
+    p.in_window = p.measuring = false;
     p.least_patch_ticks = ~u64{0};
-    p.clock = p.window_began = p.windows = {};
-    p.clock_read = 0;
+    p.clock = p.window_began = p.windows = p.since = {};
+    p.unpatched = {};
+    p.clock_read = p.windows_seen = p.stint_began = p.rests = 0;
+    p.stint_windows = p.losses = p.resting_until = p.rest_strikes = 0;
+    p.net = 0;
     p.random = 0x2545f491;
     p.made = p.dropped = p.back = p.faults = p.text_writes = p.fault_ticks = p.patch_ticks = 0;
     for (auto& stolen : p.stolen) stolen = {};
@@ -235,6 +237,7 @@ void consider(Vcpu& v) {
         site.arm(1);
         return;
     }
+    before_first_patch(v);
     const u64 began = arch::now();
     MirrorFrame* frame = nullptr;
     Reason reason = is_patched(site) ? Reason::none : reach(v, site, frame);
@@ -259,6 +262,7 @@ void consider(Vcpu& v) {
         }
         if (final(reason)) {
             site.limit = Site::never;
+            site.lasting = true;
         } else if (reason == Reason::reads) {
             wait_for_cover(v, site);
         } else {
@@ -357,7 +361,7 @@ void mode_changes(Vcpu& v) {
     Patcher& p = *v.patcher;
     const bool wanted = !v.slow_rfi && p.register_ea != 0;
     if (wanted == p.overlay.present) return;
-    if (p.in_window) sample(v, arch::now());
+    end_window(v);
     drop_text(v);
     p.overlay.on = p.overlay.present = wanted;
     if (wanted) {

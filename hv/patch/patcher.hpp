@@ -11,9 +11,9 @@
 //   exits (profile) -> consider -> plan -> mirror its page -> place its stub -> commit
 //
 // and back again when the guest writes there, maps something else, or when tracing faults cost more
-// than the patch saves (account.cpp). Files: patcher.cpp sites; pages.cpp the text mirror;
+// than the patch saves. Files: patcher.cpp sites; pages.cpp the text mirror;
 // stolen.cpp the pages of stubs; tracing.cpp accesses to both; cover.cpp stores of SPRGs;
-// flush.cpp dcbi; account.cpp what it all pays.
+// flush.cpp dcbi; account.cpp what each page pays; windows.cpp what it all does.
 namespace trapeze::patch {
 
 using e500::u16;
@@ -58,6 +58,7 @@ const char* name(Reason reason);
 struct Costs {
     u32 exit, load, stub, fault, patch;
     u32 check = 0;  // looking through a page
+    u32 way = 0;    // of an exit, in and out, that its own ticks do not show
 };
 
 // How they are measured: turns of each instruction, of one that is patched meanwhile (from
@@ -71,6 +72,15 @@ inline constexpr u32 calibrate_at = 0x1000, calibrate_turns = 64, calibrate_warm
 // is slow at first, on a core for its caches, in QEMU for its translation.
 struct Clock {
     u64 ticks, events;
+    u64 busy = 0;    // all time but idle and beats of the VMM's,
+    u64 traced = 0;  // and what of it went to exits that there are for patched text alone,
+    u64 work = 0;    // and to making patches
+};
+
+// What was seen in windows: of the clock, and the exits that stubs save.
+struct Seen {
+    Clock clock;
+    u64 stubs;
 };
 
 struct Config {
@@ -102,17 +112,28 @@ struct Patcher {
     u32 flush_not_before;
 
     // The account (account.cpp). Times are since the guest's start.
-    bool in_window;      // all text is run unpatched, to count
+    bool in_window;      // all text is run unpatched,
+    bool measuring;      // long enough to count
     Clock clock;         // as read
     u64 clock_read;      // at this time
-    Clock window_began;  // and
+    Clock window_began;  // the part that counts; and
     Clock windows;       // how long all were
+    Clock since;         // what is not in `net` yet began here
+    Seen unpatched;      // of windows, a sum that decays
+    std::int64_t net;    // ticks that the guest would have taken more
+    u64 windows_seen;    // how many told something, and since `stint_began`,
+    u64 stint_began;     // when something was patched after a time without
+    u32 stint_windows;
+    u32 losses;         // windows in a row that showed patching to be worse than none
+    u32 resting_until;  // epoch (parts.hpp) before which nothing is patched
+    u8 rest_strikes;
+    u64 rests;
     u32 random;
     u64 made, dropped, back;  // patches
     u64 faults, text_writes;  // exits of Cause::tracing and text_write that were emulated,
     u64 fault_ticks;          // and what both took
-    u64 patch_ticks;
-    u64 least_patch_ticks;  // that one patch took
+    u64 patch_ticks;          // making patches, copying text
+    u64 least_patch_ticks;    // that one patch took
 
     // Stolen pages, by slot of the cache.
     struct Stolen {
@@ -201,6 +222,6 @@ u64 saved(const Vcpu& v, const dbt::Site& site, u64 now);
 // Brings the account up to `now`, before it is read.
 void settle(Vcpu& v, u64 now);
 u64 saved(const Vcpu& v, u64 now);
-std::int64_t net_ticks(const Vcpu& v, u64 now);
+std::int64_t net_ticks(const Vcpu& v);
 
 }  // namespace trapeze::patch

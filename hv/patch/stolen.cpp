@@ -335,8 +335,7 @@ Left leave_stub(Vcpu& v) {
     }
     const u32 site = entry->site;
     v.nip = recovery.done ? site + 4 : site;
-    return {recovery.done ? Left::done : Left::before, site,
-            own_word(v, site, dbt::instruction(stub, entry->source))};
+    return {recovery.done ? Left::done : Left::before, site, own_word(v, site, entry->word)};
 }
 
 void pin(Vcpu& v) {
@@ -375,7 +374,7 @@ void entry_made(Vcpu& v, const mmu::VirtualEntry& entry) {
         return;
     }
     if (!taken_by_guest(v, entry, p.register_ea)) return;
-    if (p.in_window) sample(v, arch::now());
+    end_window(v);
     if (!place_register_page(v)) {
         mode_changes(v);
         unmirror_all(v, Reason::off);

@@ -17,7 +17,7 @@ void start_profile(Vcpu& v, Profile* profile) {
     profile->sites.reset();
     profile->pages.reset();
     profile->timeline.reset(timeline_period);
-    profile->drawn = 0;
+    profile->lasting = profile->drawn = 0;
     profile->next_live_site = profile->next_live_page = 0;
     for (u64& total : profile->drawn_totals) total = 0;
     v.site_buckets = profile->sites.bucket_array();
@@ -78,6 +78,7 @@ void fold_profile(Vcpu& v) {
     privileged.folded_count += sums.count;
     privileged.folded_ticks += sums.ticks;
     if (sums.max > privileged.max) privileged.max = sums.max;
+    v.profile->lasting += sums.lasting;
     for (unsigned i = 0; i < counter_count; ++i) v.counted[i] += sums.by_kind[i];
     v.profile->pages.fold();
 }

@@ -15,7 +15,8 @@ struct Profile {
     dbt::SiteTable sites;
     dbt::PageTable pages;
     dbt::Timeline timeline;
-    u64 drawn;  // time up to which the time line goes, in ticks since the guest's start
+    u64 lasting;  // exits of sites that are exits however the guest is run, folded
+    u64 drawn;    // time up to which the time line goes, in ticks since the guest's start
     u64 drawn_totals[cause_count];
     u32 next_live_site;  // EA, and
     u32 next_live_page;  // slot, where the next live dump goes on

@@ -108,13 +108,8 @@ Entry* Cache::allocate(uint32_t site, unsigned words) {
         const uint16_t index = free_;
         Entry& entry = entry_[index];
         free_ = entry.next;
-        entry = {site,
-                 page.ea + first * unit,
-                 static_cast<uint8_t>(words),
-                 0,
-                 0,
-                 static_cast<uint8_t>(p),
-                 nobody};
+        entry = {site, page.ea + first * unit,  0,     static_cast<uint8_t>(words), 0,
+                 0,    static_cast<uint8_t>(p), nobody};
         for (unsigned i = first; i < first + count; ++i) {
             page.owner[i] = index;
         }

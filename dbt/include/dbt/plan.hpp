@@ -41,7 +41,4 @@ constexpr bool reads_without_trap(std::uint32_t word) {
 /// How `word` can be patched, if at all; a matter of the instruction alone.
 Plan plan(std::uint32_t word, const RegisterMap& map);
 
-/// An instruction that `stub` with this source register stands for.
-std::uint32_t instruction(Stub stub, unsigned source);
-
 }  // namespace trapeze::dbt

@@ -43,6 +43,8 @@ struct alignas(32) Site {
     bool used, small;
     std::uint8_t state;  ///< What became of it: marks of the user's own, 0 when it is entered.
     std::uint8_t reason;
+    /// The user's own mark: its exits come however the guest is run, see Sums::lasting.
+    bool lasting;
     std::uint32_t windows;      ///< While patched: exits in sampling windows since `patched_at`,
     std::uint32_t window_rate;  ///< the same as a decaying rate,
     std::uint64_t marked;       ///< exits when the newest window began,
@@ -83,6 +85,7 @@ class SiteTable {
     struct Sums {
         std::uint64_t count, ticks;
         std::uint32_t max;
+        std::uint64_t lasting;  ///< Those of sites with that mark.
         std::uint64_t by_kind[kinds];
     };
     struct Lost {

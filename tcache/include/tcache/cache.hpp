@@ -12,6 +12,7 @@ namespace trapeze::tcache {
 struct Entry {
     std::uint32_t site;   ///< EA of the patched instruction.
     std::uint32_t ea;     ///< EA of the stub.
+    std::uint32_t word;   ///< The patched instruction itself; the user's to set.
     std::uint8_t words;   ///< Its length; 0: the entry is free.
     std::uint8_t kind;    ///< The user's own mark,
     std::uint8_t source;  ///< and another.

@@ -51,6 +51,19 @@ TEST(SiteDue, AskedAgainWhenItsLimitIsReached) {
     EXPECT_EQ(r.entered, 2U) << "or forgets to";
 }
 
+TEST(SiteDue, ChargedPastItsLimitItStaysDueWhenItIsFolded) {
+    Recorder r;
+    r.table().set_first_limit(3);
+    Site& site = r.exit(base);
+    for (unsigned i = 0; i < 10; ++i) SiteTable::charge(site, 1);
+    ASSERT_GT(site.count, site.limit);
+    r.beat();
+    EXPECT_EQ(site.count, 0U);
+    EXPECT_TRUE(site.due());
+    site.arm(2);
+    EXPECT_FALSE(site.due());
+}
+
 TEST(SiteDue, NoLimitIsNeverDue) {
     Recorder r;
     for (unsigned i = 0; i < 10'000; ++i) r.exit(base);

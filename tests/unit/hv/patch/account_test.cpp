@@ -1,81 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// What patches save and what they cost.
-#include "hv/irq/timers.hpp"
-#include "patched_guest.hpp"
+// What patches save and what they cost, by site and by page.
+#include "accounted_guest.hpp"
 
 namespace trapeze::test {
 namespace {
 
 using mmu::Access;
 using mmu::Fill;
-
-class AccountTest : public PatchTest {
-  protected:
-    // A window of `ticks` in which the site has `exits`.
-    void window(dbt::Site& site, u64 ticks, unsigned exits) {
-        begin_or_end_window();
-        EXPECT_TRUE(patcher->in_window);
-        pass(ticks);
-        for (unsigned i = 0; i < exits; ++i) dbt::SiteTable::charge(site, 0);
-        begin_or_end_window();
-        EXPECT_FALSE(patcher->in_window);
-    }
-    u64 saved(const dbt::Site& site) {
-        patch::settle(v, now());
-        return patch::saved(v, site, now());
-    }
-    // Tracing faults at `ea` until its page is the guest's again, at most `most`.
-    unsigned faults_until_back(u32 ea, unsigned most) {
-        unsigned faults = 0;
-        while (faults < most && mirrored(ea)) {
-            load(ea);
-            ++faults;
-        }
-        return faults;
-    }
-};
-
-TEST_F(AccountTest, InAWindowTextRunsUnpatched) {
-    heat(site_ea, mfmsr(3));
-    ASSERT_EQ(fill(site_ea, Access::fetch), Fill::done);
-    begin_or_end_window();
-    EXPECT_TRUE(core().matches(site_ea, true).empty()) << "what it was executed from is gone";
-    ASSERT_EQ(fill(site_ea, Access::fetch), Fill::done);
-    CoreEntry entry = entry_for(site_ea, true);
-    EXPECT_EQ(entry.rpn() + site_ea % entry.size(), ram_hpa + site_ea);
-    EXPECT_EQ(fill(site_ea, Access::store), Fill::traced) << "the copy must follow";
-    access(stw, site_ea + 8, 0x3860'0001);
-    EXPECT_EQ(copy(site_ea + 8), 0x3860'0001U);
-    ASSERT_EQ(fill(site_ea, Access::fetch), Fill::done);
-    begin_or_end_window();
-    EXPECT_TRUE(core().matches(site_ea, true).empty());
-    ASSERT_EQ(fill(site_ea, Access::fetch), Fill::done);
-    entry = entry_for(site_ea, true);
-    EXPECT_EQ(entry.rpn() + site_ea % entry.size(), patcher->overlay.text_hpa(site_ea));
-}
-
-TEST_F(AccountTest, ThereIsNoWindowWithoutPatches) {
-    begin_or_end_window();
-    EXPECT_FALSE(patcher->in_window);
-    EXPECT_TRUE(patcher->overlay.on);
-    EXPECT_GT(v.next_sample, core().timebase) << "but it is asked again";
-}
-
-TEST_F(AccountTest, WindowsAreShortAndComeAgain) {
-    heat(site_ea, mfmsr(3));
-    u64 open = 0, all = 0;
-    for (unsigned i = 0; i < 4000; ++i) {
-        const u64 wait = v.next_sample - core().timebase;
-        ASSERT_LE(wait, 12 * irq::heartbeat_period);
-        (patcher->in_window ? open : all) += wait;
-        pass(wait);
-        begin_or_end_window();
-    }
-    EXPECT_GT(open, all / 256);
-    EXPECT_LT(open, all / 64) << "one part in 128";
-    EXPECT_NEAR(static_cast<double>(patcher->windows.ticks), static_cast<double>(open),
-                static_cast<double>(open) / 100);
-}
 
 TEST_F(AccountTest, WhatIsSavedIsWhatWindowsSaw) {
     dbt::Site& site = heat(site_ea, mfmsr(3));
@@ -88,7 +19,7 @@ TEST_F(AccountTest, WhatIsSavedIsWhatWindowsSaw) {
     EXPECT_EQ(saved(site), 50U * 100'000 / 4000) << "all windows count";
     pass(20'000);
     EXPECT_EQ(saved(site), 50U * 120'000 / 4000);
-    patch::settle(v, now());
+    settle();
     EXPECT_EQ(patch::saved(v, now()), saved(site));
 }
 
@@ -104,7 +35,7 @@ TEST_F(AccountTest, WhatTheGuestDoesIsTheBetterClock) {
     some(100);
     pass(100'000);
     EXPECT_EQ(saved(site), 5000U) << "none in windows: by time";
-    begin_or_end_window();
+    begin_measuring();
     pass(1000);
     some(50);
     begin_or_end_window();
@@ -147,7 +78,7 @@ TEST_F(AccountTest, WhatWasSavedIsKeptWhenThePatchIsGone) {
     dbt::Site& site = heat(site_ea, mfmsr(3));
     window(site, 1000, 50);
     pass(100'000);
-    patch::settle(v, now());
+    settle();
     access(stw, site_ea, 0x3860'0000);
     EXPECT_EQ(saved(site), 5000U);
     pass(1'000'000);
@@ -160,24 +91,6 @@ TEST_F(AccountTest, WhatWasSavedIsKeptWhenThePatchIsGone) {
     window(site, 1000, 10);
     pass(10'000);
     EXPECT_EQ(saved(site), 5000U + 100U) << "of its second life";
-}
-
-TEST_F(AccountTest, NetIsWhatIsSavedLessFaultsAndWork) {
-    dbt::Site& word = heat(site_ea, mfmsr(3));
-    dbt::Site& stub = heat(site_ea + 4, wrteei(true));
-    window(word, 1000, 50);
-    pass(100'000);
-    patch::settle(v, now());
-    EXPECT_EQ(patch::net_ticks(v, now()), 5000 * (34'000 - 400) / 1000);
-    load(site_ea);
-    EXPECT_EQ(patch::net_ticks(v, now()), 5000 * (34'000 - 400) / 1000 - 600) << "a fault";
-    window(stub, 1000, 100);
-    patch::settle(v, now());
-    const u64 loads = patch::saved(v, word, now());
-    const u64 stubs = patch::saved(v, stub, now());
-    EXPECT_GT(stubs, 0U);
-    EXPECT_EQ(patch::net_ticks(v, now()),
-              static_cast<std::int64_t>(loads * 33'600 / 1000 + stubs * 29'000 / 1000) - 600);
 }
 
 TEST_F(AccountTest, APageThatLosesIsGivenBackForATimeThatDoubles) {
@@ -202,7 +115,7 @@ TEST_F(AccountTest, APageThatLosesIsGivenBackForATimeThatDoubles) {
 
 TEST_F(AccountTest, APageThatPaysStays) {
     dbt::Site& site = heat(site_ea, mfmsr(3));
-    window(site, 1000, 1000);
+    window(site, 1'000'000, 1000);
     EXPECT_EQ(faults_until_back(site_ea, 400), 400U);
     expect(site, State::patched, Reason::pays);
     // If it goes on without end, not even that pays.

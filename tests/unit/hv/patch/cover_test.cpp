@@ -91,6 +91,8 @@ TEST_F(CoverTest, TextThatRunsUnpatchedForAWhileSeesTheNewValue) {
     // What was executed in the window is not executed like that behind it.
     ASSERT_EQ(fetch(other), Fill::done);
     begin_or_end_window();
+    begin_or_end_window();
+    ASSERT_FALSE(patcher->in_window);
     EXPECT_TRUE(core().matches(other, false).empty());
     store_sprg5(0x78);
     vcpu::set_msr(v, e500::msr::is | e500::msr::ds);

@@ -81,6 +81,7 @@ class PatchTest : public testing::Test {
     // An exit for the instruction at `ea`, as hv/vcpu/run.cpp has it, but for its emulation.
     dbt::Site& exit(u32 ea, u32 word) {
         v.nip = ea;
+        v.exit_time = static_cast<u32>(core().timebase);
         vcpu::find_site(v, word);
         if (v.site->due()) patch::consider(v);
         vcpu::charge_site(v, 0);
@@ -150,7 +151,16 @@ class PatchTest : public testing::Test {
 
     void pass(u64 ticks) { core().timebase += ticks; }
     u64 now() const { return core().timebase - v.start_time; }
-    void begin_or_end_window() { patch::sample(v, core().timebase); }
+    // At the beginning of an exit.
+    void settle() {
+        v.exit_time = static_cast<u32>(core().timebase);
+        patch::settle(v, now());
+    }
+    // What the deadline of a window does: it begins, or its measuring, or it ends.
+    void begin_or_end_window() {
+        v.exit_time = static_cast<u32>(core().timebase);
+        patch::sample(v, core().timebase);
+    }
 
     vcpu::Vcpu& v;
     std::unique_ptr<vcpu::Profile> profile;

@@ -275,6 +275,8 @@ TEST_F(PatcherTest, NothingIsPatchedInAWindow) {
     ASSERT_TRUE(patcher->in_window);
     dbt::Site& site = heat(site_ea + 4, mfmsr(5));
     expect(site, State::cold, Reason::none);
+    begin_or_end_window();  // only its measuring begins
+    ASSERT_TRUE(patcher->in_window);
     begin_or_end_window();
     ASSERT_FALSE(patcher->in_window);
     exit(site_ea + 4, mfmsr(5));
