@@ -170,7 +170,7 @@ bool hold_back(Vcpu& v) {
     u32 word = 0;
     const bool gets_on =
         v.hold_ticks != 0 &&
-        (v.nip != v.held_nip || v.hold_ticks >= longest_hold ||
+        (v.nip != v.held_nip || v.ctr != v.held_ctr || v.hold_ticks >= longest_hold ||
          (arch::load_guest_word(v.nip, v.shadow.layout().fetch_space(v.user()), word) &&
           word == branch_to_self));
     if (gets_on) {
@@ -182,6 +182,7 @@ bool hold_back(Vcpu& v) {
     // and not a multiple, at which a short loop would be where it was.
     v.hold_ticks = v.hold_ticks == 0 ? static_cast<u32>(shortest) : 2 * v.hold_ticks + 37;
     v.held_nip = v.nip;
+    v.held_ctr = v.ctr;
     arch::write_decrementer(v.hold_ticks);
     return true;
 }
