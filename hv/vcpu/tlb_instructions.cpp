@@ -31,6 +31,9 @@ void to_registers(Vcpu& v, const mmu::VirtualEntry& entry, unsigned tlb, unsigne
 void prefill(Vcpu& v, const mmu::VirtualEntry& entry) {
     arch::drop_tlb0(entry.mas2 & mas2::epn_mask);
     if (v.shadow.fill_small(v.memory, entry, v.last_miss, v.last_miss_user)) return;
+    // What the guest kernel executes is to be known, and only its own miss tells (fault.cpp).
+    const bool fetch = v.last_miss == mmu::Access::fetch && !v.last_miss_user;
+    if (fetch && v.patcher != nullptr && v.patcher->overlay.track) return;
     const u32 ea = entry.epn() | (v.regs.dear & ~entry.page_mask);
     v.shadow.fill(v.memory, entry, ea, v.last_miss, v.last_miss_user);
 }
@@ -86,7 +89,7 @@ bool write_entry(Vcpu& v) {
 void read_entry(Vcpu& v) {
     const mmu::VirtualEntry* const entry = v.tlb.select(v.regs.mas0, v.regs.mas2);
     if (entry == nullptr) {
-        v.regs.mas1 &= ~mas1::v;
+        v.regs.mas1 = 0;  // no such array: what QEMU's core does; the manual leaves it open
         return;
     }
     const unsigned tlb = mas0::tlbsel(v.regs.mas0);

@@ -99,6 +99,20 @@ TEST_F(CoverTest, TextThatRunsUnpatchedForAWhileSeesTheNewValue) {
     EXPECT_EQ(core_sprg5(), 0x78U) << "in address space 1";
 }
 
+// As the kernel's handler does after a fetch that missed: the page's entry comes with tlbwe.
+TEST_F(CoverTest, AReadInAPageThatTlbweMakesReadyIsPatchedToo) {
+    heat(site_ea, mtspr(sprg5, 9));
+    put(0x20'0000, mfspr(7, uspr5));
+    v.last_miss = Access::fetch;
+    v.last_miss_user = false;
+    map(alias_page, 0x20'0000);
+    EXPECT_TRUE(core().matches(alias_page, false).empty()) << "its own fetch tells of it";
+    ASSERT_EQ(fetch(alias_page), Fill::done);
+    ASSERT_TRUE(patcher->cover);
+    EXPECT_EQ(copy(0x20'0000), dbt::plan(mfspr(7, uspr5), patcher->map).word);
+    EXPECT_EQ(entry_for(alias_page, false).rpn(), patcher->overlay.text_hpa(0x20'0000));
+}
+
 TEST_F(CoverTest, EndsWhenTheKernelExecutesWhatIsNotMirrored) {
     heat(site_ea, mtspr(sprg5, 9));
     const dbt::Site& kept = heat(site_ea + 8, mfmsr(3));
