@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "generate.hpp"
 
-#include <string_view>
-#include <vector>
-
 #include "dbt/decode.hpp"
 #include "hv/arch/e500.hpp"
+#include "random.hpp"
+#include "row_word.hpp"
 #include "rules.hpp"
+#include "words.hpp"
 
 namespace torture {
 
@@ -16,57 +16,9 @@ namespace dbt = trapeze::dbt;
 namespace msr = trapeze::e500::msr;
 namespace mas1 = trapeze::e500::mas1;
 namespace mas3 = trapeze::e500::mas3;
-using dbt::Kind;
 using dbt::Op;
 using dbt::Spr;
-
-constexpr u32 round_register = 2, first_pointer = 3, last_pointer = 9, first_index = 10,
-              last_index = 11;
-
-constexpr u32 x_form(u32 xo, u32 rt, u32 ra, u32 rb) {
-    return 31u << 26 | rt << 21 | ra << 16 | rb << 11 | xo << 1;
-}
-constexpr u32 d_form(u32 opcode, u32 rt, u32 ra, u32 imm) {
-    return opcode << 26 | rt << 21 | ra << 16 | (imm & 0xffff);
-}
-constexpr u32 addi(u32 rt, u32 ra, u32 imm) { return d_form(14, rt, ra, imm); }
-constexpr u32 addis(u32 rt, u32 ra, u32 imm) { return d_form(15, rt, ra, imm); }
-constexpr u32 ori(u32 ra, u32 rs, u32 imm) { return d_form(24, rs, ra, imm); }
-constexpr u32 stw(u32 rs, u32 ra, u32 imm) { return d_form(36, rs, ra, imm); }
-constexpr u32 add(u32 rt, u32 ra, u32 rb) { return x_form(266, rt, ra, rb); }
-constexpr u32 number_field(u32 n) { return (n & 31) << 16 | (n >> 5) << 11; }
-constexpr u32 mfspr(u32 rt, Spr spr) {
-    return x_form(339, rt, 0, 0) | number_field(static_cast<u32>(spr));
-}
-constexpr u32 mtspr(Spr spr, u32 rs) {
-    return x_form(467, rs, 0, 0) | number_field(static_cast<u32>(spr));
-}
-constexpr u32 mtmsr(u32 rs) { return x_form(146, rs, 0, 0); }
-constexpr u32 wrteei(bool on) { return x_form(163, 0, 0, 0) | (on ? 1u << 15 : 0); }
-constexpr u32 nop = 24u << 26, isync = 19u << 26 | 150u << 1, rfi = 19u << 26 | 50u << 1,
-              rfci = 19u << 26 | 51u << 1, blr = 0x4e80'0020, bctr = 0x4e80'0420;
-constexpr u32 tlbwe = x_form(978, 0, 0, 0), msync = x_form(598, 0, 0, 0);
-constexpr u32 dcbst(u32 rb) { return x_form(54, 0, 0, rb); }
-constexpr u32 icbi(u32 rb) { return x_form(982, 0, 0, rb); }
-constexpr u32 lwarx(u32 rt, u32 ra) { return x_form(20, rt, 0, ra); }
-constexpr u32 stwcx(u32 rs, u32 ra) { return x_form(150, rs, 0, ra) | 1; }
-
-class Random {
-  public:
-    explicit Random(std::uint64_t seed) : state_(seed) {}
-    u32 word() {  // splitmix64
-        std::uint64_t z = state_ += 0x9e37'79b9'7f4a'7c15ULL;
-        z = (z ^ z >> 30U) * 0xbf58'476d'1ce4'e5b9ULL;
-        z = (z ^ z >> 27U) * 0x94d0'49bb'1331'11ebULL;
-        return static_cast<u32>((z ^ z >> 31U) >> 16U);
-    }
-    u32 below(u32 n) { return word() % n; }
-    u32 from(u32 first, u32 last) { return first + below(last - first + 1); }
-    bool once_in(u32 n) { return below(n) == 0; }
-
-  private:
-    std::uint64_t state_;
-};
+using namespace words;  // NOLINT(google-build-using-namespace)
 
 class Generator {
   public:
@@ -160,13 +112,8 @@ class Generator {
 
     // ---- Registers.
 
-    u32 work() {
-        const u32 r = random_.below(22);
-        return r < 2 ? r : r + 10;  // r0, r1, r12 to r31
-    }
-    u32 source() { return random_.once_in(3) ? random_.below(32) : work(); }
-    u32 pointer_register() { return random_.from(first_pointer, last_pointer); }
-    u32 index_register() { return random_.from(first_index, last_index); }
+    u32 work() { return work_register(random_); }
+    u32 source() { return source_register(random_); }
 
     // ---- Words.
 
@@ -176,63 +123,6 @@ class Generator {
     void load_value(u32 r, u32 value) {
         put(addis(r, 0, value >> 16));
         put(ori(r, r, value));
-    }
-
-    // Fields as the rows say, each with a value that is harmless there.
-    u32 row_word(Op op) {
-        const auto index = static_cast<std::size_t>(op);
-        const std::string_view bits = dbt::detail::row_bits[index];
-        const auto& info = dbt::info(op);
-        u32 word = dbt::detail::patterns[index].value;
-        const bool ignored = random_.once_in(12);
-        u32 values[256];
-        bool chosen[256] = {};
-        u32 position = 0;
-        for (const char c : bits) {
-            if (c == ' ') continue;
-            const u32 bit = 1u << (31 - position++);
-            if (c == '0' || c == '1') continue;
-            if (c == '-') {
-                if (ignored && random_.once_in(2)) word |= bit;
-                continue;
-            }
-            const dbt::Field field = dbt::field_of(c);
-            const auto letter = static_cast<unsigned char>(c);
-            if (!chosen[letter]) {
-                values[letter] = c == 'a' && without_ra(op) ? 0 : field_value(c, info);
-                chosen[letter] = true;
-            }
-            const u32 from_right = field.last - (position - 1);
-            if (values[letter] >> from_right & 1) word |= bit;
-        }
-        return word;
-    }
-
-    u32 field_value(char letter, const dbt::OpInfo& info) {
-        const bool memory = info.kind == Kind::load || info.kind == Kind::store ||
-                            info.kind == Kind::cache || info.has(dbt::flag::indexed);
-        const bool many = info.has(dbt::flag::multiple) || info.has(dbt::flag::string);
-        switch (letter) {
-            case 't':
-                return many ? random_.from(16, 31) : work();
-            case 's':
-                return many ? random_.from(16, 31) : source();
-            case 'a':
-                return memory ? pointer_register() : source();
-            case 'b':
-                return memory ? index_register() : source();
-            case 'd':
-                return info.has(dbt::flag::update) ? random_.from(0, 32) - 16
-                                                   : random_.from(0, 255) - 128;
-            case 'u':
-                return random_.below(9);
-            case 'n':
-                return random_.from(1, 16);
-            case 'v':
-                return 0;  // other levels are another core's
-            default:
-                return random_.word();
-        }
     }
 
     // ---- Groups: words that only make sense together.
@@ -339,7 +229,7 @@ class Generator {
             const Op op = static_cast<Op>(random_.from(1, dbt::op_count - 1));
             if (left_out(op) || in_a_group_of_its_own(op)) continue;
             if (dbt::info(op).has(dbt::flag::spe) && !random_.once_in(3)) continue;
-            return put(row_word(op));
+            return put(row_word(random_, op));
         }
     }
 
@@ -351,9 +241,9 @@ class Generator {
             case 1:
                 return put(wrteei(false));
             case 2:
-                return put(row_word(Op::wrtee));
+                return put(row_word(random_, Op::wrtee));
             case 3:
-                return put(row_word(Op::mfmsr));
+                return put(row_word(random_, Op::mfmsr));
             default:
                 load_value(r, state_bits());
                 put(mtmsr(r));
@@ -394,11 +284,13 @@ class Generator {
         };
         if (large) {
             set(Spr::MAS0, 1u << 28 | random_.from(4, 6) << 16);
-            set(Spr::MAS1, (random_.once_in(6) ? 0 : mas1::v) | pid() << 16 | space_bit() | 1u << 8);
+            set(Spr::MAS1,
+                (random_.once_in(6) ? 0 : mas1::v) | pid() << 16 | space_bit() | 1u << 8);
             set(Spr::MAS2, large_data_ea + 0x10'0000 + page * 0x1000);
         } else {
             set(Spr::MAS0, 0);
-            set(Spr::MAS1, (random_.once_in(6) ? 0 : mas1::v) | pid() << 16 | space_bit() | 1u << 8);
+            set(Spr::MAS1,
+                (random_.once_in(6) ? 0 : mas1::v) | pid() << 16 | space_bit() | 1u << 8);
             set(Spr::MAS2, small_data_ea + page * 0x1000);
         }
         set(Spr::MAS3, data + random_.below(data_pages) * 0x1000 + random_.below(64));
@@ -410,14 +302,15 @@ class Generator {
     void read_tlb() {
         const u32 r = work();
         if (random_.once_in(3)) {
-            put(row_word(Op::tlbivax));
+            put(row_word(random_, Op::tlbivax));
             put(isync);
         }
-        load_value(r, random_.once_in(8) ? 2u << 28 : random_.below(2) << 28 | random_.below(2) << 16);
+        load_value(r,
+                   random_.once_in(8) ? 2u << 28 : random_.below(2) << 28 | random_.below(2) << 16);
         put(mtspr(Spr::MAS0, r));
         load_value(r, small_data_ea + random_.below(data_pages) * 0x1000);
         put(mtspr(Spr::MAS2, r));
-        put(row_word(Op::tlbre));
+        put(row_word(random_, Op::tlbre));
     }
     u32 pid() { return random_.once_in(2) ? 0 : random_.below(3); }
     u32 space_bit() { return spaces_ && random_.once_in(3) ? mas1::ts : 0; }

@@ -44,7 +44,8 @@ int main(int argc, char** argv) {
                      most);
         return 2;
     }
-    bool good = write(torture::Header{torture::magic, static_cast<u32>(count), static_cast<u32>(count)});
+    bool good =
+        write(torture::Header{torture::magic, static_cast<u32>(count), static_cast<u32>(count)});
     for (unsigned long long i = 0; i < count && good; ++i) {
         good = write(torture::generate(seed, static_cast<u32>(first + i)));
     }

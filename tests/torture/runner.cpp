@@ -2,8 +2,8 @@
 //
 // Runs the sequences of its section .sequences and prints a line for each: its number and a digest
 // of everything it could see. Natively and under the VMM the lines are the same; of those behind
-// the first `quiet` ones they are the states themselves. Generator, rules and format: generate.cpp, rules.inc,
-// sequence.hpp.
+// the first `quiet` ones they are the states themselves. Generator, rules and format: generate.cpp,
+// rules.inc, sequence.hpp.
 #include "rules.hpp"
 #include "sequence.hpp"
 #include "tlb.hpp"
@@ -50,11 +50,11 @@ u32 next_random(u32& state) {
 
 u32 read_spr(dbt::Spr spr) {
     switch (spr) {
-#define SPR(number, name, user, supervisor)                                                      \
-    case dbt::Spr::name:                                                                         \
+#define SPR(number, name, user, supervisor)                                                       \
+    case dbt::Spr::name:                                                                          \
         if constexpr (torture::rule_of(dbt::Spr::name).compared != 0 && (supervisor)[0] == 'r') { \
-            return mfspr<number>();                                                              \
-        }                                                                                        \
+            return mfspr<number>();                                                               \
+        }                                                                                         \
         return 0;
 #include "dbt/spr_rows.inc"
 #undef SPR
@@ -64,11 +64,11 @@ u32 read_spr(dbt::Spr spr) {
 
 void write_spr(dbt::Spr spr, u32 value) {
     switch (spr) {
-#define SPR(number, name, user, supervisor)                                          \
-    case dbt::Spr::name:                                                             \
+#define SPR(number, name, user, supervisor)                                            \
+    case dbt::Spr::name:                                                               \
         if constexpr (torture::rule_of(dbt::Spr::name).write == torture::Write::any) { \
-            mtspr<number>(value);                                                    \
-        }                                                                            \
+            mtspr<number>(value);                                                      \
+        }                                                                              \
         return;
 #include "dbt/spr_rows.inc"
 #undef SPR
@@ -77,15 +77,22 @@ void write_spr(dbt::Spr spr, u32 value) {
 
 // ---- Translations.
 
-u32 text_at() { return torture::text + sequence->number % torture::text_slots * torture::text_bytes; }
+u32 text_at() {
+    return torture::text + sequence->number % torture::text_slots * torture::text_bytes;
+}
 
 void map_small_text(u32 page, u32 space) {
-    tlbwe(0, 1, {.ea = torture::small_text_ea + page * 0x1000, .pa = text_at() + page * 0x1000,
-                 .space = space != 0});
+    tlbwe(0, 1,
+          {.ea = torture::small_text_ea + page * 0x1000,
+           .pa = text_at() + page * 0x1000,
+           .space = space != 0});
 }
 void map_small_data(u32 page, u32 space) {
-    tlbwe(0, 0, {.ea = torture::small_data_ea + page * 0x1000, .pa = torture::data + page * 0x1000,
-                 .permissions = sequence->permissions[page], .space = space != 0});
+    tlbwe(0, 0,
+          {.ea = torture::small_data_ea + page * 0x1000,
+           .pa = torture::data + page * 0x1000,
+           .permissions = sequence->permissions[page],
+           .space = space != 0});
 }
 
 void map_all() {
@@ -120,15 +127,15 @@ void note(const Frame& f) {
     const bool trap = vector == Vector::program && (f.esr & esr::ptr);
     const u32 state = f.msr & (trap ? inside_mask : msr_mask);
     const u32 esr = syndrome ? f.esr : 0, dear = data ? f.dear : 0;
-    // QEMU goes on to the end of what it has translated before it looks whether text is still there.
+    // QEMU goes on to the end of what it has translated before it looks whether text is still
+    // there.
     const bool missed = vector == Vector::instruction_tlb;
     const u32 at = missed ? f.nip & ~0xfffu : f.nip - sequence->place;
     for (const u32 value : {f.vector, at, state, esr, dear}) mix(value);
     for (const u32 value : f.gpr) mix(value);
     for (const u32 value : {f.cr, f.xer & 0xe000'007f, f.ctr, f.lr}) mix(value);
     if (verbose) {
-        print("  {} +{x} msr={x} esr={x} dear={x}",
-              {name(f.vector), at, state, esr, dear});
+        print("  {} +{x} msr={x} esr={x} dear={x}", {name(f.vector), at, state, esr, dear});
     }
 }
 

@@ -51,7 +51,7 @@ inline constexpr u32 small_text_ea = 0x3000'0000;  // 4 KiB pages on the sequenc
 inline constexpr u32 small_data_ea = 0x4000'0000;  // 4 KiB pages on the data
 inline constexpr u32 large_data_ea = 0x4100'0000;  // one 64 KiB page on the data
 inline constexpr u32 nothing_ea = 0x5000'0000;     // mapped nowhere
-inline constexpr u32 hole_ea = 0xf410'0000;        // a 4 KiB page where a VMM may be, on data page 2
+inline constexpr u32 hole_ea = 0xf410'0000;  // a 4 KiB page where a VMM may be, on data page 2
 // Of each text page the upper half is data: stores there are stores to a page with text.
 inline constexpr u32 text_data = 0xc00;
 
