@@ -96,6 +96,14 @@ void live_dump(Vcpu& v) {
     v.next_live = end + guest_share * (end - start);
 }
 
+// However long a dump takes, half of each period is the guest's.
+void periodic_dump(Vcpu& v) {
+    const u64 start = arch::now();
+    dump(v, Dump::periodic, start);
+    const u64 end = arch::now(), half = v.dump_ticks / 2;
+    v.last_dump = end - start > half ? end - half : start;
+}
+
 }  // namespace
 
 void requests(Vcpu& v) {
@@ -117,11 +125,7 @@ void requests(Vcpu& v) {
 void heartbeat(Vcpu& v) {
     requests(v);
     if (v.live_wanted && arch::now() >= v.next_live) live_dump(v);
-    if (v.dump_ticks != 0 && arch::now() - v.last_dump >= v.dump_ticks) {
-        v.last_dump = arch::now();
-        dump(v, Dump::periodic, v.last_dump);
-    }
-
+    if (v.dump_ticks != 0 && arch::now() - v.last_dump >= v.dump_ticks) periodic_dump(v);
     judge(v);
 }
 
