@@ -132,11 +132,10 @@ std::int64_t gain(const Patcher& p, const Clock& span) {
     return static_cast<std::int64_t>(unpatched - span.busy);
 }
 
-// By each clock. Patches that have just been made have still to pay for their making.
+// Patches that have just been made have still to pay for their making.
 bool loses(const Patcher& p, const Seen& window, const Clock& span) {
-    const u64 busy = passed(span.work, span.busy);
-    const auto worse = [&](u64 unpatched) { return busy > unpatched + unpatched / margin; };
-    return worse(unpatched_time(p, window, span)) && worse(by_time(p, window, span));
+    const u64 unpatched = unpatched_time(p, window, span);
+    return passed(span.work, span.busy) > unpatched + unpatched / margin;
 }
 
 // Patching as a whole has cost more than it saved: the guest runs as it is for a while.
