@@ -115,7 +115,7 @@ struct Vcpu {
     } reservation;
     bool moved;      // the guest's spaces were laid out anew; no timer interrupt was given since
     u32 hold_ticks;  // not 0: one waits until the guest gets on from
-    u32 held_ctr;  // and its CTR: bdnz may be all of a loop
+    u32 held_state;  // with these registers (a digest),
     u32 held_nip;    // here (irq::hold_back)
 
     // Times without further notice are of the VMM's clock (arch/clock.hpp).
