@@ -87,13 +87,16 @@ class Progress:
         self.took[found[3]] = float(found[4])
         if now - self._told >= PACE and done < total:
             self._told = now
-            say(f"==> {done} of {total} tests, about {self.left(total, now) / 60:.0f} min to go", "dim")
+            left = self.left(total, now)
+            say(f"==> {done} of {total} tests, " +
+                ("the slowest come first" if left is None else f"about {left / 60:.0f} min to go"),
+                "dim")
 
     def left(self, total, now):
-        """Seconds, if the other tests take as long as they did, or as long as those so far."""
-        share = len(self.took) / total
-        if len(self.known) >= total:
-            share = sum(self.known.get(name, 0) for name in self.took) / sum(self.known.values())
+        """Seconds, if the other tests take as long as they did; None if no run had them all."""
+        if len(self.known) < total:
+            return None
+        share = sum(self.known.get(name, 0) for name in self.took) / sum(self.known.values())
         return (now - self._started) * (1 / min(max(share, 0.001), 1) - 1)
 
     def slowest(self):
