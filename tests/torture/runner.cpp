@@ -10,6 +10,7 @@
 
 extern "C" {
 [[noreturn]] void isa_leave();
+void* memset(void* to, int value, std::size_t size);
 void torture_read_upper(std::uint32_t* to);
 void torture_write_upper(std::uint32_t value);
 }
@@ -232,6 +233,8 @@ void prepare_memory() {
         }
     };
     fill(torture::data, torture::data_pages * 0x1000);
+    // What was there, a device tree say, is none of a sequence's.
+    memset(reinterpret_cast<void*>(text_at()), 0, torture::text_bytes);
     fill(text_at() + 0x800, 0x700);
     fill(text_at() + 0x1800, 0x700);
     const u32 offset = sequence->place & 0xfff;
