@@ -165,17 +165,17 @@ void write_timebase(Vcpu& v, bool upper, u32 value) {
 }
 
 bool hold_back(Vcpu& v) {
-    if (!v.moved) return false;
     constexpr u32 longest_hold = 1U << 20, branch_to_self = 0x48000000;
     u32 word = 0;
     // In a short loop it may be found at one instruction each time.
     const u32 state = vcpu::digest(v.gpr, 32, v.ctr);
     const bool gets_on =
-        v.hold_ticks != 0 &&
-        (v.nip != v.held_nip || state != v.held_state || v.hold_ticks >= longest_hold ||
-         (arch::load_guest_word(v.nip, v.shadow.layout().fetch_space(v.user()), word) &&
-          word == branch_to_self));
+        v.nip != v.given_nip || state != v.given_state || v.hold_ticks >= longest_hold ||
+        (arch::load_guest_word(v.nip, v.shadow.layout().fetch_space(v.user()), word) &&
+         word == branch_to_self);
     if (gets_on) {
+        v.given_nip = v.nip;
+        v.given_state = state;
         v.moved = false;
         v.hold_ticks = 0;
         return false;
@@ -183,8 +183,6 @@ bool hold_back(Vcpu& v) {
     // A loaded host may take long over the first instruction: it is given twice as long each time,
     // and not a multiple, at which a short loop would be where it was.
     v.hold_ticks = v.hold_ticks == 0 ? static_cast<u32>(shortest) : 2 * v.hold_ticks + 37;
-    v.held_nip = v.nip;
-    v.held_state = state;
     arch::write_decrementer(v.hold_ticks);
     return true;
 }

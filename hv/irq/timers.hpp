@@ -26,10 +26,10 @@ void write_tcr(Vcpu& v, u32 value);
 // Whatever the guest writes, the VMM's clock and what waits on it go on.
 void write_timebase(Vcpu& v, bool upper, u32 value);
 
-// A timer interrupt is about to be given to the guest: true if it must wait, and the core's
-// decrementer will tell when to ask again. After its spaces were laid out anew the guest first
-// gets on by an instruction at least: the way to a handler in another space and back may take
-// longer than the period of its decrementer.
+// A timer interrupt is about to be given to a guest whose spaces were laid out anew: true if it
+// must wait, and the core's decrementer will tell when to ask again. Where the last one was given
+// the guest first gets on by an instruction at least: the way to a handler in another space and
+// back may take longer than the period of its decrementer.
 bool hold_back(Vcpu& v);
 
 // The core's decrementer fired. True if a heartbeat was due.

@@ -113,10 +113,10 @@ struct Vcpu {
         u32 value;
         u64 hpa;
     } reservation;
-    bool moved;      // the guest's spaces were laid out anew; no timer interrupt was given since
-    u32 hold_ticks;  // not 0: one waits until the guest gets on from
-    u32 held_state;  // with these registers (a digest),
-    u32 held_nip;    // here (irq::hold_back)
+    bool moved;       // the guest's spaces were laid out anew; no timer interrupt was given since
+    u32 hold_ticks;   // not 0: one waits until the guest gets on
+    u32 given_nip;    // from where the last such one was given,
+    u32 given_state;  // with these registers, a digest (irq::hold_back)
 
     // Times without further notice are of the VMM's clock (arch/clock.hpp).
     End end;

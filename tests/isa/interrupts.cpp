@@ -296,6 +296,8 @@ void waiting() {
     mtspr<tcr_spr>(tcr::die);
     for (u32 i = 0; i < 3; ++i) {
         clear_after = 1;
+        // On a busy host what the part before has set may have run out.
+        mtspr<tsr_spr>(tsr::dis);
         const u32 start = timebase();
         mtspr<dec_spr>(400'000);
         Frame f = patterned(i, place({insn::mtmsr(4), insn::isync, insn::nop, insn::sc}), 0);
