@@ -6,8 +6,8 @@
 // The interrupt controller stays the guest's; the VMM stands in front of its registers so that
 // it can hold an interrupt that the guest does not admit yet. The core runs with EE=1 all the
 // time, so a line that stays up must be silenced: the VMM raises the controller's task priority
-// to 15 and puts the guest's own back when the guest admits interrupts or asks the controller. Should
-// the core raise one all the same, the VMM silences the controller again.
+// to 15 and puts the guest's own back when the guest admits interrupts or asks the controller.
+// Should the core raise one all the same, the VMM silences the controller again.
 //
 // External proxy mode (the core acknowledges an interrupt as it takes it and finds the vector in
 // EPR) is the guest's only: the controller stays in mixed mode, the VMM acknowledges when the

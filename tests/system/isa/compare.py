@@ -33,7 +33,7 @@ KEPT = os.path.join(ROOT, "build", "native")
 
 def printed(program, *options):
     """The compared lines of one run, or None after saying what was wrong with it."""
-    result = trapeze("boot", "--kernel", program, "--quiet", "--timeout", "240", *options,
+    result = trapeze("boot", "--kernel", program, "--quiet", "--timeout", "600", *options,
                      timeout=300)
     how = " ".join(options) or "under the VMM"
     lines = result.out.splitlines()

@@ -392,7 +392,7 @@ TEST_F(PlanTest, EveryRegisterGoesToItsOwnPlace) {
 }
 
 TEST_F(PlanTest, AStubIsForTheInstructionThatItIsNamedBy) {
-    const auto expect = [this](uint32_t word, Stub stub, unsigned source) {
+    const auto expect = [](uint32_t word, Stub stub, unsigned source) {
         const Plan made = plan(word, map);
         EXPECT_EQ(made.kind, PatchKind::stub) << std::hex << word;
         EXPECT_EQ(made.stub, stub) << std::hex << word;

@@ -142,7 +142,7 @@ TEST_F(NetTest, RefillsAreInIt) {
 TEST_F(NetTest, ByTimeWhereNothingElseTells) {
     dbt::Site& site = heat(site_ea, wrteei(true));
     constexpr u32 stub = 5, loop = 20, exit = 34;  // as the costs say
-    pass(1000 * (loop + stub));
+    pass(u64{1000} * (loop + stub));
     begin_measuring();
     for (unsigned i = 0; i < 100; ++i) {
         pass(loop + exit);
@@ -211,7 +211,7 @@ TEST_F(NetTest, WhatLosesAsAWholeRestsForATimeThatDoubles) {
         expect(site, State::back, Reason::waiting);
         unpatched(site, 1000, 15);
         EXPECT_EQ(net(), after) << "which goes on when there are patches again";
-        pass((wait << 20) - 1000 * 150 - (1 << 20));
+        pass((wait << 20) - u64{1000} * 150 - (1 << 20));
         expect(again(site_ea, mfmsr(3)), State::back, Reason::waiting);
         pass(2 << 20);
         expect(again(site_ea, mfmsr(3)), State::patched, Reason::pays);
