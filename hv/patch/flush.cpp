@@ -28,19 +28,10 @@ bool can_flush(Vcpu& v) {
 
 void cannot_flush(Vcpu& v) {
     Patcher& p = *v.patcher;
-    auto& mirror = p.overlay.mirror;
-    for (unsigned f = 0; f < mirror.capacity(); ++f) {
-        MirrorFrame& frame = mirror.frame(f);
-        if (!frame.used || frame.patches == 0) continue;
-        for (unsigned page = 0; page < MirrorFrame::pages; ++page) {
-            if (!frame.is_mirrored(page) || frame.page[page].patches == 0) continue;
-            for (unsigned word = 0; word < page_bytes / 4; ++word) {
-                const Text text = text_at(v, frame, page, word);
-                if (dbt::decode(arch::read_ram(text.own, 4)).op != dbt::Op::dcbi) continue;
-                unpatch(v, frame, text, State::back, Reason::permissions);
-            }
-        }
-    }
+    for_each_patch(v, [&](MirrorFrame& frame, const Text& text, u32 own) {
+        if (dbt::decode(own).op != dbt::Op::dcbi) return;
+        unpatch(v, frame, text, State::back, Reason::permissions);
+    });
     p.flush = false;
     p.flush_not_before = strike(v, p.flush_strikes, 16);
 }

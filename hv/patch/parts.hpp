@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "hv/arch/cpu.hpp"
 #include "hv/patch/patcher.hpp"
 
 // What the files of this room tell each other.
@@ -47,6 +48,24 @@ Reason patch_word(Vcpu& v, MirrorFrame& frame, const Text& text);
 // Takes the patch at a word away, if there is one, and says so at its site. The copy's word is
 // the guest's afterwards.
 void unpatch(Vcpu& v, MirrorFrame& frame, const Text& text, State state, Reason reason);
+// Calls `act(frame, text, own)` for each patched word, `own` being the guest's; it may take the
+// patch away or make another.
+template <typename Act>
+void for_each_patch(Vcpu& v, Act act) {
+    auto& mirror = v.patcher->overlay.mirror;
+    for (unsigned f = 0; f < mirror.capacity(); ++f) {
+        MirrorFrame& frame = mirror.frame(f);
+        if (!frame.used || frame.patches == 0) continue;
+        for (unsigned page = 0; page < MirrorFrame::pages; ++page) {
+            if (!frame.is_mirrored(page) || frame.page[page].patches == 0) continue;
+            for (unsigned word = 0; word < page_bytes / 4; ++word) {
+                const Text text = text_at(v, frame, page, word);
+                const u32 own = arch::read_ram(text.own, 4);
+                if (own != arch::read_ram(text.copy, 4)) act(frame, text, own);
+            }
+        }
+    }
+}
 // What the plans need to know of the register page's place.
 void set_register_map(Patcher& p);
 // Every patch follows the register page, which has moved.

@@ -336,25 +336,14 @@ void unpatch(Vcpu& v, MirrorFrame& frame, const Text& text, State state, Reason 
 
 void follow_register_page(Vcpu& v) {
     Patcher& p = *v.patcher;
-    auto& mirror = p.overlay.mirror;
-    for (unsigned f = 0; f < mirror.capacity(); ++f) {
-        MirrorFrame& frame = mirror.frame(f);
-        if (!frame.used || frame.patches == 0) continue;
-        for (unsigned page = 0; page < MirrorFrame::pages; ++page) {
-            if (!frame.is_mirrored(page) || frame.page[page].patches == 0) continue;
-            for (unsigned word = 0; word < page_bytes / 4; ++word) {
-                const Text text = text_at(v, frame, page, word);
-                const u32 own = arch::read_ram(text.own, 4);
-                if (own == arch::read_ram(text.copy, 4)) continue;
-                Site* const site = site_at(v, text, own);
-                unpatch(v, frame, text, State::back, Reason::waiting);
-                --p.back;
-                if (patch_word(v, frame, text) != Reason::none) continue;
-                --p.made;
-                if (site != nullptr) adopt(v, *site, Reason::pays);
-            }
-        }
-    }
+    for_each_patch(v, [&](MirrorFrame& frame, const Text& text, u32 own) {
+        Site* const site = site_at(v, text, own);
+        unpatch(v, frame, text, State::back, Reason::waiting);
+        --p.back;
+        if (patch_word(v, frame, text) != Reason::none) return;
+        --p.made;
+        if (site != nullptr) adopt(v, *site, Reason::pays);
+    });
 }
 
 void mode_changes(Vcpu& v) {
