@@ -115,5 +115,13 @@ TEST_F(ReservationTest, HelpEnds) {
     EXPECT_TRUE(core().fast_paths);
 }
 
+TEST_F(ReservationTest, HelpEndsAtTheNextHeartbeat) {
+    help_reservation(v);
+    ASSERT_NE(v.reservation.steps, 0U);
+    help_reservation(v);
+    EXPECT_EQ(v.reservation.steps, 0U);
+    EXPECT_TRUE(core().fast_paths);
+}
+
 }  // namespace
 }  // namespace trapeze::vcpu
