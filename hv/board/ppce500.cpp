@@ -11,7 +11,25 @@ namespace {
 constexpr u32 gpio_direction = 0x0, gpio_data = 0x8, power_pin = 0x8000'0000u;
 constexpr u32 guts_rstcr = 0xb0, hreset_request = 0x2;
 
+// 16550: the interrupt enables stand behind the divisor latch, which a bit opens.
+constexpr u32 interrupt_enable = 1, line_control = 3;
+constexpr u32 enable_line_status = 0x04, divisor_latch = 0x80;
+
+u64 uart0(u32 reg) { return ccsr_base + uart0_offset + reg; }
+
 }  // namespace
+
+// A change of the enables is what makes it state its interrupt. That of the line status alone has
+// no other effect: the transmitter's raises an interrupt, the modem's starts a timer.
+void restate_uart0() {
+    const u32 control = arch::read_io(uart0(line_control), 1);
+    const bool closed = (control & divisor_latch) == 0;
+    if (!closed) arch::write_io(uart0(line_control), 1, control & ~divisor_latch);
+    const u32 enables = arch::read_io(uart0(interrupt_enable), 1);
+    arch::write_io(uart0(interrupt_enable), 1, enables ^ enable_line_status);
+    arch::write_io(uart0(interrupt_enable), 1, enables);
+    if (!closed) arch::write_io(uart0(line_control), 1, control);
+}
 
 void reset() {
     for (;;) arch::write_io(ccsr_base + guts_offset + guts_rstcr, 4, hreset_request);

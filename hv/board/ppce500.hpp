@@ -41,6 +41,12 @@ inline constexpr u32 window_base = hv_base + 0x140'0000;
 inline constexpr u32 window_size = 0x40'0000;
 inline constexpr u32 hole_size = 0x200'0000;
 
+// Makes UART0 state its interrupt again, which changes nothing else of it. The two UARTs share one
+// input of the interrupt controller, and on QEMU's board it follows the one that spoke last: what
+// UART1 does takes back what UART0 asks for. Must follow each use of UART1, once its transmitter
+// is empty and before the guest goes on.
+void restate_uart0();
+
 [[noreturn]] void power_off();
 [[noreturn]] void reset();
 

@@ -38,6 +38,12 @@ constinit const CrcTable crc_table = make_crc_table();
 
 u64 uart(u32 reg) { return board::ccsr_base + board::uart1_offset + reg; }
 
+void drain() {
+    while (!(arch::read_io(uart(line_status), 1) & transmitter_empty)) {
+    }
+    fifo_room = fifo_size;
+}
+
 void pad(unsigned have, unsigned want) {
     for (; have < want; ++have) put(' ');
 }
@@ -99,13 +105,14 @@ void put(char c) {
             crc_table.entry[(check.crc ^ static_cast<unsigned char>(c)) & 0xff] ^ check.crc >> 8;
         if (c == '\n') ++check.lines;
     }
-    if (fifo_room == 0) {
-        while (!(arch::read_io(uart(line_status), 1) & transmitter_empty)) {
-        }
-        fifo_room = fifo_size;
-    }
+    if (fifo_room == 0) drain();
     --fifo_room;
     arch::write_io(uart(data_register), 1, static_cast<u32>(static_cast<unsigned char>(c)));
+    // The guest goes on after a whole line, and after the last one of what is checked.
+    if (c == '\n' && !checking) {
+        drain();
+        board::restate_uart0();
+    }
 }
 
 void put(const char* text) {
@@ -124,7 +131,9 @@ Check end_check() {
 
 int poll() {
     if (!(arch::read_io(uart(line_status), 1) & data_ready)) return -1;
-    return static_cast<int>(arch::read_io(uart(data_register), 1));
+    const u32 byte = arch::read_io(uart(data_register), 1);
+    board::restate_uart0();
+    return static_cast<int>(byte);
 }
 
 void print_arguments(const char* format, const Argument* arguments, unsigned count) {

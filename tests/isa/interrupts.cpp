@@ -20,7 +20,7 @@ constexpr u32 source_vector = mpic + 0x1'0000, source_destination = source_vecto
 constexpr u32 ipi_dispatch = mpic + 0x2'0040, task_priority = mpic + 0x2'0080;
 constexpr u32 acknowledge = mpic + 0x2'00a0, end_of_interrupt = mpic + 0x2'00b0;
 constexpr u32 uart_source = 42 * 0x20;
-constexpr u32 uart_enable = 0x4501, uart_identify = 0x4502;
+constexpr u32 uart_enable = 0x4501, uart_identify = 0x4502, uart_control = 0x4503;
 
 // What the hooks saw, in order; shown later, as printing itself moves UART 0.
 struct Seen {
@@ -233,6 +233,28 @@ void controller() {
     mtspr<tcr_spr>(0);
 }
 
+// The monitor says something, on a UART of its own, while UART 0 waits behind EE=0: a PCI inbound
+// window to where no memory is makes it do so. All that is said of UART 0 stays.
+void shared_line() {
+    constexpr u32 window = 0x8da0, attributes = window + 0x10;
+    io32(window) = 0xf'ffff;
+    for (const u32 latch : {0u, 0x80u}) {
+        uart(true);
+        pause(4000);
+        io8(uart_control) = static_cast<u8>(0x13 | latch);
+        for (u32 i = 0; i < 3; ++i) {
+            io32(attributes) = 0x80f4'4013;
+            io32(attributes) = 0;
+        }
+        const u32 control = io8(uart_control);
+        io8(uart_control) = 0x13;
+        const u32 enables = io8(uart_enable);
+        let_in("UART after the monitor's words");
+        print("control {x}, enables {x}", {control, enables});
+    }
+    io32(window) = 0;
+}
+
 // An urgent interrupt inside the handler of another, and one that is not.
 u32 inner_stack;
 void on_external_nesting(Frame& f) {
@@ -342,6 +364,7 @@ void synchronous() {
 void isa_main() {
     decrementer();
     controller();
+    shared_line();
     nesting();
     critical();
     waiting();
