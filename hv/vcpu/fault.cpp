@@ -73,6 +73,15 @@ void reflect_protection(Vcpu& v, u32 ea, Access access) {
     return FaultResult::ended;
 }
 
+// Most misses are of small pages with nothing special about them.
+bool plain(const Vcpu& v, const mmu::VirtualEntry& entry) {
+    return e500::mas1::tsize(entry.mas1) == 1 && entry.mas7 == 0 && v.shadow.simple();
+}
+[[gnu::noinline]] bool fill_small(Vcpu& v, const mmu::VirtualEntry& entry, Access access,
+                                  bool user) {
+    return v.shadow.fill_small(v.memory, entry, access, user);
+}
+
 }  // namespace
 
 FaultResult resolve(Vcpu& v, u32 ea, Access access) {
@@ -85,7 +94,14 @@ FaultResult resolve(Vcpu& v, u32 ea, Access access) {
         reflect_miss(v, ea, access, space);
         return FaultResult::reflected;
     }
+    if (!allows(*hit.entry, access, user)) {
+        reflect_protection(v, ea, access);
+        return FaultResult::reflected;
+    }
     if (text) patch::executes(v, *hit.entry, ea);
+    if (plain(v, *hit.entry) && fill_small(v, *hit.entry, access, user)) {
+        return FaultResult::resume;
+    }
     switch (v.shadow.fill(v.memory, *hit.entry, ea, access, user)) {
         case Fill::done:
             return FaultResult::resume;
