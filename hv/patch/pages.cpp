@@ -38,10 +38,14 @@ bool willing(const Patcher& p, const MirrorPage& page, u32 now) {
 
 // Eager: all that can be patched in a page that has just been copied.
 void patch_all(Vcpu& v, MirrorFrame& frame, unsigned page) {
-    for (unsigned word = 0; word < page_bytes / 4; ++word) {
-        const Text text = text_at(v, frame, page, word);
-        const u32 own = arch::read_ram(text.own, 4);
-        if (own >> 26 == 31) patch_word(v, frame, text);
+    // All of them have this primary opcode.
+    constexpr u32 primary_mask = 0xfc00'0000, primary = 31U << 26;
+    u64 own = 0;
+    v.memory.ram_range(frame.gpa + u64{page} * page_bytes, page_bytes, own);
+    const unsigned words = page_bytes / 4;
+    for (unsigned i = 0; i < words; ++i) {
+        i = arch::find_word(own, i, primary_mask, primary);
+        if (i < words) patch_word(v, frame, text_at(v, frame, page, i));
     }
 }
 
