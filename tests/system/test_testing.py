@@ -15,7 +15,8 @@ sys.path.append(os.path.join(ROOT, "tests", "system", "isa"))
 
 # pylint: disable=wrong-import-position
 import compare  # noqa: E402
-from front import testing  # noqa: E402
+from front import mistakes, testing  # noqa: E402
+from front.common import Failure  # noqa: E402
 
 TESTS = [("quick", 0.11), ("slow", 61.5), ("middle", 7.0)]
 SUMMARY = ["66% tests passed, 1 tests failed out of 3", "", "Total Test time (real) =  68.61 sec"]
@@ -54,6 +55,42 @@ class Following(Case):
         unknown = testing.Progress({"quick": 1.0}, now=0.0)
         unknown.line("1/3 Test #1: quick .....***Failed   1.00 sec", now=1.0)
         self.assertIsNone(unknown.left(3, now=1.0))
+
+
+class Planted(Case):
+    """The mistakes of tests/mutants, and what is said of those that are none."""
+
+    STANZA = "= one\n: hv/a.cpp\n? It goes wrong\n! hv_mmu_test\n- x = 1;\n+ x = 2;\n"
+
+    def refused(self, text, *words):
+        """Parsing `text` ends with one line that has the file, the line, and these words."""
+        with self.assertRaises(Failure) as caught:
+            mistakes.parse(text, "f.txt")
+        for word in ("f.txt:", *words):
+            self.assertIn(word, str(caught.exception))
+
+    def test_they_fit_the_sources(self):
+        found = mistakes.load()
+        mistakes.check(found)
+        self.assertGreater(len(found), 150)
+
+    def test_one_is_planted_and_keeps_the_indentation(self):
+        one = mistakes.parse(self.STANZA, "f.txt")[0]
+        self.assertEqual(one.planted("{\n    x = 1;\n}\n"), "{\n    x = 2;\n}\n")
+
+    def test_lines_that_are_not_there_once(self):
+        one = mistakes.parse(self.STANZA, "f.txt")[0]
+        for text, count in (("y = 1;\n", "0 times"), ("x = 1;\nx = 1;\n", "2 times")):
+            with self.assertRaisesRegex(Failure, count):
+                one.planted(text)
+
+    def test_what_is_missing_or_wrong(self):
+        self.refused(self.STANZA.replace(": hv/a.cpp\n", ""), "one", "a file (:)")
+        self.refused(self.STANZA.replace("! hv_mmu_test\n", ""), "tests (!)", "reason")
+        self.refused(self.STANZA + "~ it cannot matter\n", "tests (!)")
+        self.refused(self.STANZA.replace("hv_mmu_test", "something else"), "f.txt:4")
+        self.refused("- x = 1;\n" + self.STANZA, "f.txt:1", "begins with its name")
+        self.refused(self.STANZA.replace("x = 2", "x = 1"), "lines that change")
 
 
 class Long(Case):

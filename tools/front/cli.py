@@ -229,9 +229,13 @@ def _parser(command):
     one = commands.add_parser("test", description=testing.HELP, allow_abbrev=False,
                               usage="./trapeze test [options] [-- CTEST-ARGUMENTS]",
                               formatter_class=argparse.RawDescriptionHelpFormatter)
-    one.add_argument("-R", "--filter", metavar="REGEX", help="only tests whose name matches")
-    one.add_argument("--list", action="store_true", help="list the tests, run none")
+    one.add_argument("-R", "--filter", metavar="REGEX",
+                     help="only tests (with --mutants: mistakes) whose name matches")
+    one.add_argument("--list", action="store_true", help="list the tests or mistakes, run none")
     one.add_argument("--long", action="store_true", help="also the tests that are rare and slow")
+    one.add_argument("--mutants", action="store_true",
+                     help="test the tests: plant each mistake of tests/mutants in a copy of the "
+                          "sources, and say whether they notice")
     one.add_argument("-j", "--jobs", type=_whole, metavar="N",
                      help="tests at a time (default: one more than there are cores)")
     one.add_argument("-V", "--verbose", action="store_true", help="show what the tests print")

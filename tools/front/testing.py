@@ -7,7 +7,7 @@ import sys
 import time
 import xml.etree.ElementTree
 
-from . import build, children, setup
+from . import build, children, mutants, setup
 from .common import BUILD, GUEST_FAILED, OK, ROOT, Failure, colour_on, say
 
 HELP = """Sets everything up, builds everything, and runs the tests with ctest, one more at a time than this
@@ -24,15 +24,18 @@ examples:
   ./trapeze test -R 'isa|unit'         tests whose name matches the regular expression
   ./trapeze test -R system.vmm_net -V  with the tests' own output
   ./trapeze test -- --rerun-failed     what follows -- goes to ctest
+  ./trapeze test --mutants --list      the mistakes that the tests must notice
+  ./trapeze test --mutants -R tlb      plants those of this name, one at a time, and looks
 
 At the end it lists the tests that took longest, then says what ctest says. docs/testing.md tells
 what tests what.
 
-exit status: 0 all passed, 1 a test failed, 2 usage or setup not possible, 3 the build failed.
+exit status: 0 all passed, 1 a test failed or a mistake was missed, 2 usage or setup not possible, 3 the build failed.
 
 files written: build/ only; build/test.xml is the result for programs (JUnit), build/host/test/NAME/
 has the files of a system test's last run, a failed test's output is printed and is in
-build/host/Testing/Temporary/LastTest.log."""
+build/host/Testing/Temporary/LastTest.log. --mutants writes build/mutants.json, and works in
+build/mutants/."""
 
 LINT_HELP = """Checks the C++ sources with clang-format and clang-tidy. What was clean is not looked at again while
 it, what it includes, its compiler's flags and the rules stay the same: the first run takes
@@ -132,6 +135,8 @@ def _cores():
 def run(options):
     """The subcommand. Its last line is ctest's own."""
     setup.ensure()
+    if options.mutants:
+        return mutants.run(options, _cores())
     build.everything()
     jobs = options.jobs or _cores() + 1
     command = ["ctest", "--test-dir", os.path.join(BUILD, "host"), "--output-on-failure",

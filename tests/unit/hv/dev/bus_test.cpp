@@ -258,6 +258,17 @@ TEST_F(BusTest, HalfUnmappedIsAMissOfThatHalf) {
     EXPECT_TRUE(seen().empty());
 }
 
+TEST_F(BusTest, HalfForbiddenIsAViolationOfThatHalf) {
+    place(first_gpa, second_gpa);
+    mmu::VirtualEntry& beyond = v.tlb.tlb1(3);
+    constexpr u32 write_bits = e500::mas3::uw | e500::mas3::sw;
+    v.tlb.write(beyond, 1, beyond.mas1, beyond.mas2, beyond.mas3 & ~write_bits, beyond.mas7);
+    access(store_of(4), ea + 0xffe);
+    EXPECT_EQ(v.nip, v.vector[static_cast<unsigned>(e500::Vector::data_storage)]);
+    EXPECT_EQ(v.regs.dear, ea + page);
+    for (const Seen& s : seen()) EXPECT_NE(s.device, 'B');
+}
+
 TEST_F(BusTest, NothingFollowsTheEndOfTheGuest) {
     place(power_gpa, first_gpa);
     access(store_of(4), ea + 0xffe);

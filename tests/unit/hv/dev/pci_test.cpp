@@ -124,6 +124,40 @@ TEST_F(PciTest, VirtioThatNoWindowBoundsIsNotThere) {
     EXPECT_NE(config(slot), 0xffff'ffffU);
 }
 
+TEST_F(PciTest, LookingAtAVirtioDeviceLeavesItAsItWas) {
+    constexpr u32 slot = 0x8000'1000U, list = 0x40, window = 0x54;
+    auto& space = core().pci_config;
+    const auto put = [&](u32 at, unsigned size, u32 value) {
+        for (unsigned i = 0; i < size; ++i) {
+            space[slot + at + i] = static_cast<unsigned char>(value >> 8 * i);
+        }
+    };
+    put(0x00, 4, 0x1041'1af4);
+    put(0x34, 1, list);
+    put(list, 4, 0x0110'0009 | window << 8U);  // the common structure, in BAR 4
+    put(list + 4, 4, 4);
+    put(window, 4, 0x0514'0009);  // the window in configuration space
+    put(window + 4, 4, 2);        // where the guest looks: BAR 2,
+    put(window + 8, 4, 0x1234);   // offset
+    put(window + 12, 4, 1);       // length
+    put(window + 16, 4, 0x77);    // and what it has found there
+    const auto before = space;
+    core().io[real(config_address)] = 0;
+    EXPECT_NE(config(0x1000), 0U);
+    for (u32 at = window; at < window + 20; ++at) {
+        EXPECT_EQ(space[slot + at], before.at(slot + at)) << std::hex << at;
+    }
+}
+
+TEST_F(PciTest, AListOfCapabilitiesThatGoesRoundEnds) {
+    constexpr u32 slot = 0x8000'1000U;
+    auto& space = core().pci_config;
+    const unsigned char id[] = {0xf4, 0x1a, 0x41, 0x10};
+    for (unsigned i = 0; i < 4; ++i) space[slot + i] = id[i];
+    space[slot + 0x34] = space[slot + 0x41] = 0x40;
+    EXPECT_EQ(config(0x1000), 0xffff'ffffU);
+}
+
 TEST_F(PciTest, TheAddressIsTakenWholeOrNot) {
     write(config_address, 0x8000'0800);
     write(config_address, 0, 2);
@@ -144,6 +178,23 @@ TEST_F(PciTest, InboundWindowsAreRelocated) {
     EXPECT_EQ(core().io[real(inbound + target)], (test::ram_hpa >> 12U) + 0x100U);
     EXPECT_EQ(core().io[real(inbound + attributes)], local_1m);
     EXPECT_EQ(read(inbound + target), 0x100U);
+}
+
+TEST_F(PciTest, InboundWindowsLeadToMemoryAlone) {
+    const auto open = [&] { return (core().io[real(inbound + attributes)] & 0x8000'0000U) != 0; };
+    write(inbound + target, 0x100);
+    write(inbound + attributes, local_1m);
+    ASSERT_TRUE(open());
+    write(inbound + attributes, local_1m & 0x7fff'ffffU);
+    EXPECT_FALSE(open()) << "as the guest closed it";
+    write(inbound + attributes, local_1m ^ 0x10'0000U);
+    EXPECT_FALSE(open()) << "another target than memory";
+    write(inbound + target, test::device_ea >> 12U);
+    write(inbound + attributes, local_1m);
+    EXPECT_FALSE(open()) << "a device's registers";
+    write(inbound + target, 0x5000);  // behind the 64 MiB
+    write(inbound + attributes, local_1m);
+    EXPECT_FALSE(open()) << "nothing at all";
 }
 
 // Whatever is written to windows in whatever pieces, the bridge holds the guest's memory or

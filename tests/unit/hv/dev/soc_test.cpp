@@ -74,6 +74,14 @@ TEST_F(SocTest, ThePowerSwitchFollowsTheData) {
     EXPECT_EQ(v.end, vcpu::End::poweroff);
 }
 
+TEST_F(SocTest, ThePowerSwitchIsPinZeroAlone) {
+    gpio.write(v, 0, 4, 0xffff'ffff);
+    gpio.write(v, 8, 4, 0x7fff'ffff);
+    EXPECT_EQ(v.end, vcpu::End::running);
+    gpio.write(v, 8, 4, 0xffff'ffff);
+    EXPECT_EQ(v.end, vcpu::End::poweroff);
+}
+
 TEST_F(SocTest, GpioEndsBehindItsRegisters) {
     for (u32 offset = 0x18; offset < 0x1000; offset += 4) gpio.write(v, offset, 4, 0xffff'ffff);
     EXPECT_TRUE(core().io_writes.empty());

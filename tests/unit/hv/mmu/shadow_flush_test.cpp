@@ -73,6 +73,17 @@ TEST_F(FlushTest, TakesWhatIsInTheCoreThoughNoLongerReady) {
     EXPECT_EQ(only(second, false), nullptr);
 }
 
+TEST_F(FlushTest, TakesAPageOfTlbweThatStandsWhereAPieceWas) {
+    ASSERT_EQ(fill(large(), piece), Fill::done);
+    const u32 same_slot = piece ^ 0x1000 * ShadowTlb::ready_slots;
+    ASSERT_TRUE(shadow->fill_small(memory, page(1, same_slot, 0x80'0000), Access::load, true));
+    ASSERT_NE(shadow->ready(same_slot, false), nullptr);
+    fill_small_pages(200);
+    shadow->flush_small();
+    EXPECT_EQ(shadow->ready(same_slot, false), nullptr);
+    EXPECT_EQ(only(same_slot, false), nullptr);
+}
+
 TEST_F(FlushTest, IsQuickWhereThereIsNothingToTake) {
     ASSERT_EQ(fill(large(), piece), Fill::done);
     fill_small_pages(1);

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`trapeze test --mutants`: plants each mistake of tests/mutants, and says which tests notice."""
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+
+from . import build, children
+from .common import BUILD, GUEST_FAILED, OK, Failure, paint, say
+from .mistakes import Copy, check, load
+
+RESULT = os.path.join(BUILD, "mutants.json")
+# A test program that takes longer has been brought to hang by the mistake.
+PATIENCE = 120
+_UNIT_FAILED = re.compile(r"^\[  FAILED  \] ([\w/.]+)", re.M)
+_CTEST_FAILED = re.compile(r"^\s*\d+ - (\S+) \(", re.M)
+STYLES = {"found": "green", "compiler": "green", "equivalent": "dim", "missed": "red"}
+
+
+def _call(command, folder, patience=None):
+    """(status or None if it took too long, output)."""
+    try:
+        with children.running(command, cwd=folder, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, errors="replace") as process:
+            out, _ = process.communicate(timeout=patience)
+    except subprocess.TimeoutExpired:
+        return None, ""
+    return process.returncode, out
+
+
+class Worker:
+    """Judges mistakes in a copy of the sources; `jobs` is how many compilers it may run."""
+
+    def __init__(self, number, jobs):
+        self.copy = Copy(number)
+        self._jobs = str(jobs)
+
+    def prepare(self, units):
+        """Builds what is right, which the unit tests must find right: Failure otherwise."""
+        self.copy.bring_up_to_date()
+        # A warning would end a mistake's compilation before any test could notice it.
+        status, out = _call(["cmake", "--preset", "host", "-DCMAKE_CXX_FLAGS=-w"], self.copy.root)
+        if status != 0:
+            raise Failure(f"{self.copy.root}: not configured: {out.strip()[-400:]}")
+        for unit in units:
+            verdict, by = self._unit(unit)
+            if verdict != "missed":
+                raise Failure(f"{unit} fails without a mistake: {by}")
+
+    def _unit(self, unit):
+        """Builds and runs one unit test program."""
+        where = os.path.join(self.copy.root, "build", "host")
+        target = os.path.join("tests", "unit", unit)
+        status, out = _call(["ninja", "-C", where, "-j", self._jobs, target], self.copy.root)
+        if status != 0:
+            return "compiler", next((line for line in out.split("\n") if " error: " in line), unit)
+        status, out = _call([os.path.join(where, target), "--gtest_brief=1",
+                             "--gtest_fail_fast"], self.copy.root, PATIENCE)
+        if status == 0:
+            return "missed", ""
+        found = _UNIT_FAILED.search(out)
+        return "found", found[1] if found else f"{unit} ends" if status else f"{unit} hangs"
+
+    def _ctest(self, expression):
+        """The same by the copy's own front door."""
+        status, out = _call([os.path.join(self.copy.root, "trapeze"), "test", "-j", self._jobs,
+                             "-R", expression, "--", "--stop-on-failure"], self.copy.root)
+        if status == 0:
+            return "missed", ""
+        found = _CTEST_FAILED.search(out)
+        if status == 1 and found:
+            return "found", found[1]
+        return "compiler", out.strip().split("\n")[-1]
+
+    def judge(self, mistake):
+        """('found', 'compiler' or 'missed', by what)."""
+        self.copy.plant(mistake)
+        try:
+            verdict, by = "missed", ""
+            for unit in mistake.units:
+                verdict, by = self._unit(unit)
+                if verdict != "missed":
+                    return verdict, by
+            if mistake.ctest:
+                verdict, by = self._ctest(mistake.ctest)
+            return verdict, by
+        finally:
+            self.copy.restore()
+
+
+class Run:
+    """Goes through the mistakes with several workers; `results` has what came of each."""
+
+    def __init__(self, mistakes):
+        self.mistakes, self.results = mistakes, {}
+        self._waiting = [mistake for mistake in mistakes if not mistake.equivalent]
+        self._mutex = threading.Lock()
+        self._failure = None
+        self._began = time.monotonic()
+        for mistake in mistakes:
+            if mistake.equivalent:
+                self.results[mistake.name] = ("equivalent", mistake.equivalent, 0.0)
+
+    def work(self, worker, units):
+        """One worker's share."""
+        try:
+            worker.prepare(units)
+            while True:
+                with self._mutex:
+                    if not self._waiting or self._failure:
+                        return
+                    mistake = self._waiting.pop(0)
+                began = time.monotonic()
+                verdict, by = worker.judge(mistake)
+                with self._mutex:
+                    self.results[mistake.name] = verdict, by, time.monotonic() - began
+                    self._tell(mistake, verdict, by)
+        except Failure as failure:
+            self._failure = failure
+
+    def _tell(self, mistake, verdict, by):
+        done, total = len(self.results), len(self.mistakes)
+        word = paint(f"{verdict:10}", STYLES[verdict], sys.stdout)
+        print(f"{done:4}/{total} {word} {mistake.name:40} {by}", flush=True)
+
+    def go(self, count, jobs):
+        """All of them; raises the first Failure of a worker."""
+        units = sorted({unit for mistake in self._waiting for unit in mistake.units})
+        workers = [threading.Thread(target=self.work, args=(Worker(number, jobs), units),
+                                    daemon=True) for number in range(count)]
+        for thread in workers:
+            thread.start()
+        for thread in workers:
+            thread.join()
+        if self._failure:
+            raise self._failure
+
+    def report(self):
+        """Writes RESULT and says how many were found; the exit status."""
+        count = {verdict: sum(result[0] == verdict for result in self.results.values())
+                 for verdict in STYLES}
+        with open(RESULT, "w", encoding="utf-8") as handle:
+            json.dump({"schema": 1, "seconds": round(time.monotonic() - self._began, 1), **count,
+                       "mistakes": [{"name": mistake.name, "file": mistake.file,
+                                     "verdict": self.results[mistake.name][0],
+                                     "by": self.results[mistake.name][1],
+                                     "seconds": round(self.results[mistake.name][2], 1)}
+                                    for mistake in self.mistakes]}, handle, indent=1)
+        for mistake in self.mistakes:
+            if self.results[mistake.name][0] == "missed":
+                print(f"missed: {mistake.name} in {mistake.file}: {mistake.what}")
+        live = len(self.mistakes) - count["equivalent"]
+        caught = count["found"] + count["compiler"]
+        print(f"{caught} of {live} mistakes noticed ({count['compiler']} by the compiler), "
+              f"{count['missed']} missed, {count['equivalent']} change nothing that matters")
+        return GUEST_FAILED if count["missed"] else OK
+
+
+def run(options, cores):
+    """`trapeze test --mutants`, with --list and -R."""
+    mistakes = load()
+    check(mistakes)
+    if options.filter:
+        mistakes = [one for one in mistakes if re.search(options.filter, one.name)]
+    if not mistakes:
+        raise Failure(f"no mistake has a name that matches {options.filter!r}; "
+                      "./trapeze test --mutants --list names them")
+    if options.list:
+        for one in mistakes:
+            print(f"{one.name:40} {one.file:28} {one.what}")
+        print(f"{len(mistakes)} mistakes")
+        return OK
+    if any(one.ctest for one in mistakes):
+        build.everything()
+    jobs = options.jobs or cores
+    count = max(1, min(jobs, len(mistakes)))
+    say(f"==> {len(mistakes)} planted mistakes, {count} at a time")
+    going = Run(mistakes)
+    going.go(count, max(1, jobs // count))
+    return going.report()
