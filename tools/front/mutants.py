@@ -13,6 +13,8 @@ from .common import BUILD, GUEST_FAILED, OK, Failure, paint, say
 from .mistakes import Copy, check, load
 
 RESULT = os.path.join(BUILD, "mutants.json")
+# Where the unit test programs are, in the build folder of the preset host.
+UNITS = ("tests/unit", "tools/pack/test", "tools/trapmap/test")
 # A test program that takes longer has been brought to hang by the mistake.
 PATIENCE = 120
 _UNIT_FAILED = re.compile(r"^\[  FAILED  \] ([\w/.]+)", re.M)
@@ -53,12 +55,13 @@ class Worker:
     def _unit(self, unit):
         """Builds and runs one unit test program."""
         where = os.path.join(self.copy.root, "build", "host")
-        target = os.path.join("tests", "unit", unit)
-        status, out = _call(["ninja", "-C", where, "-j", self._jobs, target], self.copy.root)
+        status, out = _call(["ninja", "-C", where, "-j", self._jobs, unit], self.copy.root)
         if status != 0:
             return "compiler", next((line for line in out.split("\n") if " error: " in line), unit)
-        status, out = _call([os.path.join(where, target), "--gtest_brief=1",
-                             "--gtest_fail_fast"], self.copy.root, PATIENCE)
+        program = next(path for path in (os.path.join(where, folder, unit)
+                                         for folder in UNITS) if os.path.exists(path))
+        status, out = _call([program, "--gtest_brief=1", "--gtest_fail_fast"], self.copy.root,
+                            PATIENCE)
         if status == 0:
             return "missed", ""
         found = _UNIT_FAILED.search(out)

@@ -91,4 +91,13 @@ TEST(Fit, ManySegmentsAndLongArgumentsFit) {
     EXPECT_GE(fdt_path_offset(fit.data(), "/images/segment-299"), 0);
 }
 
+TEST(Fit, ManySymbolsFit) {
+    Guest guest = sample();
+    for (std::uint32_t i = 0; i < 20'000; ++i) {
+        guest.kernel.symbols.push_back({0x1000 + i, "a_function_of_the_guest's_kernel"});
+    }
+    const Bytes fit = make_fit(guest);
+    EXPECT_EQ(data_at(fit, "/images/symbols", "data"), encode_symbols(guest.kernel.symbols));
+}
+
 }  // namespace
