@@ -91,6 +91,16 @@ TEST(Fit, ManySegmentsAndLongArgumentsFit) {
     EXPECT_GE(fdt_path_offset(fit.data(), "/images/segment-299"), 0);
 }
 
+TEST(Fit, LargeFilesFit) {
+    for (const bool initrd : {true, false}) {
+        Guest guest = sample();
+        (initrd ? guest.initrd : guest.dtb) = Bytes(1'000'000);
+        const Bytes fit = make_fit(guest);
+        const char* const node = initrd ? "/images/ramdisk" : "/images/fdt";
+        EXPECT_EQ(data_at(fit, node, "data").size(), 1'000'000U);
+    }
+}
+
 TEST(Fit, ManySymbolsFit) {
     Guest guest = sample();
     for (std::uint32_t i = 0; i < 20'000; ++i) {
