@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hv/patch/patcher.hpp"
 
+#include <algorithm>
+
 #include "patched_guest.hpp"
 
 namespace trapeze::test {
@@ -326,6 +328,31 @@ TEST_F(PatcherTest, EagerTracksWhatIsExecutedPageByPage) {
     ASSERT_EQ(fill(site_ea, Access::load), Fill::done);
     EXPECT_EQ(permissions(entry_for(site_ea, true)), mas3::ux | mas3::ur | mas3::uw)
         << "given back: as it is, or each fetch would ask";
+}
+
+TEST_F(PatcherTest, AStoreAtAPagesEndLeavesTheNextPage) {
+    const u32 next = site_page + 0x1000;
+    heat(site_page + 0xff0, mfmsr(5));
+    expect(heat(next, mfmsr(5)), State::patched, Reason::pays);
+    access(stw, site_page + 0xffc, 0x6000'0000);
+    EXPECT_EQ(copy(site_page + 0xffc), 0x6000'0000U);
+    EXPECT_NE(copy(next), own(next)) << "the patch is still there";
+}
+
+TEST_F(PatcherTest, WhatIsWrittenToACopyIsMadeAnInstruction) {
+    heat(site_ea, mfmsr(5));
+    core().synced.clear();
+    access(stw, site_ea + 8, 0x6000'0000);
+    const u64 word = patcher->overlay.text_hpa(site_ea + 8);
+    EXPECT_EQ(std::ranges::count(core().synced, word), 1);
+}
+
+TEST_F(PatcherTest, AllOfABlockIsFetchedAgain) {
+    heat(site_ea, mfmsr(5));
+    for (u32 at = site_ea + 4; at < site_ea + 0x20; at += 4) put(at, 0x3860'0000 | at % 0x20);
+    access(icbi, site_ea);
+    for (u32 at = site_ea + 4; at < site_ea + 0x20; at += 4) EXPECT_EQ(copy(at), own(at));
+    EXPECT_NE(copy(site_ea), own(site_ea)) << "the patch is still there";
 }
 
 }  // namespace

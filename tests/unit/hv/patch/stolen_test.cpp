@@ -2,6 +2,7 @@
 // Stubs: where they stand, whose the pages are, and how a guest leaves them.
 #include <set>
 
+#include "hv/patch/parts.hpp"
 #include "patched_guest.hpp"
 
 namespace trapeze::test {
@@ -73,6 +74,30 @@ TEST_F(StolenTest, AStubCanBeLeftBeforeEachOfItsWords) {
         EXPECT_TRUE(saved.empty());
         at += 0x20;
     }
+}
+
+// Neither the core, nor the ready table, nor the range that the fast paths compare with.
+TEST_F(StolenTest, NothingLeadsToAPageThatIsGivenBack) {
+    heat(site_ea, wrteei(true));
+    const u32 ea = stub_at(site_ea).ea;
+    ASSERT_TRUE(patch::fetch_stub(v, ea));
+    ASSERT_NE(v.shadow.ready(ea, true), nullptr);
+    patch::give_back(v, ea, true);
+    for (const bool space : {false, true}) {
+        EXPECT_TRUE(core().matches(ea, space).empty()) << space;
+        EXPECT_EQ(v.shadow.ready(ea, space), nullptr) << space;
+    }
+    EXPECT_GE(ea - v.stub_low, v.stub_bytes);
+}
+
+TEST_F(StolenTest, ABlockThatIsGivenBackIsNotTakenAgainSoon) {
+    constexpr u32 block = 0x1'0000;
+    heat(site_ea, wrteei(true));
+    const u32 first = stub_at(site_ea).ea & ~(block - 1);
+    for (u32 page = first; page < first + block; page += 0x1000) patch::give_back(v, page, true);
+    ASSERT_EQ(patcher->overlay.cache.pages(), 0U);
+    heat(site_ea + 0x40, wrteei(false));
+    EXPECT_NE(stub_at(site_ea + 0x40).ea & ~(block - 1), first);
 }
 
 TEST_F(StolenTest, UserModeIsNeverInAStub) {
