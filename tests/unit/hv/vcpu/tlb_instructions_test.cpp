@@ -31,6 +31,10 @@ class TlbInstructionsTest : public testing::Test {
         r.mas2 = mas2;
         run(v, test::tlbre);
     }
+    static bool in_core(u32 ea) {
+        const test::Core& core = test::core();
+        return !core.matches(ea, false).empty() || !core.matches(ea, true).empty();
+    }
     Vcpu& v;
     RegisterPage& r;
 };
@@ -147,6 +151,38 @@ TEST_F(TlbInstructionsTest, AWrittenPageIsThereAtOnce) {
     EXPECT_EQ(test::core().matches(0x90345678, false)[0].rpn(), test::ram_hpa + 0x777000);
     ASSERT_TRUE(write(0, 0x00000000, 0x90345000, 0));
     EXPECT_TRUE(test::core().matches(0x90345678, false).empty());
+}
+
+// Whatever takes an entry of the guest's takes what the core and the ready table have of it.
+TEST_F(TlbInstructionsTest, NothingStaysOfWhatAnInstructionTakes) {
+    constexpr u32 small = 0x2000'0000, large = 0x3000'0000, mmucsr0 = 1012;
+    struct Way {
+        const char* what;
+        bool tlb1;
+        u32 word, value;  // in r4
+    };
+    const Way ways[] = {
+        {"tlbwe over a small page", false, test::tlbwe, 0},
+        {"tlbwe over a large page", true, test::tlbwe, 0},
+        {"tlbivax", false, test::tlbivax(0, 4), small},
+        {"tlbivax of all small pages", false, test::tlbivax(0, 4), 4},
+        {"tlbivax of a large page", true, test::tlbivax(0, 4), large | 8},
+        {"MMUCSR0, TLB0", false, test::mtspr(mmucsr0, 4), e500::mmucsr0::tlb0_fi},
+        {"MMUCSR0, TLB1", true, test::mtspr(mmucsr0, 4), e500::mmucsr0::tlb1_fi},
+    };
+    for (const Way& way : ways) {
+        SCOPED_TRACE(way.what);
+        const u32 ea = way.tlb1 ? large : small;
+        ASSERT_TRUE(write(way.tlb1 ? 0x1009'0000 : 0, e500::mas1::v | (way.tlb1 ? 5U : 1U) << 8U,
+                          ea, 0x10'0000 | e500::mas3::permissions));
+        ASSERT_EQ(resolve(v, ea, mmu::Access::load), FaultResult::resume);
+        ASSERT_TRUE(in_core(ea));
+        r.mas1 = 0;
+        run(v, way.word, way.value);
+        EXPECT_FALSE(in_core(ea));
+        EXPECT_EQ(v.shadow.ready(ea, false), nullptr);
+        EXPECT_EQ(v.shadow.ready(ea, true), nullptr);
+    }
 }
 
 }  // namespace
