@@ -9,7 +9,7 @@ import threading
 import time
 
 from . import build, children
-from .common import BUILD, GUEST_FAILED, OK, Failure, paint, say
+from .common import BUILD, GUEST_FAILED, OK, VMM_FAILED, Failure, paint, say
 from .mistakes import Copy, check, load
 
 RESULT = os.path.join(BUILD, "mutants.json")
@@ -76,7 +76,9 @@ class Worker:
         found = _CTEST_FAILED.search(out)
         if status == 1 and found:
             return "found", found[1]
-        return "compiler", out.strip().split("\n")[-1]
+        if status == VMM_FAILED:
+            return "compiler", out.strip().split("\n")[-1]
+        raise Failure(f"./trapeze test ended with status {status}: {out.strip()[-400:]}")
 
     def judge(self, mistake):
         """('found', 'compiler' or 'missed', by what)."""
@@ -121,7 +123,7 @@ class Run:
                 with self._mutex:
                     self.results[mistake.name] = verdict, by, time.monotonic() - began
                     self._tell(mistake, verdict, by)
-        except Failure as failure:
+        except (Failure, OSError) as failure:
             self._failure = failure
 
     def _tell(self, mistake, verdict, by):

@@ -30,7 +30,8 @@ examples:
 At the end it lists the tests that took longest, then says what ctest says. docs/testing.md tells
 what tests what.
 
-exit status: 0 all passed, 1 a test failed or a mistake was missed, 2 usage or setup not possible, 3 the build failed.
+exit status: 0 all passed, 1 a test failed or a mistake was missed, 2 usage or setup not possible,
+3 the build failed.
 
 files written: build/ only; build/test.xml is the result for programs (JUnit), build/host/test/NAME/
 has the files of a system test's last run, a failed test's output is printed and is in

@@ -266,7 +266,7 @@ TEST_F(BusTest, HalfForbiddenIsAViolationOfThatHalf) {
     access(store_of(4), ea + 0xffe);
     EXPECT_EQ(v.nip, v.vector[static_cast<unsigned>(e500::Vector::data_storage)]);
     EXPECT_EQ(v.regs.dear, ea + page);
-    for (const Seen& s : seen()) EXPECT_NE(s.device, 'B');
+    EXPECT_TRUE(seen().empty()) << "nothing of the first half is done";
 }
 
 TEST_F(BusTest, NothingFollowsTheEndOfTheGuest) {
