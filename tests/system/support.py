@@ -95,14 +95,15 @@ def cpu_seconds(pid):
 
 
 def read_until(stream, text, limit=1 << 20):
-    """Reads a pipe until `text` (bytes) has come; raises EOFError with what came instead."""
-    seen = b""
-    while text not in seen:
-        piece = os.read(stream.fileno(), 4096)
-        if not piece or len(seen) > limit:
-            raise EOFError(f"{text!r} did not come; this did: {seen[-2000:]!r}")
-        seen += piece
-    return seen
+    """Reads a pipe up to `text` (bytes) and no further; EOFError with what came instead."""
+    seen = bytearray()
+    while not seen.endswith(text):
+        # One at a time: what has come behind the text is the next reader's.
+        byte = os.read(stream.fileno(), 1)
+        if not byte or len(seen) > limit:
+            raise EOFError(f"{text!r} did not come; this did: {bytes(seen[-2000:])!r}")
+        seen += byte
+    return bytes(seen)
 
 
 def finish(process, number=signal.SIGKILL):

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import unittest
 
-from support import ROOT, Case, environment, trapeze
+from support import ROOT, Case, environment, finish, read_until, trapeze
 
 sys.path.append(os.path.join(ROOT, "tools"))
 sys.path.append(os.path.join(ROOT, "tests", "system", "isa"))
@@ -55,6 +55,19 @@ class Following(Case):
         unknown = testing.Progress({"quick": 1.0}, now=0.0)
         unknown.line("1/3 Test #1: quick .....***Failed   1.00 sec", now=1.0)
         self.assertIsNone(unknown.left(3, now=1.0))
+
+
+class Reading(Case):
+    """What the tests read of a guest's output."""
+
+    def test_what_comes_behind_a_text_stays(self):
+        process = subprocess.Popen(["printf", "a> b> c"], stdout=subprocess.PIPE)
+        self.addCleanup(finish, process)
+        process.wait()
+        self.assertEqual(read_until(process.stdout, b"> "), b"a> ")
+        self.assertEqual(read_until(process.stdout, b"> "), b"b> ")
+        with self.assertRaisesRegex(EOFError, "this did: b'c'"):
+            read_until(process.stdout, b"> ")
 
 
 class Planted(Case):

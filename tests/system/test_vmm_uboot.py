@@ -43,7 +43,11 @@ class Console:
 
     def expect(self, text):
         """All up to `text` (bytes), which must come."""
-        return read_until(self.process.stdout, text)
+        try:
+            return read_until(self.process.stdout, text)
+        except EOFError as error:
+            said = self.process.stderr.read().decode(errors="replace")
+            raise AssertionError(f"{error}; stderr: {said}") from error
 
     def send(self, line):
         """A line as typed."""
