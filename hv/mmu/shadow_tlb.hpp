@@ -65,7 +65,8 @@ class ShadowTlb {
     bool come_back();
 
     // Enters a shadow entry for `ea`, made from `entry`, in the space that `access` of mode
-    // `user` uses. The core has no 4 KiB entry for it: it has missed, or drop_page() was called.
+    // `user` uses. The core has no 4 KiB entry for it: it has missed, or drop_for_store() was
+    // called.
     Fill fill(const MemoryMap& memory, const VirtualEntry& entry, u32 ea, Access access, bool user);
     // The same for a 4 KiB page of the guest's in low RAM, while the guest keeps to its address
     // space 0; false if it takes a fill(), which says what is the matter.
@@ -97,6 +98,12 @@ class ShadowTlb {
     void drop_range(u32 ea, u64 bytes);
     // Drops the 4 KiB entries for the page of `ea`, of any PID and space.
     void drop_page(u32 ea);
+    // Before a fill() for a store that the core has not refused: those, and what may be there for
+    // loads alone while all text runs unpatched (Overlay::alike).
+    void drop_for_store(u32 ea) {
+        drop_page(ea);
+        if (overlay_ != nullptr && !overlay_->on) drop_blocks(ea & e500::mas2::epn_mask, 0x1000);
+    }
 
     u64 fills() const { return fills_ + replayed_; }
     u64 flushes() const { return flushes_; }

@@ -203,6 +203,7 @@ void unmirror(Vcpu& v, MirrorFrame& frame, unsigned first, unsigned count, bool 
         if (!frame.is_mirrored(i)) continue;
         MirrorPage& page = frame.page[i];
         for (unsigned word = 0; page.patches != 0 && word < page_bytes / 4; ++word) {
+            if (!p.overlay.mirror.is_patched(frame, i, word)) continue;
             unpatch(v, frame, text_at(v, frame, i, word), State::back, reason);
         }
         p.overlay.mirror.remove(frame, i);

@@ -42,11 +42,14 @@ struct Text {
     u64 copy;  // and of the one in the mirror
 };
 Text text_at(const Vcpu& v, const MirrorFrame& frame, unsigned page, unsigned word);
+inline unsigned word_of(const Text& text) {
+    return static_cast<unsigned>(text.gpa % page_bytes / 4);
+}
 
 // patcher.cpp: patches one word of a mirrored page as it is now; `none` if it is done.
 Reason patch_word(Vcpu& v, MirrorFrame& frame, const Text& text);
 // Takes the patch at a word away, if there is one, and says so at its site. The copy's word is
-// the guest's afterwards.
+// the guest's then.
 void unpatch(Vcpu& v, MirrorFrame& frame, const Text& text, State state, Reason reason);
 // Calls `act(frame, text, own)` for each patched word, `own` being the guest's; it may take the
 // patch away or make another.
@@ -59,9 +62,9 @@ void for_each_patch(Vcpu& v, Act act) {
         for (unsigned page = 0; page < MirrorFrame::pages; ++page) {
             if (!frame.is_mirrored(page) || frame.page[page].patches == 0) continue;
             for (unsigned word = 0; word < page_bytes / 4; ++word) {
+                if (!mirror.is_patched(frame, page, word)) continue;
                 const Text text = text_at(v, frame, page, word);
-                const u32 own = arch::read_ram(text.own, 4);
-                if (own != arch::read_ram(text.copy, 4)) act(frame, text, own);
+                act(frame, text, arch::read_ram(text.own, 4));
             }
         }
     }

@@ -243,9 +243,10 @@ void consider(Vcpu& v) {
     Reason reason = is_patched(site) ? Reason::none : reach(v, site, frame);
     if (frame != nullptr) {
         const unsigned i = MirrorFrame::index(site.gpa);
-        const Text text = text_at(v, *frame, i, static_cast<unsigned>(site.gpa % page_bytes / 4));
+        const auto word = static_cast<unsigned>(site.gpa % page_bytes / 4);
+        const Text text = text_at(v, *frame, i, word);
         if (arch::read_ram(text.own, 4) == site.word) {
-            if (arch::read_ram(text.copy, 4) != site.word) {
+            if (p.overlay.mirror.is_patched(*frame, i, word)) {
                 adopt(v, site, p.mode == Mode::eager ? Reason::eager : Reason::pays);
                 return;
             }
@@ -293,8 +294,7 @@ Reason patch_word(Vcpu& v, MirrorFrame& frame, const Text& text) {
     if (word == 0) return why;
     commit(text.copy, word);
     ++p.made;
-    ++frame.patches;
-    ++frame.page[MirrorFrame::index(text.gpa)].patches;
+    p.overlay.mirror.set_patched(frame, MirrorFrame::index(text.gpa), word_of(text), true);
     return Reason::none;
 }
 
@@ -320,18 +320,22 @@ void note(Vcpu& v, const Text& text, u32 own, State state, Reason reason) {
 
 void unpatch(Vcpu& v, MirrorFrame& frame, const Text& text, State state, Reason reason) {
     Patcher& p = *v.patcher;
+    const unsigned page = MirrorFrame::index(text.gpa);
+    if (!p.overlay.mirror.is_patched(frame, page, word_of(text))) return;
     const u32 own = arch::read_ram(text.own, 4);
     const u32 word = arch::read_ram(text.copy, 4);
-    if (own == word) return;
+    u32 replaced = own;  // unless a device has written another there
     if (dbt::is_branch(word)) {
         tcache::Entry* const entry = p.overlay.cache.find(dbt::branch_target(text.ea, word));
-        if (entry != nullptr && entry->site == text.ea) release_stub(v, *entry);
+        if (entry != nullptr && entry->site == text.ea) {
+            replaced = entry->word;
+            release_stub(v, *entry);
+        }
     }
     commit(text.copy, own);
-    --frame.patches;
-    --frame.page[MirrorFrame::index(text.gpa)].patches;
+    p.overlay.mirror.set_patched(frame, page, word_of(text), false);
     ++(state == State::dropped ? p.dropped : p.back);
-    note(v, text, own, state, reason);
+    note(v, text, replaced, state, reason);
 }
 
 void follow_register_page(Vcpu& v) {

@@ -341,7 +341,7 @@ Left leave_stub(Vcpu& v) {
 void pin(Vcpu& v) {
     Patcher& p = *v.patcher;
     const u32 space = v.shadow.layout().data_space(false) ? mas1::ts : 0;
-    v.shadow.drop_range(p.register_ea, page_bytes);
+    // Nothing of the guest's is there that the core might have (free_for_registers).
     arch::write_tlb(1, register_slot,
                     {mas1::v | space | 1u << 8, p.register_ea | mas2::m,
                      static_cast<u32>(arch::own_hpa(&v.regs)) | mas3::ur | mas3::uw, 0});

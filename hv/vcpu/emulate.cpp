@@ -66,7 +66,7 @@ bool move_pmr(Vcpu& v, Insn insn) {
 // cached. False: it did not complete, the guest was given an interrupt.
 bool invalidate_block(Vcpu& v, Insn insn) {
     const u32 ea = effective_address(v, insn);
-    v.shadow.drop_page(ea);
+    v.shadow.drop_for_store(ea);
     const FaultResult result = resolve(v, ea, mmu::Access::store);
     if (result == FaultResult::reflected || result == FaultResult::ended) return false;
     if (result == FaultResult::resume) {

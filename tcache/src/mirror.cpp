@@ -63,6 +63,7 @@ void Mirror::add(MirrorFrame& frame, unsigned i, uint32_t ea) {
     set_plain(frame, i, false);
     frame.page[i].ea = ea;
     frame.page[i].patches = 0;
+    for (uint32_t& words : patched_[number(frame)][i]) words = 0;
     frame.page[i].debt = frame.page[i].credit = 0;
     ++frame.mirrored;
 }
@@ -71,6 +72,13 @@ void Mirror::remove(MirrorFrame& frame, unsigned i) {
     if (!frame.is_mirrored(i)) return;
     set_bit(frame.bits, i, false);
     --frame.mirrored;
+}
+
+void Mirror::set_patched(MirrorFrame& frame, unsigned page, unsigned word, bool on) {
+    if (is_patched(frame, page, word) == on) return;
+    set_bit(patched_[number(frame)][page], word, on);
+    frame.patches += on ? 1U : ~0U;
+    frame.page[page].patches = static_cast<std::uint16_t>(frame.page[page].patches + (on ? 1 : -1));
 }
 
 void Mirror::set_plain(MirrorFrame& frame, unsigned i, bool on) {

@@ -11,7 +11,7 @@ namespace trapeze::tcache {
 /// One 4 KiB guest-physical page.
 struct MirrorPage {
     std::uint32_t ea;       ///< Where the guest kernel executes it; 0 mod 4096.
-    std::uint16_t patches;  ///< Words that differ from the guest's.
+    std::uint16_t patches;  ///< Words of Mirror::is_patched.
     std::uint8_t strikes;   ///< How often it was given back, as a power of two of time.
     std::uint8_t reserved;
     std::uint32_t faults;      ///< Tracing faults, ever.
@@ -86,6 +86,13 @@ class Mirror {
     /// A page that is executed where it is although every page that is executed should be mirrored.
     void set_plain(MirrorFrame& frame, unsigned i, bool on);
 
+    /// Whether a word of a mirrored page is a patch: the guest's own may change beside it unseen,
+    /// by a device, so that a difference does not tell.
+    bool is_patched(const MirrorFrame& frame, unsigned page, unsigned word) const {
+        return (patched_[number(frame)][page][word / 32] >> word % 32 & 1U) != 0;
+    }
+    void set_patched(MirrorFrame& frame, unsigned page, unsigned word, bool on);
+
     /// Whether all of [gpa, gpa + bytes), a naturally aligned power of two from 4 KiB up, is like
     /// the page at `gpa_inside` in it: mirrored, at EAs as far from their GPAs; plain; or neither.
     bool uniform(std::uint64_t gpa, std::uint64_t bytes, std::uint64_t gpa_inside) const;
@@ -95,7 +102,10 @@ class Mirror {
     unsigned patches() const;
 
   private:
+    static constexpr unsigned page_words = 1024;
+
     MirrorFrame frame_[max_frames];
+    std::uint32_t patched_[max_frames][MirrorFrame::pages][page_words / 32];
     unsigned capacity_;
 };
 

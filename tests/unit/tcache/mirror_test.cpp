@@ -274,5 +274,27 @@ TEST_F(MirrorTest, AgreesWithEveryPageByItself) {
     }
 }
 
+TEST_F(MirrorTest, KnowsEachPatchedWord) {
+    MirrorFrame* const frame = mirror.open(base);
+    mirror.add(*frame, 7, 0xc000'7000);
+    mirror.add(*frame, 8, 0xc000'8000);
+    for (const unsigned word : {0U, 31U, 32U, 1023U}) {
+        EXPECT_FALSE(mirror.is_patched(*frame, 7, word));
+        mirror.set_patched(*frame, 7, word, true);
+        mirror.set_patched(*frame, 7, word, true);
+        EXPECT_TRUE(mirror.is_patched(*frame, 7, word));
+        EXPECT_FALSE(mirror.is_patched(*frame, 8, word));
+    }
+    EXPECT_EQ(frame->page[7].patches, 4U);
+    EXPECT_EQ(frame->patches, 4U);
+    mirror.set_patched(*frame, 7, 31, false);
+    mirror.set_patched(*frame, 7, 31, false);
+    EXPECT_EQ(frame->page[7].patches, 3U);
+    EXPECT_EQ(frame->patches, 3U);
+    mirror.remove(*frame, 7);
+    mirror.add(*frame, 7, 0xc000'7000);
+    for (unsigned word = 0; word < 1024; ++word) EXPECT_FALSE(mirror.is_patched(*frame, 7, word));
+}
+
 }  // namespace
 }  // namespace trapeze::tcache

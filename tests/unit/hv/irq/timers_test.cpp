@@ -234,6 +234,20 @@ TEST_F(TimersTest, WritesOfTheTimeBaseLeaveTheClockAlone) {
     EXPECT_LE(v.next_heartbeat - arch::now(), heartbeat_period / 4 * 5);
 }
 
+// What the guest jumps over has not passed, forwards or backwards.
+TEST_F(TimersTest, AWriteOfTheTimeBaseIsNoEdge) {
+    constexpr u32 bit = 24, half = 1U << bit;
+    core().timebase = half - 1000;
+    reset_timers(v);
+    write_tcr(v, fit_period(63 - bit) | watchdog_period(63 - bit) | fie | wie);
+    for (const u32 to : {half + 1000, 3 * half + 1000, half - 1000, 0U, 5 * half, half - 1}) {
+        write_timebase(v, false, to);
+        EXPECT_EQ(read_tsr(v), 0U) << std::hex << to;
+        pass(500);  // over an edge from the last alone
+    }
+    EXPECT_EQ(read_tsr(v), enw | fis);
+}
+
 // Every timer over the end of the time base, wherever before it the guest stands.
 TEST_F(TimersTest, TheEndOfTheTimeBaseIsATimeLikeAnyOther) {
     for (const u32 before : {1U, 2U, 999U, 4999U, 5000U, 5001U, 100000U}) {
@@ -289,9 +303,14 @@ TEST_F(TimersTest, AMovedGuestGetsOnFirst) {
     EXPECT_EQ(v.regs.srr0, 0x4004U);
     EXPECT_NE(v.nip, 0x4004U);
     run_out();
-    ++v.gpr[3];
     vcpu::deliver_pending(v);
-    EXPECT_NE(v.nip, 0x4000U) << "it has been elsewhere";
+    EXPECT_NE(v.nip, 0x4000U) << "nor was it there the last time";
+    for (u32* const changes : {&v.gpr[0], &v.gpr[3], &v.gpr[31], &v.ctr}) {
+        run_out();
+        ++*changes;
+        vcpu::deliver_pending(v);
+        EXPECT_NE(v.nip, 0x4000U) << "it has been elsewhere";
+    }
     run_out();
     v.moved = false;
     vcpu::deliver_pending(v);

@@ -3,7 +3,11 @@
 
 #include <algorithm>
 
+#include "hv/vcpu/fault.hpp"
+#include "hv/vcpu/reservation.hpp"
 #include "patched_guest.hpp"
+
+extern "C" void hv_full_exit(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 vector);
 
 namespace trapeze::test {
 namespace {
@@ -189,6 +193,29 @@ TEST_F(PatcherTest, AReservationTakesThePageBack) {
     expect(again(site_ea, mfmsr(3)), State::patched, Reason::pays);
 }
 
+// Nor are reservations of patched text the VMM's (vcpu/reservation.cpp): its store is to be
+// followed.
+TEST_F(PatcherTest, AReservationOfPatchedTextIsTheCores) {
+    constexpr u32 loop = 0x0020'0000, at = site_ea + 0x80, stwcx = x_form(150, 3, 0, 4) | 1U;
+    heat(site_ea, mfmsr(3));
+    ASSERT_EQ(vcpu::resolve(v, loop, Access::fetch), vcpu::FaultResult::resume);
+    for (const u32 word : {lwarx, stwcx}) {
+        const u32 before = own(at);
+        core().guest_words[loop] = word;
+        v.nip = loop;
+        v.gpr[4] = at;
+        v.gpr[3] = ~before;
+        v.reservation.steps = 8;
+        v.reservation.held = word == stwcx;
+        v.reservation.hpa = ram_hpa + at;
+        v.reservation.value = before;
+        vcpu::step_reservation(v);
+        EXPECT_EQ(v.nip, loop);
+        EXPECT_FALSE(v.reservation.held);
+        EXPECT_EQ(own(at), before);
+    }
+}
+
 TEST_F(PatcherTest, ADevicesWriteIsSeenWhenTheGuestInvalidatesTheBlock) {
     heat(site_ea, mfmsr(3));
     dbt::Site& kept = heat(site_ea + 4, wrteei(true));
@@ -205,6 +232,48 @@ TEST_F(PatcherTest, ADevicesWriteIsSeenWhenTheGuestInvalidatesTheBlock) {
     expect(kept, State::patched, Reason::pays);
     ASSERT_NE(stub_of(site_ea + 4), nullptr);
     EXPECT_EQ(copy(site_ea + 8), wrteei(true)) << "a stub for another instruction is none for it";
+}
+
+// What is a patch is not told by the words: the guest's own may have changed beside any of them.
+TEST_F(PatcherTest, ADevicesWriteLeavesTheCountOfPatchesRight) {
+    const auto stubs = [this] {
+        unsigned live = 0;
+        for (unsigned i = 0; i < tcache::Cache::max_pages; ++i) {
+            if (patcher->overlay.cache.page(i) != tcache::Cache::no_page) {
+                live += patcher->overlay.cache.live(i);
+            }
+        }
+        return live;
+    };
+    const u32 words[] = {mfmsr(3), wrteei(true), wrteei(false), mtmsr(10)};
+    for (u32 i = 0; i < 4; ++i) heat(site_ea + 4 * i, words[i]);
+    for (u32 at = site_ea + 16; at < site_ea + 0x80; at += 4) put(at, 0x3860'0000 | at % 0x80);
+    access(icbi, site_ea);
+    access(icbi, site_ea + 0x20);
+    EXPECT_EQ(copy(site_ea + 0x3c), own(site_ea + 0x3c));
+    EXPECT_EQ(patcher->overlay.mirror.page(site_ea)->patches, 4U);
+    EXPECT_EQ(patcher->overlay.mirror.patches(), 4U);
+    dbt::Site& gone = *profile->sites.find({site_ea + 4, words[1], site_ea + 4, 0, 0});
+    put(site_ea + 4, 0x3860'0000);
+    access(icbi, site_ea);
+    EXPECT_EQ(patcher->overlay.mirror.patches(), 3U);
+    expect(gone, State::dropped, Reason::written);
+    // What it has written since then nobody has told of.
+    access(stw, site_ea + 0x60, 0x3860'0001);
+    access(lwarx, site_ea);
+    ASSERT_FALSE(mirrored(site_ea));
+    EXPECT_EQ(patcher->overlay.mirror.patches(), 0U);
+    EXPECT_EQ(stubs(), 0U);
+}
+
+// A site that a device has brought is no patch yet, though its copy is another word.
+TEST_F(PatcherTest, WhatADeviceHasWrittenIsPatchedWhenItIsDue) {
+    heat(site_ea, mfmsr(3));
+    put(site_ea + 4, mfmsr(5));
+    for (unsigned i = 1; i < threshold; ++i) exit(site_ea + 4, mfmsr(5));
+    expect(exit(site_ea + 4, mfmsr(5)), State::patched, Reason::pays);
+    EXPECT_EQ(copy(site_ea + 4), dbt::plan(mfmsr(5), patcher->map).word);
+    EXPECT_EQ(patcher->overlay.mirror.patches(), 2U);
 }
 
 // ---- Where there are no patches.
@@ -296,6 +365,55 @@ TEST_F(PatcherTest, OffMeansOff) {
     vcpu::start_profile(v, nullptr);
     patch::start(v, patcher, config);
     EXPECT_EQ(v.patcher, nullptr) << "without a profile nobody knows what is hot";
+}
+
+// ---- After a storage interrupt, where the guest may do now what the core's entry forbids.
+
+// A large entry made for loads in a window, and a store to it, or the dcbi that is one.
+TEST_F(PatcherTest, AStoreBesideCopiedTextGetsOnInAWindow) {
+    constexpr u32 ea = 0x5000'0000, data = ea + 0x4'0000, gpa = 0x0800'0000, tsize = 7;
+    ASSERT_TRUE(v.memory.add({gpa, u64{16} << 20U, 0x9000'0000, mmu::RegionKind::ram, 0}));
+    map(ea, gpa, tsize);
+    arch::write_ram(0x9000'0100, 4, mfmsr(3));
+    for (unsigned i = 0; i < threshold; ++i) {
+        exit(ea + 0x100, mfmsr(3));
+    }
+    ASSERT_TRUE(mirrored(gpa + 0x100));
+    begin_or_end_window();
+    ASSERT_TRUE(patcher->in_window);
+    for (const bool by_dcbi : {false, true}) {
+        ASSERT_EQ(fill(data, Access::load), Fill::done);
+        ASSERT_EQ(entry_for(data, true).size(), 0x10'0000U);
+        if (by_dcbi) {
+            run(v, dcbi(0, 4), data);
+        } else {
+            core().esr = e500::esr::st;
+            core().dear = data;
+            hv_full_exit(&v, static_cast<u32>(e500::Vector::data_storage));
+            core().esr = 0;
+            ASSERT_EQ(vcpu::resolve(v, data, Access::store), vcpu::FaultResult::resume);
+        }
+        ASSERT_EQ(core().matches(data, true).size(), 1U) << by_dcbi;
+        EXPECT_EQ(permissions(entry_for(data, true)) & mas3::uw, mas3::uw);
+    }
+}
+
+// What is watched for being executed and cannot be mirrored then.
+TEST_F(PatcherTest, WhatIsExecutedBesideAFullMirrorHasOneEntry) {
+    begin(patch::Mode::eager, 1);
+    for (u32 i = 0; i < 8; ++i) heat(site_ea + 8 * i, mfmsr(3));
+    constexpr u32 other = site_page + 0x80'0000;
+    map(alias_page, 0x0090'0000);
+    for (const u32 ea : {other, alias_page}) {
+        ASSERT_EQ(fill(ea, Access::load), Fill::done);
+        ASSERT_EQ(permissions(entry_for(ea, true)) & mas3::ux, 0U);
+        v.nip = ea;
+        hv_full_exit(&v, static_cast<u32>(e500::Vector::instruction_storage));
+        ASSERT_FALSE(mirrored(v.tlb.find(ea, false, v.regs.pid).entry->gpa(ea)));
+        ASSERT_EQ(vcpu::resolve(v, ea, Access::fetch), vcpu::FaultResult::resume);
+        EXPECT_EQ(core().matches(ea, true).size(), 1U);
+        EXPECT_EQ(permissions(entry_for(ea, true)) & mas3::ux, mas3::ux);
+    }
 }
 
 // ---- Eager.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Stubs: where they stand, whose the pages are, and how a guest leaves them.
+#include <algorithm>
 #include <set>
 
 #include "hv/patch/parts.hpp"
@@ -74,6 +75,33 @@ TEST_F(StolenTest, AStubCanBeLeftBeforeEachOfItsWords) {
         EXPECT_TRUE(saved.empty());
         at += 0x20;
     }
+}
+
+// The core may have them all by one entry, and a guest that goes there is to trap.
+TEST_F(StolenTest, BesideStubsAndWhereTheyWereStandsATrap) {
+    constexpr u32 trap = 0x7fe0'0008, nop = 0x6000'0000;
+    for (auto& page : patcher->stubs) std::ranges::fill(page, nop);
+    heat(site_ea, wrteei(true));
+    heat(site_ea + 4, mtmsr(10));
+    const auto live = [&] {
+        unsigned words = 0;
+        for (unsigned slot = 0; slot < Cache::max_pages; ++slot) {
+            const u32 ea = patcher->overlay.cache.page(slot);
+            if (ea == Cache::no_page) continue;
+            for (u32 i = 0; i < 1024; ++i) {
+                const bool stub = patcher->overlay.cache.find(ea + 4 * i) != nullptr;
+                words += stub;
+                EXPECT_EQ(patcher->stubs[slot][i] != trap, stub) << slot << " " << i;
+            }
+        }
+        return words;
+    };
+    const unsigned one = stub_at(site_ea).words, other = stub_at(site_ea + 4).words;
+    EXPECT_EQ(live(), one + other);
+    access(stw, site_ea, nop);
+    EXPECT_EQ(live(), other);
+    access(stw, site_ea + 4, nop);
+    EXPECT_EQ(live(), 0U);
 }
 
 // Neither the core, nor the ready table, nor the range that the fast paths compare with.

@@ -94,6 +94,16 @@ TEST_F(EmulateTest, ReturnsUseTheirOwnPair) {
     EXPECT_EQ(v.regs.msr, ce);
 }
 
+TEST_F(EmulateTest, NoReturnWaits) {
+    v.regs.hid0 = 0x00800000;  // DOZE
+    v.regs.srr1 = v.regs.csrr1 = v.regs.mcsrr1 = we | ee;
+    for (const u32 word : {test::rfi, test::rfci, test::rfmci}) {
+        set_msr(v, 0);
+        run(v, word);
+        EXPECT_EQ(v.regs.msr, ee) << std::hex << word;
+    }
+}
+
 TEST_F(EmulateTest, PendingInterruptsEnterWhenTheMsrAdmitsThem) {
     struct Case {
         u32 word;

@@ -6,6 +6,7 @@
 #include "core.hpp"
 #include "hv/vcpu/fault.hpp"
 #include "hv/vcpu/run.hpp"
+#include "hv/vcpu/spr.hpp"
 
 extern "C" void hv_full_exit(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 vector);
 
@@ -177,8 +178,13 @@ TEST_F(InterruptTest, MachineCheckWithoutMeIsTheEnd) {
     EXPECT_EQ(v.nip, handler(1));
     EXPECT_EQ(r.mcsr, 0x8U);
     EXPECT_EQ(r.mcar, 0x12345678U);
+    EXPECT_EQ(r.mcaru, 0U);
     EXPECT_EQ(r.mcsrr1, me | ee);
     EXPECT_EQ(r.msr, 0U);
+    set_msr(v, me);
+    inject_machine_check(v, 0x8, 0xa'8765'4321, "not now either");
+    EXPECT_EQ(r.mcar, 0x87654321U);
+    EXPECT_EQ(r.mcaru, 0xaU) << "36 bits of address";
     inject_machine_check(v, 0x8, 0, "checkstop");
     EXPECT_EQ(v.end, End::guest_died);
     EXPECT_STREQ(v.reason, "checkstop");
@@ -192,21 +198,27 @@ TEST_F(InterruptTest, TheFirstEndCounts) {
 }
 
 TEST_F(InterruptTest, PendingNeedsStatusAndEnable) {
-    struct Case {
-        u32 tsr, tcr, pending;
+    struct Timer {
+        u32 status, enable, admits;
     };
-    for (const Case& c : {Case{0x08000000, 0, 0},
-                          {0, 0x04000000, 0},
-                          {0x08000000, 0x04000000, ee},
-                          {0x04000000, 0x00800000, ee},
-                          {0x40000000, 0x08000000, ce},
-                          {0x80000000, 0x08000000, 0},
-                          {0x4c000000, 0x0c800000, ee | ce}}) {
-        r.tsr = c.tsr;
-        r.tcr = c.tcr;
+    constexpr Timer timers[] = {{0x08000000, 0x04000000, ee},  // DIS, DIE
+                                {0x04000000, 0x00800000, ee},  // FIS, FIE
+                                {0x40000000, 0x08000000, ce},  // WIS, WIE
+                                {0x80000000, 0x08000000, 0}};  // ENW
+    for (unsigned all = 0; all < 256; ++all) {
+        r.tsr = r.tcr = 0;
+        for (unsigned i = 0; i < 4; ++i) {
+            r.tsr |= (all >> i & 1U) != 0 ? timers[i].status : 0;
+            r.tcr |= (all >> (4 + i) & 1U) != 0 ? timers[i].enable : 0;
+        }
+        u32 expected = 0;
+        for (const Timer& t : timers) {
+            if ((r.tsr & t.status) && (r.tcr & t.enable)) expected |= t.admits;
+        }
         update_pending(v);
-        EXPECT_EQ(r.pending, c.pending) << std::hex << c.tsr << " " << c.tcr;
+        EXPECT_EQ(r.pending, expected) << std::hex << r.tsr << " " << r.tcr;
     }
+    r.tcr = 0;
     r.tsr = 0;
     v.external_held = true;
     update_pending(v);
@@ -243,6 +255,56 @@ TEST_F(InterruptTest, NothingEntersAgainstTheMsr) {
     set_msr(v, me);
     deliver_pending(v);
     EXPECT_EQ(v.nip, 0x1000U);
+}
+
+// Should the input be withdrawn before the core raises it, the timers behind it come all the same.
+TEST_F(InterruptTest, AHeldExternalInputIsLetInByTheCoreAndTimersSoonAfter) {
+    for (const bool timer : {false, true}) {
+        r.tsr = 0x08000000;
+        r.tcr = timer ? 0x04000000 : 0;
+        v.external_held = true;
+        update_pending(v);
+        set_msr(v, ee);
+        v.nip = 0x1000;
+        core().decrementer = 1'000'000;
+        deliver_pending(v);
+        EXPECT_EQ(v.nip, 0x1000U) << "the core's turn";
+        EXPECT_FALSE(v.external_held);
+        EXPECT_EQ(r.pending, timer ? ee : 0);
+        if (timer) {
+            EXPECT_LE(core().decrementer, 100U);
+        } else {
+            EXPECT_EQ(core().decrementer, 1'000'000U);
+        }
+    }
+}
+
+// The core's own address compares would be of the VMM's scratch registers.
+TEST_F(InterruptTest, TheCoreDebugsByStepsAndBranchesAlone) {
+    namespace dbcr0 = e500::dbcr0;
+    constexpr u32 passed_on = dbcr0::idm | dbcr0::icmp | dbcr0::brt;
+    for (const u32 value : {dbcr0::idm | dbcr0::icmp, dbcr0::idm | dbcr0::brt, ~dbcr0::rst_mask}) {
+        for (const u32 now : {0U, de}) {
+            set_msr(v, now);
+            ASSERT_EQ(write_spr(v, 308, value), SprResult::done);
+            EXPECT_EQ(core().debug_control, now != 0 ? value & passed_on : 0) << std::hex << value;
+            set_msr(v, now ^ de);
+            EXPECT_EQ(core().debug_control, now == 0 ? value & passed_on : 0) << std::hex << value;
+        }
+    }
+}
+
+TEST_F(InterruptTest, AllOfTheCoresSprgsAreBroughtUpToDate) {
+    for (u32 n = 0; n < 8; ++n) {
+        r.sprg[n] = 0x100 + n;
+        core().sprg[n] = 0;
+    }
+    sync_sprgs(v);
+    EXPECT_EQ(core().sprg[7], 0U) << "nobody said that they are not";
+    r.notes |= note::sprgs;
+    sync_sprgs(v);
+    for (u32 n = 3; n < 8; ++n) EXPECT_EQ(core().sprg.at(n), 0x100 + n);
+    EXPECT_EQ(r.notes & note::sprgs, 0U);
 }
 
 TEST_F(InterruptTest, AHeldCriticalInputIsLetInByTheCore) {
@@ -338,6 +400,20 @@ TEST_F(FaultTest, TheVmmMakesWayForAGuestInItsRange) {
     EXPECT_EQ(v.slow_rfi, 0U);
     EXPECT_EQ(v.regs.notes & note::slow, 0U);
     EXPECT_EQ(v.end, End::running);
+}
+
+// The kernel's own handler is what the VMM made way for just as little.
+TEST_F(FaultTest, AHandlerRunsWhereItsModeBelongs) {
+    using namespace e500;
+    test::fresh_guest(mmu::crossed);  // whose kernel fetches in the VMM's space
+    page(test::hole.base, mas3::permissions, 0);
+    const u32 before = core_msr(v);
+    ASSERT_EQ(resolve(v, test::hole.base, mmu::Access::fetch), FaultResult::resume);
+    ASSERT_NE(core_msr(v), before);
+    inject(v, Vector::system_call);
+    EXPECT_EQ(core_msr(v), before);
+    EXPECT_TRUE(v.shadow.simple());
+    EXPECT_EQ(v.slow_rfi, 0U);
 }
 
 TEST_F(FaultTest, WhatLiesInTheVmmsRangeOnBothSidesAtOnceEndsTheGuest) {

@@ -90,6 +90,30 @@ TEST_F(ReservationTest, IsLostByAnInterruptAndByAStore) {
     EXPECT_EQ(core_msr(v) & 0x200U, 0U);
 }
 
+// What the two instructions mean of the words and of XER[SO].
+TEST_F(ReservationTest, IsOfOneWordAndTellsSo) {
+    constexpr u32 elsewhere = word_at + 0x40, so = 0x8000'0000;
+    for (const u32 at : {word_at, elsewhere}) {
+        for (const u32 xer : {0U, so, 0x4000'0000U}) {
+            v.nip = code;
+            v.gpr[4] = word_at;
+            arch::write_ram(hpa(), 4, 5);
+            arch::write_ram(test::ram_hpa + elsewhere, 4, 5);
+            help_reservation(v);
+            step_reservation(v);
+            ASSERT_TRUE(v.reservation.held);
+            v.gpr[4] = at;
+            v.gpr[6] = 6;
+            v.xer = xer;
+            trap();
+            EXPECT_EQ(memory(), at == word_at ? 6U : 5U);
+            EXPECT_EQ(arch::read_ram(test::ram_hpa + elsewhere, 4), 5U) << "reserved elsewhere";
+            EXPECT_EQ(cr0(), (at == word_at ? 2U : 0U) | (xer == so ? 1U : 0U));
+            stop_reservation(v);
+        }
+    }
+}
+
 TEST_F(ReservationTest, OtherLoopsAreLeftAlone) {
     v.traced[7].nip = 0x8000;
     help_reservation(v);

@@ -183,6 +183,9 @@ TEST_F(SprTest, VectorsFollowIvprAndIvors) {
     write(530, 0x40);
     EXPECT_EQ(v.vector[6], 0xc0000120U);
     EXPECT_EQ(v.vector[18], 0xc0000040U);
+    write(63, 0xd0001234U);
+    EXPECT_EQ(v.vector[6], 0xd0000120U);
+    EXPECT_EQ(v.vector[18], 0xd0000040U);
 }
 
 TEST_F(SprTest, IdentityAndConfiguration) {

@@ -153,6 +153,42 @@ TEST_F(TlbInstructionsTest, AWrittenPageIsThereAtOnce) {
     EXPECT_TRUE(test::core().matches(0x90345678, false).empty());
 }
 
+// Only what the guest executes in now: not the other address space, nor another process.
+TEST_F(TlbInstructionsTest, APageOfAnotherSpaceOrProcessIsNotThereAtOnce) {
+    set_msr(v, 0);
+    v.last_miss = mmu::Access::load;
+    v.last_miss_user = false;
+    r.dear = 0x90345678;
+    ASSERT_TRUE(write(0, e500::mas1::v | e500::mas1::ts, 0x90345000, 0x00777000 | 0x3f));
+    EXPECT_FALSE(in_core(0x90345678));
+    ASSERT_TRUE(write(0, e500::mas1::v | 7U << 16U, 0x90345000, 0x00777000 | 0x3f));
+    EXPECT_FALSE(in_core(0x90345678));
+    ASSERT_TRUE(write(0, e500::mas1::v, 0x90345000, 0x00777000 | 0x3f));
+    EXPECT_TRUE(in_core(0x90345678));
+}
+
+// A guest may have two entries for one page. That is its error; the core never has two.
+TEST_F(TlbInstructionsTest, AllWaysForOnePageAreOneEntryInTheCore) {
+    set_msr(v, 0);
+    for (const mmu::Access access : {mmu::Access::fetch, mmu::Access::load, mmu::Access::store}) {
+        for (u32 way = 0; way < 4; ++way) {
+            v.last_miss = access;
+            v.last_miss_user = (way & 1U) != 0;
+            r.dear = 0x90345678;
+            ASSERT_TRUE(
+                write(way << 16U, e500::mas1::v, 0x90345000, 0x00700000U | way << 12U | 0x3f));
+            for (const bool space : {false, true}) {
+                EXPECT_LE(test::core().matches(0x90345678, space).size(), 1U);
+            }
+        }
+    }
+    run(v, test::dcbi(0, 4), 0x90345678);
+    run(v, test::dcbi(0, 4), 0x90345678);
+    for (const bool space : {false, true}) {
+        EXPECT_LE(test::core().matches(0x90345678, space).size(), 1U) << "dcbi makes its own";
+    }
+}
+
 // Whatever takes an entry of the guest's takes what the core and the ready table have of it.
 TEST_F(TlbInstructionsTest, NothingStaysOfWhatAnInstructionTakes) {
     constexpr u32 small = 0x2000'0000, large = 0x3000'0000, mmucsr0 = 1012;
