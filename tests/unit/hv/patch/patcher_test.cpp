@@ -252,6 +252,7 @@ TEST_F(PatcherTest, ADevicesWriteLeavesTheCountOfPatchesRight) {
     access(icbi, site_ea + 0x20);
     EXPECT_EQ(copy(site_ea + 0x3c), own(site_ea + 0x3c));
     EXPECT_EQ(patcher->overlay.mirror.page(site_ea)->patches, 4U);
+    EXPECT_EQ(patcher->dropped, 0U);
     EXPECT_EQ(patcher->overlay.mirror.patches(), 4U);
     dbt::Site& gone = *profile->sites.find({site_ea + 4, words[1], site_ea + 4, 0, 0});
     put(site_ea + 4, 0x3860'0000);
