@@ -91,6 +91,15 @@ class Planted(Case):
         one = mistakes.parse(self.STANZA, "f.txt")[0]
         self.assertEqual(one.planted("{\n    x = 1;\n}\n"), "{\n    x = 2;\n}\n")
 
+    def test_who_must_notice(self):
+        for line, units, python, ctest in (
+                ("hv_mmu_test tcache_test", ["hv_mmu_test", "tcache_test"], [], ""),
+                ("python test_dump test_fake.Status.test_panic", [],
+                 ["test_dump", "test_fake.Status.test_panic"], ""),
+                ("ctest isa.a|system.b", [], [], "isa.a|system.b")):
+            one = mistakes.parse(self.STANZA.replace("hv_mmu_test", line), "f.txt")[0]
+            self.assertEqual((one.units, one.python, one.ctest), (units, python, ctest))
+
     def test_lines_that_are_not_there_once(self):
         one = mistakes.parse(self.STANZA, "f.txt")[0]
         for text, count in (("y = 1;\n", "0 times"), ("x = 1;\nx = 1;\n", "2 times")):
@@ -101,7 +110,8 @@ class Planted(Case):
         self.refused(self.STANZA.replace(": hv/a.cpp\n", ""), "one", "a file (:)")
         self.refused(self.STANZA.replace("! hv_mmu_test\n", ""), "tests (!)", "reason")
         self.refused(self.STANZA + "~ it cannot matter\n", "tests (!)")
-        self.refused(self.STANZA.replace("hv_mmu_test", "something else"), "f.txt:4")
+        for line in ("something else", "python", "python dump", "ctest"):
+            self.refused(self.STANZA.replace("hv_mmu_test", line), "f.txt:4")
         self.refused("- x = 1;\n" + self.STANZA, "f.txt:1", "begins with its name")
         self.refused(self.STANZA.replace("x = 2", "x = 1"), "lines that change")
 

@@ -7,7 +7,8 @@ A file has one stanza for each mistake, parted by empty lines; lines with # are 
     : hv/patch/stolen.cpp              the file it is in
     ? What would go wrong              for people
     ! hv_patch_test hv_mmu_test        what must notice it: unit test programs, or else after
-    ! ctest isa.steal|vmm_patch        `ctest` a regular expression for ctest's names
+    ! python test_dump test_fake.Status   `python` modules of tests/system, their classes or tests,
+    ! ctest isa.steal|vmm_patch        or after `ctest` a regular expression for ctest's names
     - the lines as they are            in a row, without their indentation; there once in the file
     + the lines that take their place  none: they are gone
     ~ why nothing can notice it        in place of !: the mistake changes nothing that matters
@@ -25,17 +26,20 @@ PARTS = ("CMakeLists.txt", "CMakePresets.json", "trapeze", "bench", "cmake", "db
          "guest-linux", "hv", "tcache", "tests", "tools")
 _NAME = re.compile(r"^[a-z0-9_]+$")
 _UNIT = re.compile(r"^[a-z_]+_test( [a-z_]+_test)*$")
+_PYTHON = re.compile(r"^python( test_[\w.]+)+$")
 
 
 @dataclass
 class Mistake:
-    """One stanza; `units` and `ctest` say what must notice it, unless `equivalent` says why not."""
+    """One stanza; `units`, `python` and `ctest` say what must notice it, unless `equivalent` says
+    why not."""
 
     name: str
     place: str
     file: str = ""
     what: str = ""
     units: list = field(default_factory=list)
+    python: list = field(default_factory=list)
     ctest: str = ""
     equivalent: str = ""
     old: list = field(default_factory=list)
@@ -46,7 +50,7 @@ class Mistake:
         if not self.file or not self.what or not self.old or self.old == self.new:
             raise Failure(f"{self.place}: {self.name} needs a file (:), a word on what would go "
                           "wrong (?), and lines that change (-, +)")
-        if bool(self.units or self.ctest) == bool(self.equivalent):
+        if bool(self.units or self.python or self.ctest) == bool(self.equivalent):
             raise Failure(f"{self.place}: {self.name} needs either tests (!) or the reason why "
                           "nothing can notice it (~)")
 
@@ -82,6 +86,8 @@ def parse(text, path):
         mistake = mistakes[-1]
         if sign == "!" and rest.startswith("ctest "):
             mistake.ctest = rest[6:].strip()
+        elif sign == "!" and _PYTHON.match(rest):
+            mistake.python += rest.split()[1:]
         elif sign == "!" and _UNIT.match(rest):
             mistake.units += rest.split()
         elif sign in ":?~":

@@ -15,17 +15,20 @@ from .mistakes import Copy, check, load
 RESULT = os.path.join(BUILD, "mutants.json")
 # Where the unit test programs are, in the build folder of the preset host.
 UNITS = ("tests/unit", "tools/pack/test", "tools/trapmap/test")
-# A test program that takes longer has been brought to hang by the mistake.
+# A test program that takes longer has been brought to hang by the mistake; one in Python waits for
+# what does not come.
 PATIENCE = 120
+PYTHON_PATIENCE = 300
 _UNIT_FAILED = re.compile(r"^\[  FAILED  \] ([\w/.]+)", re.M)
+_PYTHON_FAILED = re.compile(r"^(?:FAIL|ERROR): (\S+)", re.M)
 _CTEST_FAILED = re.compile(r"^\s*\d+ - (\S+) \(", re.M)
 STYLES = {"found": "green", "compiler": "green", "equivalent": "dim", "missed": "red"}
 
 
-def _call(command, folder, patience=None):
+def _call(command, folder, patience=None, env=None):
     """(status or None if it took too long, output)."""
     try:
-        with children.running(command, cwd=folder, stdout=subprocess.PIPE,
+        with children.running(command, cwd=folder, stdout=subprocess.PIPE, env=env,
                               stderr=subprocess.STDOUT, text=True, errors="replace") as process:
             out, _ = process.communicate(timeout=patience)
     except subprocess.TimeoutExpired:
@@ -40,17 +43,18 @@ class Worker:
         self.copy = Copy(number)
         self._jobs = str(jobs)
 
-    def prepare(self, units):
+    def prepare(self, units, python):
         """Builds what is right, which the unit tests must find right: Failure otherwise."""
         self.copy.bring_up_to_date()
         # A warning would end a mistake's compilation before any test could notice it.
         status, out = _call(["cmake", "--preset", "host", "-DCMAKE_CXX_FLAGS=-w"], self.copy.root)
         if status != 0:
             raise Failure(f"{self.copy.root}: not configured: {out.strip()[-400:]}")
-        for unit in units:
-            verdict, by = self._unit(unit)
-            if verdict != "missed":
-                raise Failure(f"{unit} fails without a mistake: {by}")
+        for names, test in ((units, self._unit), (python, self._python)):
+            for name in names:
+                verdict, by = test(name)
+                if verdict != "missed":
+                    raise Failure(f"{name} fails without a mistake: {by}")
 
     def _unit(self, unit):
         """Builds and runs one unit test program."""
@@ -66,6 +70,17 @@ class Worker:
             return "missed", ""
         found = _UNIT_FAILED.search(out)
         return "found", found[1] if found else f"{unit} ends" if status else f"{unit} hangs"
+
+    def _python(self, name):
+        """Runs tests of tests/system that have stand-ins for QEMU: a boot needs no VMM then."""
+        out = os.path.join(self.copy.root, "build", "python")
+        status, out = _call([sys.executable, "-B", "-m", "unittest", "-f", name],
+                            os.path.join(self.copy.root, "tests", "system"), PYTHON_PATIENCE,
+                            env={**os.environ, "TRAPEZE_OUT": out})
+        if status == 0:
+            return "missed", ""
+        found = _PYTHON_FAILED.search(out)
+        return "found", found[1] if found else f"{name} ends" if status else f"{name} hangs"
 
     def _ctest(self, expression):
         """The same by the copy's own front door."""
@@ -85,10 +100,11 @@ class Worker:
         self.copy.plant(mistake)
         try:
             verdict, by = "missed", ""
-            for unit in mistake.units:
-                verdict, by = self._unit(unit)
-                if verdict != "missed":
-                    return verdict, by
+            for names, test in ((mistake.units, self._unit), (mistake.python, self._python)):
+                for name in names:
+                    verdict, by = test(name)
+                    if verdict != "missed":
+                        return verdict, by
             if mistake.ctest:
                 verdict, by = self._ctest(mistake.ctest)
             return verdict, by
@@ -109,10 +125,10 @@ class Run:
             if mistake.equivalent:
                 self.results[mistake.name] = ("equivalent", mistake.equivalent, 0.0)
 
-    def work(self, worker, units):
+    def work(self, worker, units, python):
         """One worker's share."""
         try:
-            worker.prepare(units)
+            worker.prepare(units, python)
             while True:
                 with self._mutex:
                     if not self._waiting or self._failure:
@@ -134,7 +150,8 @@ class Run:
     def go(self, count, jobs):
         """All of them; raises the first Failure of a worker."""
         units = sorted({unit for mistake in self._waiting for unit in mistake.units})
-        workers = [threading.Thread(target=self.work, args=(Worker(number, jobs), units),
+        python = sorted({name for mistake in self._waiting for name in mistake.python})
+        workers = [threading.Thread(target=self.work, args=(Worker(number, jobs), units, python),
                                     daemon=True) for number in range(count)]
         for thread in workers:
             thread.start()

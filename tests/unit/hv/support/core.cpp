@@ -7,8 +7,6 @@
 
 #include "hv/arch/clock.hpp"
 #include "hv/board/ppce500.hpp"
-#include "hv/monitor/console.hpp"
-#include "hv/monitor/monitor.hpp"
 #include "hv/vcpu/emulate.hpp"
 #include "hv/vcpu/run.hpp"
 #include "hv/vcpu/spr.hpp"
@@ -238,25 +236,6 @@ void write_io(u64 hpa, unsigned size, u32 value) {
 }
 
 }  // namespace trapeze::arch
-
-namespace trapeze::console {
-
-void put(char c) { test::core().console.push_back(c); }
-void begin_line() { test::core().console += "[vmm] "; }
-void print_arguments(const char* format, const Argument* /*arguments*/, unsigned /*count*/) {
-    test::core().console += format;
-}
-
-}  // namespace trapeze::console
-
-namespace trapeze::monitor {
-void heartbeat(vcpu::Vcpu& /*v*/) {}
-void requests(vcpu::Vcpu& /*v*/) { ++test::core().requests; }
-}  // namespace trapeze::monitor
-
-namespace trapeze::vcpu {
-void conclude(Vcpu& v) { throw std::runtime_error(v.reason); }
-}  // namespace trapeze::vcpu
 
 extern "C" {
 [[noreturn]] void hv_resume();
