@@ -9,26 +9,31 @@ Overlay::View Overlay::look(const VirtualEntry& entry, u32 ea, u64 gpa, Access a
                             const Layout& layout) const {
     const bool fetch = access == Access::fetch;
     const bool beside = !fetch && layout.beside_text(user);
+    const bool space = fetch ? layout.fetch_space(user) : layout.data_space(user);
     const u32 page = ea & ~0xfffu;
-    if (!fetch && stolen(page)) {
+    if (stolen(page)) {
         if (beside) return View::traced;
-        // What the guest kernel writes there it may be about to execute.
-        if (!user && executable(entry)) {
+        // What the guest kernel writes there it may be about to execute. In crossed an entry for
+        // user mode's fetches lets it write too.
+        if (space == layout.data_space(false) && executable(entry)) {
             return access == Access::store ? View::traced : View::read_only;
         }
     }
 
     const MirrorFrame* const frame = mirror.find(gpa);
     const unsigned i = MirrorFrame::index(gpa);
+    // Of one process or of all, by its own address or another one: whatever the kernel executes is
+    // to be known.
+    const bool tracked = on && track && beside;
     if (frame != nullptr && frame->is_mirrored(i)) {
         if (access == Access::store) return View::traced;
         const bool home = on && steady(entry) && frame->page[i].ea == page;
         if (home && fetch && !user) return View::text;
-        return home && beside ? View::traced : View::read_only;
+        if (home && beside) return View::traced;
+        return tracked ? View::loads : View::read_only;
     }
-    const bool tracked =
-        on && track && beside && steady(entry) && !(frame != nullptr && frame->is_plain(i));
-    return tracked ? View::tracked : View::plain;
+    const bool known = frame != nullptr && frame->is_plain(i);
+    return tracked && !known ? View::tracked : View::plain;
 }
 
 bool Overlay::uniform(u32 base, u64 gpa, u64 size, u64 inside, bool stolen) const {

@@ -24,7 +24,8 @@ struct Overlay {
     enum class View : u8 {
         plain,      // as the guest says,
         read_only,  // but for stores,
-        tracked,    // but for fetches of its kernel
+        tracked,    // but for fetches of its kernel,
+        loads,      // but for both
         text,       // the patched copy, for fetches only
         traced,     // not at all: the VMM emulates the access
     };
@@ -43,6 +44,7 @@ struct Overlay {
         using namespace e500::mas3;
         if (view == View::read_only) return permissions & ~(sw | uw);
         if (view == View::tracked) return permissions & ~sx;
+        if (view == View::loads) return permissions & ~(sw | uw | sx);
         return permissions;
     }
 

@@ -70,10 +70,10 @@ bool ShadowTlb::enter(bool user, bool virtual_is, bool virtual_ds) {
         flush();
         return true;
     }
-    // In `crossed` each core space serves both modes, so they must agree; in `straight` each
-    // mode has its own.
+    // In `crossed` each core space serves both modes, so they must agree, and all four are alike;
+    // in `straight` each mode has its own.
     const bool fetch = layout_.fetch_space(user), data = layout_.data_space(user);
-    if (spaces_[fetch] == virtual_is && spaces_[data] == virtual_is) return false;
+    if (spaces_[fetch] == virtual_is) return false;
     spaces_[fetch] = spaces_[data] = virtual_is;
     flush();
     return true;

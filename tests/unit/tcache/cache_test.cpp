@@ -177,6 +177,15 @@ TEST_F(CacheTest, FreeBytesAreWhatNoStubHas) {
     EXPECT_EQ(cache.free_bytes(0), room);
 }
 
+TEST_F(CacheTest, WhatIsGivenBackIsThereAgain) {
+    ASSERT_TRUE(cache.add_page(page));
+    for (unsigned i = 0; i < 3 * Cache::max_entries; ++i) {
+        Entry* const entry = cache.allocate(site, 6 + i % 9);
+        ASSERT_NE(entry, nullptr) << i;
+        cache.release(*entry);
+    }
+}
+
 TEST_F(CacheTest, AgreesWithAModel) {
     std::mt19937 random(7);
     std::map<uint32_t, uint32_t> stubs;  // site to EA

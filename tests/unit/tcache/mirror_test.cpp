@@ -108,6 +108,8 @@ TEST_F(MirrorTest, KnowsTheRangeOfAddressesThatRanItsPages) {
     EXPECT_EQ(frame->high, ea(100));
     mirror.remove(*frame, 50);
     EXPECT_LE(frame->low, 0x7000'0000U) << "what was mapped before may still be in the core";
+    mirror.add(*frame, 200, ea(200));
+    EXPECT_EQ(frame->high, ea(200));
 }
 
 TEST_F(MirrorTest, PlainIsNotMirrored) {

@@ -47,7 +47,7 @@ class OverlayTest : public testing::Test {
 
     // What fetches, loads and stores see: of the kernel, then of user mode; a letter each.
     std::string views(u32 ea, u64 to, const Layout& layout, bool steady = true, bool text = true) {
-        constexpr char letter[] = {'.', 'r', 't', 'X', 'E'};
+        constexpr char letter[] = {'.', 'r', 't', 'l', 'X', 'E'};
         const VirtualEntry entry = entry_of(ea & ~0xfffU, to, steady, text);
         std::string all;
         for (const bool user : {false, true}) {
@@ -62,8 +62,9 @@ class OverlayTest : public testing::Test {
     static_assert(static_cast<unsigned>(View::plain) == 0 &&
                   static_cast<unsigned>(View::read_only) == 1 &&
                   static_cast<unsigned>(View::tracked) == 2 &&
-                  static_cast<unsigned>(View::text) == 3 &&
-                  static_cast<unsigned>(View::traced) == 4);
+                  static_cast<unsigned>(View::loads) == 3 &&
+                  static_cast<unsigned>(View::text) == 4 &&
+                  static_cast<unsigned>(View::traced) == 5);
 
     std::unique_ptr<Overlay> overlay;
 };
@@ -97,13 +98,14 @@ TEST_F(OverlayTest, AMirroredPageThatRunsUnpatched) {
 }
 
 TEST_F(OverlayTest, AStolenPage) {
-    EXPECT_EQ(views(stolen_ea, 0x1000, straight), ".EE ...") << "fetches are asked for elsewhere";
-    EXPECT_EQ(views(stolen_ea + 0xfff, 0x1fff, straight), ".EE ...");
-    EXPECT_EQ(views(stolen_ea, 0x1000, straight, false), ".EE ...") << "whoever maps it";
+    EXPECT_EQ(views(stolen_ea, 0x1000, straight), "rEE ...") << "fetches are asked for elsewhere";
+    EXPECT_EQ(views(stolen_ea + 0xfff, 0x1fff, straight), "rEE ...");
+    EXPECT_EQ(views(stolen_ea, 0x1000, straight, false), "rEE ...") << "whoever maps it";
     EXPECT_EQ(views(stolen_ea - 0x1000, 0x1000, straight), "... ...");
     EXPECT_EQ(views(stolen_ea + 0x1000, 0x1000, straight), "... ...");
     EXPECT_EQ(views(stolen_ea, 0x1000, crossed, true, false), "... .EE") << "the user's data alone";
-    EXPECT_EQ(views(stolen_ea, 0x1000, crossed), ".rE .EE") << "it may be written to be executed";
+    EXPECT_EQ(views(stolen_ea, 0x1000, crossed), ".rE rEE")
+        << "it may be written to be executed, also through what user mode executes";
     mirror();
     EXPECT_EQ(views(stolen_ea, gpa, straight), "rEE rrE") << "text that is mirrored elsewhere";
     o().present = false;
@@ -118,7 +120,10 @@ TEST_F(OverlayTest, TrackingTakesFetchesOfTheKernelAway) {
         const auto* const tracked = layout.beside_text(false) ? ".tt ..." : "... .tt";
         EXPECT_EQ(views(0xc000'1000, 0x1000, layout), tracked);
         EXPECT_EQ(views(home + 0x8000, beside, layout), tracked);
-        EXPECT_EQ(views(0xc000'1000, 0x1000, layout, false), "... ...") << "of one process";
+        EXPECT_EQ(views(0xc000'1000, 0x1000, layout, false), tracked) << "of one process";
+        const auto* const mirrored = layout.beside_text(false) ? "rlE rrE" : "rrE rlE";
+        EXPECT_EQ(views(elsewhere, gpa, layout), mirrored) << "at another address";
+        EXPECT_EQ(views(home, gpa, layout, false), mirrored) << "of one process";
     }
     EXPECT_EQ(views(home, gpa, straight), "XEE rrE");
     o().mirror.set_plain(*o().mirror.find(beside), tcache::MirrorFrame::index(beside), true);
@@ -132,6 +137,7 @@ TEST_F(OverlayTest, PermissionsFollowTheView) {
     EXPECT_EQ(Overlay::permitted(View::read_only, mas3::permissions),
               mas3::permissions & ~(mas3::sw | mas3::uw));
     EXPECT_EQ(Overlay::permitted(View::tracked, mas3::permissions), mas3::permissions & ~mas3::sx);
+    EXPECT_EQ(Overlay::permitted(View::loads, mas3::permissions), mas3::ux | mas3::ur | mas3::sr);
     EXPECT_EQ(Overlay::permitted(View::read_only, mas3::sr), mas3::sr);
 }
 

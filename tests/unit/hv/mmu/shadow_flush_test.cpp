@@ -84,6 +84,39 @@ TEST_F(FlushTest, TakesAPageOfTlbweThatStandsWhereAPieceWas) {
     EXPECT_EQ(only(same_slot, false), nullptr);
 }
 
+// The same by fill().
+TEST_F(FlushTest, TakesAPageThatAMissHasEnteredWhereAPieceWas) {
+    ASSERT_EQ(fill(large(), piece), Fill::done);
+    const u32 same_slot = piece ^ 0x1000 * ShadowTlb::ready_slots;
+    ASSERT_EQ(fill(page(1, same_slot, 0x80'0000), same_slot), Fill::done);
+    ASSERT_NE(shadow->ready(same_slot, false), nullptr);
+    fill_small_pages(200);
+    shadow->flush_small();
+    EXPECT_EQ(shadow->ready(same_slot, false), nullptr);
+}
+
+TEST_F(FlushTest, BringsNoPieceBackThatAnEarlierFlushHasTaken) {
+    ASSERT_EQ(fill(large(), piece), Fill::done);
+    shadow->flush_tlb0();
+    ASSERT_EQ(fill(large(), piece + 0x1000), Fill::done);
+    fill_small_pages(200);
+    shadow->flush_small();
+    EXPECT_NE(shadow->ready(piece + 0x1000, false), nullptr);
+    EXPECT_EQ(shadow->ready(piece, false), nullptr);
+}
+
+TEST_F(FlushTest, LeavesStubs) {
+    constexpr u32 stub = 0x3000'0000;
+    for (const unsigned count : {0U, 1U, 3U, 200U}) {
+        shadow->flush();
+        shadow->fill_stub(stub, 0x9000);
+        fill_small_pages(count);
+        shadow->flush_small();
+        EXPECT_NE(shadow->ready(stub, true), nullptr) << count;
+        EXPECT_TRUE(count > 32 || only(stub, true) != nullptr) << count;
+    }
+}
+
 TEST_F(FlushTest, IsQuickWhereThereIsNothingToTake) {
     ASSERT_EQ(fill(large(), piece), Fill::done);
     fill_small_pages(1);

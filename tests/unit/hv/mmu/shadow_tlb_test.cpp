@@ -140,6 +140,40 @@ TEST_F(ShadowTlbTest, LargePagesLeaveTheVmmItsSlots) {
     }
 }
 
+TEST_F(ShadowTlbTest, LargePagesOfTwoPidsStandBesideEachOther) {
+    ASSERT_EQ(fill(page(2, 0x40000000, 0, all, 1U << 16U), 0x40000000), Fill::done);
+    ASSERT_EQ(fill(page(2, 0x40000000, 0x10000, all, 2U << 16U), 0x40000000), Fill::done);
+    core().pid[0] = 1;
+    ASSERT_NE(only(0x40000000, false), nullptr) << "neither takes the other's place";
+    EXPECT_EQ(only(0x40000000, false)->rpn(), 0U);
+    core().pid[0] = 2;
+    ASSERT_NE(only(0x40000000, false), nullptr);
+    EXPECT_EQ(only(0x40000000, false)->rpn(), 0x10000U);
+}
+
+TEST_F(ShadowTlbTest, LargePagesMakeWayInTurn) {
+    constexpr u32 more = ShadowTlb::tlb1_slots + 5;
+    for (u32 i = 0; i < more; ++i) {
+        ASSERT_EQ(fill(page(2, i << 20U, i << 20U), i << 20U), Fill::done);
+    }
+    for (u32 i = ShadowTlb::tlb1_slots; i < more; ++i) {
+        EXPECT_NE(only(i << 20U, false), nullptr) << i << " of those that came last";
+    }
+}
+
+TEST_F(ShadowTlbTest, NoLargePageMakesWayWhileThereIsRoom) {
+    for (u32 i = 0; i < ShadowTlb::tlb1_slots; ++i) {
+        ASSERT_EQ(fill(page(2, i << 20U, i << 20U), i << 20U), Fill::done);
+    }
+    shadow->drop_range(3U << 20U, 0x1000);
+    shadow->drop_range(7U << 20U, 0x1000);
+    EXPECT_EQ(core().entries().size(), ShadowTlb::tlb1_slots - 2);
+    for (const u32 i : {20U, 21U}) {
+        ASSERT_EQ(fill(page(2, i << 20U, i << 20U), i << 20U), Fill::done);
+    }
+    EXPECT_EQ(core().entries().size(), ShadowTlb::tlb1_slots);
+}
+
 TEST_F(ShadowTlbTest, DropTakesBothSpacesAndEveryPiece) {
     use(0, 0x13000, 0x5000'1000);  // unaligned: pieces of 4 KiB
     const auto& entry = page(3, 0x40000000, 0);

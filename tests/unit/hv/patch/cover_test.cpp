@@ -110,6 +110,20 @@ TEST_F(CoverTest, AReadInAPageThatTlbweMakesReadyIsPatchedToo) {
     EXPECT_EQ(entry_for(alias_page, false).rpn(), patcher->overlay.text_hpa(0x20'0000));
 }
 
+// User mode's data and the kernel's fetches share a space of the core: what the one has entered,
+// the other must not execute unseen.
+TEST_F(CoverTest, WhatUserModeHasLoadedFromIsSeenWhenTheKernelExecutesIt) {
+    for (const u32 tid : {5U, 0U}) {
+        SCOPED_TRACE(tid);
+        heat(site_ea, mtspr(sprg5, 9));
+        map(alias_page, site_page, 0, tid == 0 ? 0 : 1, tid);
+        v.regs.pid[0] = core().pid[0] = 5;
+        ASSERT_TRUE(patcher->cover);
+        ASSERT_EQ(fill(alias_page, Access::load, true), Fill::done);
+        EXPECT_EQ(permissions(entry_for(alias_page, false)), e500::mas3::ur);
+    }
+}
+
 TEST_F(CoverTest, EndsWhenTheKernelExecutesWhatIsNotMirrored) {
     heat(site_ea, mtspr(sprg5, 9));
     const dbt::Site& kept = heat(site_ea + 8, mfmsr(3));

@@ -315,6 +315,14 @@ TEST_F(CrossedStolenTest, AStoreWhereTheKernelMayExecuteTakesThePageBack) {
     EXPECT_EQ(fill(page, Access::store), Fill::done);
 }
 
+// The kernel's stores and user mode's fetches share a space of the core.
+TEST_F(CrossedStolenTest, UserModeThatExecutesThePageLetsTheKernelWriteNothingUnseen) {
+    heat(inner, wrteei(true));
+    const u32 page = page_of_stub(inner);
+    ASSERT_EQ(fill(page, Access::fetch, true), Fill::done);
+    EXPECT_EQ(permissions(entry_for(page, true)), mas3::ux | mas3::ur);
+}
+
 TEST_F(StolenTest, OldStubsMakeWayWhenTheCacheIsFull) {
     // Stubs of mtmsr, of 14 words.
     constexpr unsigned most = Cache::max_pages * ((Cache::units - Cache::reserved) / 4);
