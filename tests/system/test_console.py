@@ -76,7 +76,8 @@ class Console(unittest.TestCase):
         self.assertEqual((shown, status), (b"partial\n[trap", None))
 
     def test_statuses(self):
-        for text, status in ((b"0", 0), (b"255", 255), (b"x", None), (b"-1", None)):
+        for text, status in ((b"0", 0), (b"255", 255), (b"x", None), (b"-1", None),
+                             (b"256", 0), (b"300", 44)):
             self.assertEqual(self.each_way(told(b"", text))[1], status)
 
     def test_panic(self):
@@ -112,6 +113,15 @@ class Console(unittest.TestCase):
         self.assertEqual(console.feed(b"# "), b"# ")
         self.assertEqual(console.feed(b"["), b"[")
 
+    def test_a_marker_in_a_line_is_what_somebody_typed(self):
+        line = b"# echo [trapeze:n1] exit 3\r\n"
+        for pieces in ([len(line)], [1]):
+            console = GuestConsole("n1", raw=True, anchored=True)
+            self.assertEqual(feed(console, line, pieces), line)
+            self.assertIsNone(console.status)
+            self.assertEqual(feed(console, b"[trapeze:n1] exit 3\r\n", pieces), b"")
+            self.assertEqual(console.status, 3)
+
     def test_vmm_lines_and_summary(self):
         lines = []
         log = VmmLog(lines.append)
@@ -122,6 +132,11 @@ class Console(unittest.TestCase):
         self.assertEqual(log.summary, {"schema": 1})
         log.feed(b"@@trapeze-summary {broken\n")
         self.assertIsNotNone(log.broken)
+        for other in (b'{"schema":2}', b"[]", b"1"):
+            log = VmmLog(lines.append)
+            log.feed(b"@@trapeze-summary " + other + b"\n")
+            self.assertIsNone(log.summary)
+            self.assertIsNotNone(log.broken)
 
     def test_dumps_are_taken_out_whatever_the_pieces(self):
         good = dump("end", 7).encode()

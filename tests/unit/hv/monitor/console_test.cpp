@@ -53,6 +53,9 @@ TEST_F(ConsoleTest, Columns) {
 
 TEST_F(ConsoleTest, WhatIsWrittenWrongGoesNoFurther) {
     EXPECT_EQ(printed("a {} b {} c", 1), "a 1 b  c") << "an argument too few";
+    const console::Argument three[] = {1, 2, 3};
+    console::print_arguments("{}{}{}", three, 1);
+    EXPECT_EQ(sent(), "1") << "though there is something behind it";
     EXPECT_EQ(printed("a", 1), "a") << "and too many";
     EXPECT_EQ(printed("a {", 1), "a ");
 }

@@ -54,12 +54,13 @@ TEST_F(DumpTest, SaysWhatThereWas) {
     pass(1000);
     v.idle_ticks = 300;
     const u64 now = arch::now(), total = now - v.start_time;
+    u64 number = 0;
     for (const Dump kind : {Dump::request, Dump::periodic, Dump::end}) {
         const map::Dump d = taken(kind, now);
         EXPECT_EQ(map::name_of(d.kind), kind == Dump::request    ? "request"
                                         : kind == Dump::periodic ? "periodic"
                                                                  : "end");
-        EXPECT_EQ(d.sequence, v.dumps);
+        EXPECT_EQ(d.sequence, ++number);
         EXPECT_EQ(d.ticks_per_second, frequency);
         EXPECT_EQ(d.now, total);
         EXPECT_EQ(d.ram_bytes, u64{64} << 20U);
@@ -183,7 +184,8 @@ TEST_F(DumpTest, PatchesAndTheirPages) {
 TEST_F(DumpTest, LiveOnesComeRoundToAll) {
     constexpr unsigned sites = 400, pages = 300, most = 64;
     taken(Dump::live);
-    for (unsigned i = 0; i < sites; ++i) site(site_page + 4 * i, i < 8 ? 50 : 1 + i % 2);
+    constexpr unsigned hot = 8, first_hot = sites - hot;  // by address the last ones
+    for (unsigned i = 0; i < sites; ++i) site(site_page + 4 * i, i >= first_hot ? 50 : 1 + i % 2);
     for (unsigned i = 0; i < pages; ++i) charge(Cause::isi, 0x0100'0000 + 0x1000 * i, false, 1);
     std::set<u32> seen, seen_pages;
     unsigned rounds = 0;
@@ -195,7 +197,9 @@ TEST_F(DumpTest, LiveOnesComeRoundToAll) {
         EXPECT_TRUE(d.spans.counts.empty());
         if (d.sites.empty() && d.pages.empty()) break;
         if (rounds == 0) {
-            for (u32 i = 0; i < 8; ++i) EXPECT_EQ(d.sites.at(i).ea, site_page + 4 * i);
+            for (u32 i = 0; i < hot; ++i) {
+                EXPECT_EQ(d.sites.at(d.sites.size() - hot + i).ea, site_page + 4 * (first_hot + i));
+            }
         }
         for (const auto& one : d.sites) EXPECT_TRUE(seen.insert(one.ea).second) << "no news";
         for (const auto& page : d.pages) EXPECT_TRUE(seen_pages.insert(page.ea).second);
@@ -208,6 +212,28 @@ TEST_F(DumpTest, LiveOnesComeRoundToAll) {
     ASSERT_EQ(d.sites.size(), 1U);
     EXPECT_EQ(d.sites[0].ea, site_page + 4 * 77);
     EXPECT_EQ(taken(Dump::request).sites.size(), sites) << "a full one has all";
+}
+
+// However often others change, each has its turn.
+TEST_F(DumpTest, LiveOnesAreFair) {
+    constexpr unsigned sites = 300, pages = 300, busy = 150;
+    const auto change = [this](unsigned count) {
+        for (unsigned i = 0; i < count; ++i) {
+            site(site_page + 4 * i, 1);
+            charge(Cause::isi, 0x0100'0000 + 0x1000 * i, false, 1);
+        }
+    };
+    taken(Dump::live);
+    change(sites);
+    std::set<u32> seen, seen_pages;
+    for (unsigned round = 0; round < 30; ++round) {
+        const map::Dump d = taken(Dump::live);
+        for (const auto& one : d.sites) seen.insert(one.ea);
+        for (const auto& page : d.pages) seen_pages.insert(page.ea);
+        change(busy);
+    }
+    EXPECT_EQ(seen.size(), sites);
+    EXPECT_EQ(seen_pages.size(), pages);
 }
 
 class SummaryTest : public DumpTest {

@@ -87,7 +87,7 @@ TEST_F(WatchTest, AGuestThatDoesNothingIsEnded) {
 }
 
 TEST_F(WatchTest, AGuestWithInterruptsOffIsWatchedAndEnded) {
-    v.hang_ticks = 1000;
+    v.hang_ticks = 20'000'000;
     v.nip = 0x3000;
     for (unsigned i = 0; i < 100 && v.end == End::running; ++i) {
         pass(1'000'000);
