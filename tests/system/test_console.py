@@ -96,7 +96,7 @@ class Console(unittest.TestCase):
                 (panic + end[:-2], True, False),
                 (panic + end + b"x", True, False),
                 (panic + end + b"\r\n", True, False),
-                (panic + end.replace(b"y", b"z"), True, False),
+                (panic + end.replace(b": y", b": z"), True, False),
                 (end, False, False),
                 # A kernel that lives on.
                 (panic + b"[    2.000000] reboot: Power down\r\n", False, False),
@@ -191,6 +191,11 @@ class Numbers(unittest.TestCase):
                            "total_ticks": 30}], "instructions": [{"name": "mfmsr", "count": 10}]}
         self.assertIsNone(summary.problem(good))
         for change in ({"end": "else"}, {"ticks_per_second": 0}, {"ticks": {}},
+                       {"ticks_per_second": -1}, {"ticks_per_second": True},
+                       {"ticks": {**good["ticks"], "idle": -1}},
+                       {"exits": [{**good["exits"][0], "count": -1}]},
+                       {"exits": [{**good["exits"][0], "max_ticks": 1.5}]},
+                       {"instructions": [{"name": "rfi", "count": -1}]},
                        {"exits": [{"cause": "x"}]}, {"instructions": [{"name": 3}]}):
             self.assertIsNotNone(summary.problem({**good, **change}), change)
         text = summary.render(good, sys.stdout)

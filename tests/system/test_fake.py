@@ -237,6 +237,17 @@ class Signals(Fake):
     def test_terminate(self):
         self.assertEqual(self.ended_by(signal.SIGTERM, ["wait", "q"])[0], 143)
 
+    def test_the_first_one_counts(self):
+        process = start("boot", **self.play(BEGIN, ["guest", "hello\r\nworld"], ["hang"]))
+        try:
+            read_until(process.stdout, b"world")
+            process.send_signal(signal.SIGINT)
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=120)
+            self.assertEqual(process.returncode, 130)
+        finally:
+            finish(process)
+
     def test_hang_up(self):
         self.assertEqual(self.ended_by(signal.SIGHUP, ["wait", "q"])[0], 129)
 

@@ -100,6 +100,15 @@ class Planted(Case):
             one = mistakes.parse(self.STANZA.replace("hv_mmu_test", line), "f.txt")[0]
             self.assertEqual((one.units, one.python, one.ctest), (units, python, ctest))
 
+    def test_python_keeps_its_blocks(self):
+        stanza = "= one\n: a.py\n? Wrong\n! python test_a\n- if a:\n- b()\n+ if c:\n+     b()\n"
+        one = mistakes.parse(stanza, "f.txt")[0]
+        text = "def f():\n    if a:\n        b()\n"
+        self.assertEqual(one.planted(text), "def f():\n    if c:\n        b()\n")
+        broken = mistakes.parse(stanza.replace("+     b()", "+ b()"), "f.txt")[0]
+        with self.assertRaisesRegex(Failure, "makes no Python"):
+            broken.planted(text)
+
     def test_lines_that_are_not_there_once(self):
         one = mistakes.parse(self.STANZA, "f.txt")[0]
         for text, count in (("y = 1;\n", "0 times"), ("x = 1;\nx = 1;\n", "2 times")):

@@ -10,7 +10,7 @@ A file has one stanza for each mistake, parted by empty lines; lines with # are 
     ! python test_dump test_fake.Status   `python` modules of tests/system, their classes or tests,
     ! ctest isa.steal|vmm_patch        or after `ctest` a regular expression for ctest's names
     - the lines as they are            in a row, without their indentation; there once in the file
-    + the lines that take their place  none: they are gone
+    + the lines that take their place  none: they are gone; further in than the first, if they are
     ~ why nothing can notice it        in place of !: the mistake changes nothing that matters
 """
 import os
@@ -65,7 +65,14 @@ class Mistake:
                           f"{self.file}; they must be there once")
         indent = lines[found[0]][:len(lines[found[0]]) - len(lines[found[0]].lstrip())]
         lines[found[0]:found[0] + count] = [indent + line for line in self.new]
-        return "\n".join(lines)
+        planted = "\n".join(lines)
+        if self.file.endswith(".py"):
+            try:
+                compile(planted, self.file, "exec")
+            except SyntaxError as error:
+                raise Failure(f"{self.place}: {self.name} makes no Python of {self.file}: "
+                              f"{error}") from None
+        return planted
 
 
 def parse(text, path):
@@ -93,8 +100,10 @@ def parse(text, path):
         elif sign in ":?~":
             name = {":": "file", "?": "what", "~": "equivalent"}[sign]
             setattr(mistake, name, f"{getattr(mistake, name)} {rest}".strip())
-        elif sign in ("-", "+"):
-            (mistake.old if sign == "-" else mistake.new).append(rest)
+        elif sign == "-":
+            mistake.old.append(rest)
+        elif sign == "+":
+            mistake.new.append(line[1:].removeprefix(" ").rstrip())
         else:
             raise Failure(f"{place}: what is this? {line!r}")
     for mistake in mistakes:

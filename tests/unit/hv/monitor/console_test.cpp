@@ -61,23 +61,23 @@ TEST_F(ConsoleTest, WhatIsWrittenWrongGoesNoFurther) {
 }
 
 TEST_F(ConsoleTest, LinesHaveTheTime) {
-    const u64 start = core().timebase;
-    arch::clock = {};
-    console::log("x");
-    const u64 first = start * 1'000'000 / frequency;
-    char expected[64];
-    std::snprintf(expected, sizeof expected, "[vmm %4llu.%06llu] x\n",
-                  static_cast<unsigned long long>(first / 1'000'000),
-                  static_cast<unsigned long long>(first % 1'000'000));
-    EXPECT_EQ(sent(), expected);
-    pass(u64{frequency} * 12345 + 4 * (frequency / 1'000'000));
-    console::log("y");
-    std::snprintf(expected, sizeof expected, "[vmm 12345.%06llu] y\n",
-                  static_cast<unsigned long long>(first + 4));
-    EXPECT_EQ(sent(), expected);
+    struct Row {
+        u64 ticks;
+        const char* text;
+    };
+    constexpr u64 second = frequency, micro = second / 1'000'000;
+    for (const Row& row : {Row{0, "[vmm    0.000000] x\n"}, Row{micro, "[vmm    0.000001] x\n"},
+                           Row{second - 1, "[vmm    0.999999] x\n"},
+                           Row{12 * second + 34 * micro, "[vmm   12.000034] x\n"},
+                           Row{123'456 * second, "[vmm 123456.000000] x\n"}}) {
+        core().timebase = row.ticks;
+        arch::clock = {};
+        console::log("x");
+        EXPECT_EQ(sent(), row.text);
+    }
     console::set_clock(0);
-    console::log("z");
-    EXPECT_EQ(sent(), "[vmm    0.000000] z\n") << "not known yet";
+    console::log("y");
+    EXPECT_EQ(sent(), "[vmm    0.000000] y\n") << "not known yet";
 }
 
 TEST_F(ConsoleTest, TheCheckIsZlibs) {
