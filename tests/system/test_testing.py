@@ -12,8 +12,10 @@ from support import ROOT, Case, environment, finish, read_until, trapeze
 
 sys.path.append(os.path.join(ROOT, "tools"))
 sys.path.append(os.path.join(ROOT, "tests", "system", "isa"))
+sys.path.append(os.path.join(ROOT, "tests", "torture"))
 
 # pylint: disable=wrong-import-position
+import cases  # noqa: E402
 import compare  # noqa: E402
 from front import mistakes, testing  # noqa: E402
 from front.common import Failure  # noqa: E402
@@ -55,6 +57,36 @@ class Following(Case):
         unknown = testing.Progress({"quick": 1.0}, now=0.0)
         unknown.line("1/3 Test #1: quick .....***Failed   1.00 sec", now=1.0)
         self.assertIsNone(unknown.left(3, now=1.0))
+
+
+class KeptSequences(Case):
+    """Sequences as text (tests/torture/cases)."""
+
+    def test_written_and_read(self):
+        one = cases.empty()
+        one.number, one.seed, one.flags, one.rounds, one.place, one.count = 7, 0xf00d, 5, 3, 0x1000, 9
+        one.state = list(range(41))
+        one.words[2], one.words[8] = 0x7c0004ac, 0x4e800020
+        one.starts[0] = 1 << 2
+        path = self.path("one.case")
+        cases.write(path, one, "What it showed.")
+        self.assertEqual(cases.read(path).pack(), one.pack())
+        with open(path, encoding="utf-8") as handle:
+            text = handle.read()
+        self.assertIn("# What it showed.\n", text)
+        self.assertIn("008 * 7c0004ac  ", text)
+
+    def test_kept_ones_say_why(self):
+        for name in os.listdir(cases.FOLDER):
+            with open(os.path.join(cases.FOLDER, name), encoding="utf-8") as handle:
+                self.assertRegex(handle.readline(), "^# .{20}", name)
+        self.assertTrue(cases.kept())
+
+    def test_bad_lines(self):
+        for line in ("word 12", "004 xyz", "005 * 60000000", "1000 60000000", "r8 1 2 3",
+                     "flags pulse sometimes", "count 97", "number", "cr 1 xer 2"):
+            with self.assertRaisesRegex(cases.Bad, "bad.case:1: "):
+                cases.read(self.path("bad.case", line.encode() + b"\n"))
 
 
 class Reading(Case):

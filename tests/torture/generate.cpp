@@ -57,7 +57,7 @@ class Generator {
         user_ = random_.once_in(5);
         spaces_ = random_.once_in(6);
         pulse_ = random_.once_in(4);
-        step_ = !pulse_ && random_.once_in(12);
+        step_ = !pulse_ && random_.once_in(40);
         const bool small_text = random_.once_in(3);
         s_.seed = random_.word();
         s_.flags = (pulse_ ? flag::pulse : 0) | (step_ ? flag::step : 0) |
@@ -83,7 +83,7 @@ class Generator {
 
     u32 pointer() {
         const u32 off = random_.from(0x140, 0xe80);
-        switch (random_.below(12)) {
+        switch (random_.below(14)) {
             case 0:
             case 1:
             case 2:
@@ -105,9 +105,30 @@ class Generator {
                        text_data;
             case 10:
                 return nothing_ea + random_.below(0x4000);
+            case 11:
+            case 12:
+                return taken_page() + off;
             default:
                 return hole_ea + off;
         }
+    }
+
+    // One where stubs may be: hv/patch/stolen.cpp looks in this order. Not the register page, which
+    // a guest kernel sees (rules.inc).
+    u32 taken_page() {
+        constexpr u32 page = 0x1000, frame = 0x40'0000, away = 0x180'0000, pages = 32;
+        const u32 own = text + s_.number % text_slots * text_bytes;
+        const u32 near = random_.below(pages) * page;
+        // The runner's own stubs, and those of the first sequences, stand until they must make way.
+        if (random_.once_in(3)) return 0xff80'0000 + random_.below(pages / 2) * page;
+        if (random_.once_in(4)) return 0xfe80'0000 + random_.below(pages / 2) * page;
+        if (random_.once_in(3)) {
+            const u32 end = own + 0x1c0'0000 < zeroes_end ? own + 0x1c0'0000 : zeroes_end;
+            return end - (1 + random_.below(pages / 2)) * page;
+        }
+        if (text_ == small_text_ea) return (text_ & ~(frame - 1)) - away + near;
+        const u32 first = (own & ~(frame - 1)) - away;
+        return may_be_taken(first) ? first + near : zeroes_end + near;
     }
 
     // ---- Registers.
@@ -129,7 +150,9 @@ class Generator {
 
     void group() {
         begin();
-        switch (random_.below(20)) {
+        switch (random_.below(21)) {
+            case 20:
+                return random_.once_in(2) ? jump_away() : any_row();
             case 0:
             case 1:
                 return change_msr();
@@ -361,6 +384,14 @@ class Generator {
             }
         }
         reach(skip);
+    }
+
+    // To a page that may have stubs; its first 16 bytes have none. The runner comes back by LR.
+    void jump_away() {
+        const u32 r = work();
+        load_value(r, taken_page() + random_.below(4) * 4);
+        put(mtspr(Spr::CTR, r));
+        put(bctr | 1);
     }
 
     // Where it cannot fault: QEMU's is a load first, the manual's a store.

@@ -7,7 +7,7 @@ import tempfile
 
 MAGIC = 0x746f7274
 MOST_WORDS = 96
-SLOTS = 4096  # text slots: numbers that are this far apart share theirs
+SLOTS = 3072  # text slots: numbers that are this far apart share theirs
 NOP = 24 << 26
 FLAGS = ("pulse", "step", "small_text", "refill")
 _HEADER = struct.Struct(">3I")
@@ -24,8 +24,7 @@ class Sequence:
         for index, name in enumerate(_FIELDS):
             setattr(self, name, values[index])
         self.state = values[6:47]
-        starts = values[47:47 + MOST_WORDS // 32]
-        self.starts = starts
+        self.starts = values[47:47 + MOST_WORDS // 32]
         self.words = values[47 + MOST_WORDS // 32:]
 
     def groups(self):
@@ -52,8 +51,8 @@ class Sequence:
         return _RECORD.pack(*(getattr(self, name) for name in _FIELDS), *self.state, *self.starts,
                             *self.words)
 
-    def listing(self):
-        """What it is, and its instructions without the no-ops, as the assembler writes them."""
+    def disassembly(self):
+        """Index of a word -> what the assembler would write for it; no-ops are left out."""
         with tempfile.NamedTemporaryFile(suffix=".bin") as file:
             file.write(struct.pack(f">{self.count}I", *self.words[:self.count]))
             file.flush()
@@ -61,18 +60,31 @@ class Sequence:
                 ["powerpc64-linux-gnu-objdump", "-D", "-b", "binary", "-m", "powerpc:common",
                  "-M", "e500,booke,32", "-EB", f"--adjust-vma={self.place}", file.name],
                 capture_output=True, text=True, check=True).stdout
+        found = {}
+        for line in text.splitlines():
+            parts = line.split("\t")
+            if len(parts) >= 3 and not parts[1].strip() == "60 00 00 00":
+                offset = int(parts[0].strip(" :"), 16) - self.place
+                found[offset // 4] = " ".join(parts[2:])
+        return found
+
+    def listing(self):
+        """What it is, and its instructions."""
         flags = [name for bit, name in enumerate(FLAGS) if self.flags >> bit & 1]
         msr = self.state[40]
         lines = [f"sequence {self.number}: msr {msr:08x}, {', '.join(flags) or 'no flags'}, "
                  f"{self.rounds} rounds"]
         pointers = " ".join(f"r{n} {self.state[4 + n]:08x}" for n in range(3, 12))
         lines.append(f"  {pointers}")
-        for line in text.splitlines():
-            parts = line.split("\t")
-            if len(parts) >= 3 and not (parts[1].strip() == "60 00 00 00"):
-                offset = int(parts[0].strip(" :"), 16) - self.place
-                lines.append(f"  +{offset:08x}  {' '.join(parts[2:])}")
+        lines += [f"  +{index * 4:08x}  {text}" for index, text in self.disassembly().items()]
         return "\n".join(lines)
+
+
+def empty():
+    """A sequence of no-ops and zeroes."""
+    sequence = Sequence(bytes(_RECORD.size))
+    sequence.words = [NOP] * MOST_WORDS
+    return sequence
 
 
 def parse(blob):

@@ -29,7 +29,7 @@ struct Input {
 __attribute__((section(".sequences"), used)) Input input = {{torture::magic, 0, 0}, {}};
 
 constexpr u32 tsr_spr = 336, tcr_spr = 340, dec_spr = 22, dbsr_spr = 304, dbcr0_spr = 308;
-constexpr u32 most_events = 1000;
+constexpr u32 most_events = 1000, most_steps = 300;
 constexpr u32 most_pulses = 12;
 constexpr u32 tsize_64k = 3, tsize_64m = 8;
 
@@ -96,6 +96,14 @@ void map_small_data(u32 page, u32 space) {
            .space = space != 0});
 }
 
+// The guest takes an address for itself, for a page with code and data.
+void map_taken(u32 ea, u32 space) {
+    const u32 permissions = sequence->permissions[(ea >> 12) % torture::data_pages];
+    tlbwe(
+        0, 3,
+        {.ea = ea & ~0xfffu, .pa = torture::code, .permissions = permissions, .space = space != 0});
+}
+
 void map_all() {
     mtspr<48>(0);
     mtspr<633>(0);
@@ -131,7 +139,7 @@ void note(const Frame& f) {
     // QEMU goes on to the end of what it has translated before it looks whether text is still
     // there.
     const bool missed = vector == Vector::instruction_tlb;
-    const u32 at = missed ? f.nip & ~0xfffu : f.nip - sequence->place;
+    const u32 at = missed && in_text(f.nip) ? f.nip & ~0xfffu : f.nip - sequence->place;
     for (const u32 value : {f.vector, at, state, esr, dear}) mix(value);
     for (const u32 value : f.gpr) mix(value);
     for (const u32 value : {f.cr, f.xer & 0xe000'007f, f.ctr, f.lr}) mix(value);
@@ -148,8 +156,13 @@ bool refill(const Frame& f, u32 ea, u32 space) {
         map_small_text(text_page, space);
         return true;
     }
+    if (!(sequence->flags & flag::refill)) return false;
     const u32 page = (ea - torture::small_data_ea) >> 12;
-    if (!(sequence->flags & flag::refill) || page >= torture::data_pages) return false;
+    if (torture::may_be_taken(ea)) {
+        map_taken(ea, space);
+        return true;
+    }
+    if (page >= torture::data_pages) return false;
     map_small_data(page, space);
     return true;
 }
@@ -161,7 +174,11 @@ void on_event(Frame& f) {
         leave(f);
         return;
     }
-    if (++events > most_events || !in_text(f.nip)) {
+    // Jumped to where there may be a stub: back as by blr.
+    const bool away = !in_text(f.nip);
+    const bool comes_back = torture::may_be_taken(f.nip) && in_text(f.lr);
+    const u32 most = sequence->flags & flag::step ? most_steps : most_events;
+    if (++events > most || (away && !comes_back)) {
         ran_away = true;
         result = f;
         leave(f);
@@ -185,6 +202,7 @@ void on_event(Frame& f) {
             // QEMU sets both, the manual neither.
             mtspr<61>(0);
             mtspr<62>(0);
+            if (away) break;
             if (refill(f, f.nip, f.msr & msr::is)) return;
             ran_away = true;
             result = f;
@@ -196,7 +214,7 @@ void on_event(Frame& f) {
         default:
             break;
     }
-    f.nip += 4;
+    f.nip = away ? f.lr : f.nip + 4;
 }
 
 void set_pulse() {
@@ -207,7 +225,7 @@ void set_pulse() {
 
 void on_pulse(Frame& f) {
     mtspr<tsr_spr>(tsr::dis);
-    if (!in_text(f.nip)) {
+    if (!in_text(f.nip) && !torture::may_be_taken(f.nip)) {
         print("a pulse saved nip {x}, which is not the sequence's", {f.nip});
         mix(f.nip);
     }
@@ -233,6 +251,12 @@ void prepare_memory() {
         }
     };
     fill(torture::data, torture::data_pages * 0x1000);
+    // Of the page with code the first words alone are executed.
+    fill(torture::code, 0x1000);
+    constexpr u32 trap = 0x7fe0'0008;
+    constexpr u32 first[] = {insn::mfmsr(0), insn::mfspr(1, 272), insn::blr, trap};
+    for (u32 i = 0; i < 4; ++i) reinterpret_cast<volatile u32*>(torture::code)[i] = first[i];
+    flush_code(torture::code, sizeof first);
     // What was there, a device tree say, is none of a sequence's.
     memset(reinterpret_cast<void*>(text_at()), 0, torture::text_bytes);
     fill(text_at() + 0x800, 0x700);
@@ -322,6 +346,14 @@ void look_at_memory() {
     };
     for (u32 page = 0; page < torture::data_pages; ++page) {
         show("data page ", page, digest_of(torture::data + page * 0x1000, 0x1000));
+    }
+    show("code page ", 0, digest_of(torture::code, 0x1000));
+    // Pages that were all zeroes are so again for the next one.
+    for (u32 r = 3; r <= 9; ++r) {
+        const u32 page = sequence->gpr[r] & ~0xfffu;
+        if (page < torture::zeroes || page >= torture::zeroes_end) continue;
+        show("zeroes by r", r, digest_of(page, 0x1000));
+        memset(reinterpret_cast<void*>(page), 0, 0x1000);
     }
     show("text page ", 0, digest_of(text_at(), 0xf00));
     show("text page ", 1, digest_of(text_at() + 0x1000, 0xf00));

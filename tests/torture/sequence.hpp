@@ -45,13 +45,22 @@ struct Sequence {
 
 // The guest's memory. Everything below 64 MiB is mapped at its own address, in both address
 // spaces. Text has two pages a sequence, so that one's writes do not count against the next.
-inline constexpr u32 text = 0x100'0000, text_bytes = 0x2000, text_slots = 4096;
+inline constexpr u32 text = 0x100'0000, text_bytes = 0x2000, text_slots = 3072;
 inline constexpr u32 data = 0x70'0000, data_pages = 4;
+inline constexpr u32 code = data + 0x10'0000;      // a page that is mapped where something missed
 inline constexpr u32 small_text_ea = 0x3000'0000;  // 4 KiB pages on the sequence's text
 inline constexpr u32 small_data_ea = 0x4000'0000;  // 4 KiB pages on the data
 inline constexpr u32 large_data_ea = 0x4100'0000;  // one 64 KiB page on the data
 inline constexpr u32 nothing_ea = 0x5000'0000;     // mapped nowhere
 inline constexpr u32 hole_ea = 0xf410'0000;  // a 4 KiB page where a VMM may be, on data page 2
+// Where a VMM that takes addresses from its guest may have something of its own: near the text,
+// where there is nothing, or memory that is all zeroes and that nobody has used.
+inline constexpr u32 zeroes = text + text_bytes * text_slots, zeroes_end = 0x400'0000;
+inline constexpr u32 beyond_end = 0x600'0000, below_small_text = 0x2e00'0000, top = 0xfe00'0000;
+constexpr bool may_be_taken(u32 ea) {
+    return (ea >= zeroes && ea < beyond_end) || ea >= top ||
+           (ea >= below_small_text && ea < small_text_ea);
+}
 // Of each text page the upper half is data: stores there are stores to a page with text.
 inline constexpr u32 text_data = 0xc00;
 

@@ -236,6 +236,8 @@ def _parser(command):
     one.add_argument("--mutants", action="store_true",
                      help="test the tests: plant each mistake of tests/mutants in a copy of the "
                           "sources, and say whether they notice")
+    one.add_argument("--sequences", type=_whole, metavar="N",
+                     help="with --mutants: ask N generated sequences instead of the tests")
     one.add_argument("-j", "--jobs", type=_whole, metavar="N",
                      help="tests at a time (default: one more than there are cores)")
     one.add_argument("-V", "--verbose", action="store_true", help="show what the tests print")

@@ -21,12 +21,21 @@ PATIENCE = 120
 PYTHON_PATIENCE = 300
 _UNIT_FAILED = re.compile(r"^\[  FAILED  \] ([\w/.]+)", re.M)
 _PYTHON_FAILED = re.compile(r"^(?:FAIL|ERROR): (\S+)", re.M)
+# What one boot of sequences may take, in seconds, and how many are in it.
+BOOT, BATCH = 120, 250
+# What of the sources a guest runs on.
+VMM = ("hv/", "dbt/", "tcache/")
+# The programs that run sequences, by the build folder they come from.
+SEQUENCES = {"host": ("trapeze-pack", "trapeze-torture"), "hv": ("trapeze-hv.elf", "torture.elf")}
+_DIFFERS = re.compile(r"^first difference: (.*)", re.M)
 _CTEST_FAILED = re.compile(r"^\s*\d+ - (\S+) \(", re.M)
 STYLES = {"found": "green", "compiler": "green", "equivalent": "dim", "missed": "red"}
 
 
 def _call(command, folder, patience=None, env=None):
     """(status or None if it took too long, output)."""
+    # A warning would end a mistake's compilation before any test could notice it.
+    env = {**(env or os.environ), "CXXFLAGS": "-w"}
     try:
         with children.running(command, cwd=folder, stdout=subprocess.PIPE, env=env,
                               stderr=subprocess.STDOUT, text=True, errors="replace") as process:
@@ -46,8 +55,7 @@ class Worker:
     def prepare(self, units, python):
         """Builds what is right, which the unit tests must find right: Failure otherwise."""
         self.copy.bring_up_to_date()
-        # A warning would end a mistake's compilation before any test could notice it.
-        status, out = _call(["cmake", "--preset", "host", "-DCMAKE_CXX_FLAGS=-w"], self.copy.root)
+        status, out = _call(["cmake", "--preset", "host"], self.copy.root)
         if status != 0:
             raise Failure(f"{self.copy.root}: not configured: {out.strip()[-400:]}")
         for names, test in ((units, self._unit), (python, self._python)):
@@ -55,6 +63,45 @@ class Worker:
                 verdict, by = test(name)
                 if verdict != "missed":
                     raise Failure(f"{name} fails without a mistake: {by}")
+
+    def prepare_sequences(self):
+        """The same for judge_by_sequences()."""
+        self.copy.bring_up_to_date()
+        for preset, programs in SEQUENCES.items():
+            status, out = _call(["cmake", "--preset", preset], self.copy.root)
+            if status == 0:
+                status, out = self._make(preset, programs)
+            if status != 0:
+                raise Failure(f"{self.copy.root}: not built: {out.strip()[-400:]}")
+        if (by := self._differs(BATCH)) is not None:
+            raise Failure(f"sequences differ without a mistake: {by}")
+
+    def _make(self, preset, programs):
+        return _call(["ninja", "-C", os.path.join(self.copy.root, "build", preset), "-j",
+                      self._jobs, *programs], self.copy.root)
+
+    def _differs(self, count):
+        """What the sequences say that differs, None if nothing does."""
+        status, out = _call([sys.executable, "-B", os.path.join("tests", "torture", "run.py"),
+                             "--stop", "--count", str(count), "--batch", str(min(BATCH, count)),
+                             "--timeout", str(BOOT), "--jobs", self._jobs], self.copy.root)
+        if status == 0:
+            return None
+        if status == 1 and (found := _DIFFERS.search(out)):
+            return found[1]
+        raise Failure(f"run.py ended with status {status}: {out.strip()[-400:]}")
+
+    def judge_by_sequences(self, mistake, count):
+        """What generated sequences say of it, as judge() does. The generator is the right one."""
+        self.copy.plant(mistake)
+        try:
+            status, out = self._make("hv", SEQUENCES["hv"])
+            if status != 0:
+                return "compiler", next((line for line in out.split("\n") if "error" in line), "")
+            by = self._differs(count)
+            return ("missed", "") if by is None else ("found", by)
+        finally:
+            self.copy.restore()
 
     def _unit(self, unit):
         """Builds and runs one unit test program."""
@@ -113,10 +160,11 @@ class Worker:
 
 
 class Run:
-    """Goes through the mistakes with several workers; `results` has what came of each."""
+    """Goes through the mistakes with several workers; `results` has what came of each. With
+    `sequences` that many generated sequences judge in place of the tests."""
 
-    def __init__(self, mistakes):
-        self.mistakes, self.results = mistakes, {}
+    def __init__(self, mistakes, sequences=None):
+        self.mistakes, self.sequences, self.results = mistakes, sequences, {}
         self._waiting = [mistake for mistake in mistakes if not mistake.equivalent]
         self._mutex = threading.Lock()
         self._failure = None
@@ -128,14 +176,20 @@ class Run:
     def work(self, worker, units, python):
         """One worker's share."""
         try:
-            worker.prepare(units, python)
+            if self.sequences:
+                worker.prepare_sequences()
+            else:
+                worker.prepare(units, python)
             while True:
                 with self._mutex:
                     if not self._waiting or self._failure:
                         return
                     mistake = self._waiting.pop(0)
                 began = time.monotonic()
-                verdict, by = worker.judge(mistake)
+                if self.sequences:
+                    verdict, by = worker.judge_by_sequences(mistake, self.sequences)
+                else:
+                    verdict, by = worker.judge(mistake)
                 with self._mutex:
                     self.results[mistake.name] = verdict, by, time.monotonic() - began
                     self._tell(mistake, verdict, by)
@@ -187,6 +241,8 @@ def run(options, cores):
     check(mistakes)
     if options.filter:
         mistakes = [one for one in mistakes if re.search(options.filter, one.name)]
+    if options.sequences:
+        mistakes = [one for one in mistakes if one.file.startswith(VMM)]
     if not mistakes:
         raise Failure(f"no mistake has a name that matches {options.filter!r}; "
                       "./trapeze test --mutants --list names them")
@@ -195,11 +251,11 @@ def run(options, cores):
             print(f"{one.name:40} {one.file:28} {one.what}")
         print(f"{len(mistakes)} mistakes")
         return OK
-    if any(one.ctest for one in mistakes):
+    if options.sequences or any(one.ctest for one in mistakes):
         build.everything()
     jobs = options.jobs or cores
     count = max(1, min(jobs, len(mistakes)))
     say(f"==> {len(mistakes)} planted mistakes, {count} at a time")
-    going = Run(mistakes)
+    going = Run(mistakes, options.sequences)
     going.go(count, max(1, jobs // count))
     return going.report()

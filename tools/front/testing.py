@@ -26,6 +26,7 @@ examples:
   ./trapeze test -- --rerun-failed     what follows -- goes to ctest
   ./trapeze test --mutants --list      the mistakes that the tests must notice
   ./trapeze test --mutants -R tlb      plants those of this name, one at a time, and looks
+  ./trapeze test --mutants --sequences 500   which of them generated sequences notice
 
 At the end it lists the tests that took longest, then says what ctest says. docs/testing.md tells
 what tests what.
@@ -135,6 +136,8 @@ def _cores():
 
 def run(options):
     """The subcommand. Its last line is ctest's own."""
+    if options.sequences is not None and not (options.mutants and options.sequences):
+        raise Failure("--sequences takes how many, and goes with --mutants")
     setup.ensure()
     if options.mutants:
         return mutants.run(options, _cores())
