@@ -3,6 +3,7 @@
 
 #include "dbt/decode.hpp"
 #include "hv/arch/e500.hpp"
+#include "places.hpp"
 #include "random.hpp"
 #include "row_word.hpp"
 #include "rules.hpp"
@@ -81,55 +82,8 @@ class Generator {
         wanted_ = random_.from(6, 60);
     }
 
-    u32 pointer() {
-        const u32 off = random_.from(0x140, 0xe80);
-        switch (random_.below(14)) {
-            case 0:
-            case 1:
-            case 2:
-                return data + random_.below(data_pages) * 0x1000 + off;
-            case 3:
-                return data + 0xfe0 + random_.below(0x40);  // across two pages
-            case 4:
-                return large_data_ea + random_.below(data_pages) * 0x1000 + off;
-            case 5:
-            case 6:
-                return small_data_ea + random_.below(data_pages) * 0x1000 + off;
-            case 7:
-                return small_data_ea + random_.below(data_pages) * 0x1000 + 0xfe0 +
-                       random_.below(0x40);
-            case 8:
-                return text_ + random_.below(2) * 0x1000 + text_data;
-            case 9:  // the same memory by its own address
-                return text + s_.number % text_slots * text_bytes + random_.below(2) * 0x1000 +
-                       text_data;
-            case 10:
-                return nothing_ea + random_.below(0x4000);
-            case 11:
-            case 12:
-                return taken_page() + off;
-            default:
-                return hole_ea + off;
-        }
-    }
-
-    // One where stubs may be: hv/patch/stolen.cpp looks in this order. Not the register page, which
-    // a guest kernel sees (rules.inc).
-    u32 taken_page() {
-        constexpr u32 page = 0x1000, frame = 0x40'0000, away = 0x180'0000, pages = 32;
-        const u32 own = text + s_.number % text_slots * text_bytes;
-        const u32 near = random_.below(pages) * page;
-        // The runner's own stubs, and those of the first sequences, stand until they must make way.
-        if (random_.once_in(3)) return 0xff80'0000 + random_.below(pages / 2) * page;
-        if (random_.once_in(4)) return 0xfe80'0000 + random_.below(pages / 2) * page;
-        if (random_.once_in(3)) {
-            const u32 end = own + 0x1c0'0000 < zeroes_end ? own + 0x1c0'0000 : zeroes_end;
-            return end - (1 + random_.below(pages / 2)) * page;
-        }
-        if (text_ == small_text_ea) return (text_ & ~(frame - 1)) - away + near;
-        const u32 first = (own & ~(frame - 1)) - away;
-        return may_be_taken(first) ? first + near : zeroes_end + near;
-    }
+    u32 pointer() { return torture::pointer(random_, s_.number, text_); }
+    u32 taken_page() { return torture::taken_page(random_, s_.number, text_); }
 
     // ---- Registers.
 
@@ -300,7 +254,10 @@ class Generator {
     void write_tlb() {
         const u32 r = work();
         const bool large = random_.once_in(4);
-        const u32 page = random_.below(data_pages);
+        // Where a pointer leads, if one leads to a small page: what follows is to notice.
+        const u32 near = random_.from(first_pointer, last_pointer);
+        const u32 pointed = (s_.gpr[near] - small_data_ea) >> 12;
+        const u32 page = pointed < data_pages ? pointed : random_.below(data_pages);
         const auto set = [&](Spr spr, u32 value) {
             load_value(r, value);
             put(mtspr(spr, r));
@@ -320,13 +277,20 @@ class Generator {
         set(Spr::MAS7, 0);
         put(tlbwe);
         put(isync);
+        if (random_.once_in(2)) touch(near);
+    }
+    void touch(u32 pointer) {
+        put(random_.once_in(2) ? lwz(work(), pointer, 0) : stw(source(), pointer, 0));
     }
     // An entry whose place does not depend on the size of TLB0; seldom of a TLB that is not there.
     void read_tlb() {
         const u32 r = work();
         if (random_.once_in(3)) {
-            put(row_word(random_, Op::tlbivax));
+            const u32 near = random_.from(first_pointer, last_pointer);
+            touch(near);
+            put(random_.once_in(2) ? x_form(786, 0, 0, near) : row_word(random_, Op::tlbivax));
             put(isync);
+            touch(near);
         }
         load_value(r,
                    random_.once_in(8) ? 2u << 28 : random_.below(2) << 28 | random_.below(2) << 16);

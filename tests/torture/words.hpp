@@ -18,6 +18,7 @@ constexpr u32 d_form(u32 opcode, u32 rt, u32 ra, u32 imm) {
 constexpr u32 addi(u32 rt, u32 ra, u32 imm) { return d_form(14, rt, ra, imm); }
 constexpr u32 addis(u32 rt, u32 ra, u32 imm) { return d_form(15, rt, ra, imm); }
 constexpr u32 ori(u32 ra, u32 rs, u32 imm) { return d_form(24, rs, ra, imm); }
+constexpr u32 lwz(u32 rt, u32 ra, u32 imm) { return d_form(32, rt, ra, imm); }
 constexpr u32 stw(u32 rs, u32 ra, u32 imm) { return d_form(36, rs, ra, imm); }
 constexpr u32 add(u32 rt, u32 ra, u32 rb) { return x_form(266, rt, ra, rb); }
 constexpr u32 number_field(u32 n) { return (n & 31) << 16 | (n >> 5) << 11; }
