@@ -187,6 +187,7 @@ TEST(Parse, RefusesLinesWithAMissingOrWrongFieldAndNamesTheLine) {
              {"symbol c0012300 prepare_to_wait", "symbol c0012300"},
              {"spans 1000000 2", "spans 0 2"},
              {"span 700 2", "span 700"},
+             {"span 300 3\n", "span 300 3\nspans 1000000 0 mmio\n"},
          }) {
         const std::string said = refused(dump(replaced(body(), c.from, c.to)));
         EXPECT_THAT(said, HasSubstr("lacks a field or has a wrong one")) << c.to;
@@ -194,6 +195,14 @@ TEST(Parse, RefusesLinesWithAMissingOrWrongFieldAndNamesTheLine) {
     }
     EXPECT_THAT(refused("noise\n" + dump(replaced(body(), "insn mfmsr 660", "insn mfmsr"))),
                 HasSubstr("line 11:"));
+}
+
+TEST(Parse, PutsSymbolsInOrder) {
+    const std::string turned = "symbol c0020000 second\nsymbol c0012300 first\n";
+    const Dump d = parse_dump(dump(replaced(body(), symbols, turned)), 0, "sample");
+    ASSERT_THAT(d.symbols, SizeIs(2));
+    EXPECT_EQ(d.symbols[0].name, "first");
+    EXPECT_EQ(d.symbols[1].name, "second");
 }
 
 TEST(Parse, RefusesWhatATerminalWouldObey) {
