@@ -59,6 +59,22 @@ TEST(Diff, ComparesRatesOfBusyTimeNotCounts) {
     EXPECT_EQ(d.at(0x1008).change, Change::cooled);
 }
 
+// One that made way for a while and came back stands in two slots.
+TEST(Diff, AddsUpASiteOfTwoSlots) {
+    Site again = site(0x1000, 30);
+    again.id = 7;
+    again.saved = 2;
+    const Model before(dump(1, {site(0x1000, 100), again}));
+    const Model after(dump(1, {again, site(0x1000, 250)}));
+    const auto d = by_ea(before, after);
+    EXPECT_EQ(d.size(), 1U);
+    EXPECT_EQ(d.at(0x1000).old_count, 130U);
+    EXPECT_EQ(d.at(0x1000).new_count, 280U);
+    EXPECT_EQ(d.at(0x1000).old_ticks, 1300U);
+    EXPECT_EQ(d.at(0x1000).new_ticks, 2800U);
+    EXPECT_EQ(d.at(0x1000).new_saved, 2U);
+}
+
 TEST(Diff, SaysWhatAppearedAndVanished) {
     const Model before(dump(1, {site(0x1000, 1)}));
     const Model after(dump(1, {site(0x2000, 1)}));
