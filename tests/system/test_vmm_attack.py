@@ -3,29 +3,13 @@
 is what was loaded, and its console has nothing but its own lines."""
 import os
 import re
-import struct
 import tempfile
 import unittest
 
-from support import LAST, ROOT, Case, trapeze
+from attacks import MIB, PROGRAMS, VMM, read_only
+from support import LAST, Case, trapeze
 
-BUILD = os.path.join(ROOT, "build", "hv")
-VMM = os.path.join(BUILD, "hv", "trapeze-hv.elf")
-ATTACK = os.path.join(BUILD, "tests", "isa", "attack", "attack.elf")
-MIB = 1 << 20
-
-
-def read_only(path):
-    """Physical address and bytes of each segment of an ELF file that nobody may write."""
-    with open(path, "rb") as handle:
-        image = handle.read()
-    headers, = struct.unpack_from(">I", image, 28)
-    size, count = struct.unpack_from(">HH", image, 42)
-    for number in range(count):
-        kind, offset, _, address, length, _, flags, _ = struct.unpack_from(
-            ">8I", image, headers + number * size)
-        if kind == 1 and not flags & 2:
-            yield address, image[offset:offset + length]
+ATTACK = os.path.join(PROGRAMS, "attack", "attack.elf")
 
 
 class Attack(Case):
