@@ -26,6 +26,7 @@ TEST_F(CacheTest, HasNoRoomWithoutAPage) {
     EXPECT_EQ(cache.allocate(site, 6), nullptr);
     EXPECT_EQ(cache.victim(site), nullptr);
     EXPECT_EQ(cache.find(page), nullptr);
+    EXPECT_EQ(cache.find(page + 0x1000), nullptr) << "full up to its end";
 }
 
 TEST_F(CacheTest, StubsLieWithinThePageAndApart) {

@@ -124,6 +124,22 @@ TEST_F(CoverTest, WhatUserModeHasLoadedFromIsSeenWhenTheKernelExecutesIt) {
     }
 }
 
+TEST_F(CoverTest, WhatWasLeftUnpatchedBeforeIsLookedAtAgain) {
+    begin(Mode::eager, 3);
+    map(alias_page, 0x20'0000, 0, 1, 5);  // of one process
+    v.regs.pid[0] = core().pid[0] = 5;
+    ASSERT_TRUE(fetch(alias_page));
+    ASSERT_FALSE(patcher->cover);
+    ASSERT_TRUE(fetch(other));
+    access(lwarx, other);
+    ASSERT_TRUE(patcher->overlay.mirror.find(other)->is_plain(tcache::MirrorFrame::index(other)));
+    pass(u64{64} << 20);
+    heat(site_ea, mtspr(sprg5, 9));
+    ASSERT_TRUE(patcher->cover);
+    ASSERT_EQ(fill(other, Access::load, true), Fill::done);
+    EXPECT_EQ(permissions(entry_for(other, false)) & e500::mas3::ux, 0U);
+}
+
 TEST_F(CoverTest, EndsWhenTheKernelExecutesWhatIsNotMirrored) {
     heat(site_ea, mtspr(sprg5, 9));
     const dbt::Site& kept = heat(site_ea + 8, mfmsr(3));

@@ -243,8 +243,13 @@ TEST_F(StolenTest, ZeroPagesAreTakenWhereNothingIsUnused) {
     constexpr u32 first = inner + 0x01c0'0000;
     put(first, 1);
     put(inner - 0x01c0'0000 + 0x800, 1);
+    for (const u32 ea : {first - 0x1000, inner - 0x01c0'0000 + 0x1000}) {
+        const auto hit = v.tlb.find(ea, false, v.regs.pid);
+        ASSERT_EQ(v.shadow.fill(v.memory, *hit.entry, ea, Access::fetch, false), Fill::done);
+    }
     expect(heat(inner, wrteei(true)), State::patched, Reason::pays);
     const u32 page = stub_at(inner).ea & ~0xfffU;
+    EXPECT_TRUE(core().matches(page, true).empty()) << "what stands there now is a stub";
     EXPECT_TRUE(page == first - 0x1000 || page == inner - 0x01c0'0000 + 0x1000) << std::hex << page;
     EXPECT_EQ(patcher->overlay.cache.pages(), 1U) << "one at a time";
     EXPECT_EQ(load(page + 0xff0), 0U) << "reads as the zeroes it was";
