@@ -296,6 +296,10 @@ TEST(Stub, RefusesWhatABranchDoesNotReach) {
     // The way there reaches, the way back from the stub's last word does not.
     EXPECT_EQ(emit_stub(Stub::write_msr, 3, site + 0x01ff'fff0, site, map, code.data()), 0U);
     EXPECT_NE(emit_stub(Stub::write_msr, 3, site + 0x01ff'ff00, site, map, code.data()), 0U);
+    // And the other way round.
+    constexpr uint32_t high = site + 0x0400'0000;
+    EXPECT_NE(emit_stub(Stub::write_msr, 3, high - 0x0200'0000, high, map, code.data()), 0U);
+    EXPECT_EQ(emit_stub(Stub::write_msr, 3, high - 0x0200'0010, high, map, code.data()), 0U);
 }
 
 class PlanTest : public ::testing::Test {

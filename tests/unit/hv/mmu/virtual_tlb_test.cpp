@@ -66,6 +66,29 @@ TEST_F(VirtualTlbTest, Tlb0IgnoresTsizeAndIprot) {
     EXPECT_EQ(entry.mas1 & iprot, 0U);
 }
 
+// What its size does not need of an address counts for nothing (manual 12.3.2).
+TEST_F(VirtualTlbTest, ALargePageIgnoresTheLowBitsOfItsAddresses) {
+    for (u32 t = 1; t <= 9; ++t) {
+        const u32 size = 0x400U << (2U * t);
+        const auto& entry = write(mas0(1, 3), v | tsize(t), 0xc0000000U | ((size - 1) & ~0xfffU),
+                                  0x20000000U | ((size - 1) & ~0xfffU) | 0x3fU);
+        EXPECT_EQ(entry.epn(), 0xc0000000U) << t;
+        EXPECT_EQ(entry.gpa(0xc0000abcU), 0x20000abcU) << t;
+    }
+}
+
+TEST_F(VirtualTlbTest, KnowsWhichFramesSmallPagesMayMap) {
+    constexpr u64 frame = 0x400000;
+    EXPECT_FALSE(tlb->may_map_small(frame));
+    write(mas0(0, 0), v, 0x7000, 0x7ff000U | 0x3fU);
+    EXPECT_TRUE(tlb->may_map_small(frame));
+    EXPECT_TRUE(tlb->may_map_small(2 * frame - 1));
+    EXPECT_FALSE(tlb->may_map_small(0));
+    EXPECT_FALSE(tlb->may_map_small(2 * frame));
+    tlb->flush_tlb0();
+    EXPECT_FALSE(tlb->may_map_small(frame));
+}
+
 TEST_F(VirtualTlbTest, EveryPageSizeOfTlb1) {
     for (u32 t = 1; t <= 11; ++t) {
         tlb->reset(128);
