@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
+
 #include "hv/patch/patcher.hpp"
 #include "hv/vcpu/run.hpp"
 
@@ -15,12 +17,17 @@ using e500::u8;
 // Physical memory as the VMM sees it until the guest starts: linear, the first 2 GiB.
 inline constexpr u32 linear_base = 0x4000'0000;
 inline constexpr u64 linear_size = 0x8000'0000;
-inline u8* at(u64 hpa) { return reinterpret_cast<u8*>(linear_base + static_cast<u32>(hpa)); }
+inline u8* at(u64 hpa) {
+    return reinterpret_cast<u8*>(std::uintptr_t{linear_base} + static_cast<u32>(hpa));
+}
 void map_linear();
 void unmap_linear();
 
 // Ends the VMM because of its input: one line, summary with end=input.
 [[noreturn]] void reject(const char* what, const char* detail = "");
+
+// A property that is text. Null if it is absent, or not one text to its end.
+const char* text_of(const void* tree, int node, const char* name);
 
 // The VMM's command line (docs/options.md).
 struct Options {
@@ -63,7 +70,18 @@ u64 place_ram(const Host& host, u64& size, u64& mirror, u64& mirror_size);
 // What that found; zeroes before.
 const patch::Costs& measured_costs();
 
+// What the guest sees at each physical address: its RAM from 0, then the board's devices at the
+// addresses they have. The models of trapped ones are added to `devices`.
+void build_memory_map(mmu::MemoryMap& memory, dev::DeviceTable& devices, const void* tree,
+                      u64 ram_hpa, u64 ram_size, bool exits_device);
+
+// Memory of the VMM's own that the guest's symbols may take, aligned to words.
+struct SymbolRoom {
+    u8* at;
+    u32 size;
+};
+
 // Copies the guest image into guest RAM and makes its device tree.
-vcpu::Boot load_guest(const Host& host, u64 ram_hpa, u64 ram_size);
+vcpu::Boot load_guest(const Host& host, u64 ram_hpa, u64 ram_size, const SymbolRoom& room);
 
 }  // namespace trapeze::boot

@@ -4,6 +4,7 @@
 #include "hv/arch/cpu.hpp"
 #include "hv/board/ppce500.hpp"
 #include "hv/boot/boot.hpp"
+#include "hv/boot/tree.hpp"
 #include "hv/monitor/console.hpp"
 
 namespace trapeze::boot {
@@ -46,10 +47,17 @@ void unmap_linear() {
     for (u32 i = 0; i < linear_entries; ++i) arch::write_tlb(1, i, {0, 0, 0, 0});
 }
 
+const char* text_of(const void* tree, int node, const char* name) {
+    int length = 0;
+    const auto* const text = static_cast<const char*>(fdt_getprop(tree, node, name, &length));
+    if (text == nullptr || length <= 0 || text[length - 1] != 0) return nullptr;
+    return text;
+}
+
 Host read_host(u64 tree_hpa) {
     Host host{};
     const void* const tree = at(tree_hpa);
-    if (fdt_check_header(tree) != 0) reject("no device tree where r3 points");
+    if (find_damage(tree, linear_size - tree_hpa) != 0) reject("no device tree where r3 points");
     host.tree = tree;
     host.tree_end = tree_hpa + fdt_totalsize(tree);
 
@@ -58,7 +66,9 @@ Host read_host(u64 tree_hpa) {
     int length = 0;
     const auto* const reg = static_cast<const fdt32_t*>(fdt_getprop(tree, memory, "reg", &length));
     const int ac = fdt_address_cells(tree, root), sc = fdt_size_cells(tree, root);
-    if (reg == nullptr || length < (ac + sc) * 4) reject("the device tree has no /memory");
+    if (reg == nullptr || ac < 0 || sc < 1 || length < (ac + sc) * 4) {
+        reject("the device tree has no /memory");
+    }
     host.ram = read_cells(reg + ac, sc);
     if (host.ram > linear_size) host.ram = linear_size;
 
@@ -68,8 +78,8 @@ Host read_host(u64 tree_hpa) {
     const int chosen = fdt_path_offset(tree, "/chosen");
     host.image = number(tree, chosen, "linux,initrd-start");
     host.image_end = number(tree, chosen, "linux,initrd-end");
-    const void* const line = fdt_getprop(tree, chosen, "bootargs", &length);
-    host.command_line = line != nullptr && length > 0 ? static_cast<const char*>(line) : "";
+    const char* const line = text_of(tree, chosen, "bootargs");
+    host.command_line = line != nullptr ? line : "";
     if (host.image == 0 || host.image_end <= host.image || host.image_end > host.ram) {
         reject("no guest image: give the VMM one as its initrd (see trapeze-pack)");
     }
@@ -77,6 +87,9 @@ Host read_host(u64 tree_hpa) {
 }
 
 u64 place_ram(const Host& host, u64& size, u64& mirror, u64& mirror_size) {
+    constexpr const char* too_large =
+        "guest memory does not fit the machine: give QEMU more (-m) or the guest less (mem=)";
+    if (size > host.ram) reject(too_large);  // so that no sum below wraps
     u64 used = board::hv_size;
     if (host.tree_end > used) used = host.tree_end;
     if (host.image_end > used) used = host.image_end;
@@ -113,7 +126,7 @@ u64 place_ram(const Host& host, u64& size, u64& mirror, u64& mirror_size) {
         const u64 base = (used + align - 1) & ~(align - 1);
         if (base + size <= host.ram) return base;
     }
-    reject("guest memory does not fit the machine: give QEMU more (-m) or the guest less (mem=)");
+    reject(too_large);
 }
 
 }  // namespace trapeze::boot

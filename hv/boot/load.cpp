@@ -4,14 +4,11 @@
 #include <cstring>
 #include <initializer_list>
 
-#include "hv/board/ppce500.hpp"
 #include "hv/boot/boot.hpp"
 #include "hv/boot/place.hpp"
 #include "hv/boot/tree.hpp"
 #include "hv/monitor/console.hpp"
 #include "hv/monitor/monitor.hpp"
-
-extern "C" trapeze::e500::u8 image_end[];
 
 namespace trapeze::boot {
 
@@ -37,7 +34,7 @@ Blob data_of(const void* image, int node) {
 }
 
 bool is_a(const void* image, int node, const char* wanted) {
-    const auto* const type = static_cast<const char*>(fdt_getprop(image, node, "type", nullptr));
+    const char* const type = text_of(image, node, "type");
     return type != nullptr && strcmp(type, wanted) == 0;
 }
 
@@ -98,9 +95,9 @@ u32 room_of(const Blob& tree, const char* arguments) {
 
 }  // namespace
 
-vcpu::Boot load_guest(const Host& host, u64 ram_hpa, u64 ram_size) {
+vcpu::Boot load_guest(const Host& host, u64 ram_hpa, u64 ram_size, const SymbolRoom& room) {
     const void* const image = at(host.image);
-    if (fdt_check_header(image) != 0 || fdt_totalsize(image) > host.image_end - host.image) {
+    if (find_damage(image, host.image_end - host.image) != 0) {
         reject("the guest image is not one trapeze-pack made, or is cut short");
     }
     const int images = fdt_path_offset(image, "/images");
@@ -113,8 +110,7 @@ vcpu::Boot load_guest(const Host& host, u64 ram_hpa, u64 ram_size) {
     const Blob base_tree = own_tree.size != 0
                                ? own_tree
                                : Blob{static_cast<const u8*>(host.tree), fdt_totalsize(host.tree)};
-    const auto* arguments =
-        static_cast<const char*>(fdt_getprop(image, config, "bootargs", nullptr));
+    const char* arguments = text_of(image, config, "bootargs");
     if (arguments == nullptr) arguments = "";
     const u32 tree_size = own_tree.size != 0 ? room_of(own_tree, arguments) : base_tree.size;
     const Placement p = place_parts(kernel, tree_size, ramdisk.size, ram_size);
@@ -130,21 +126,16 @@ vcpu::Boot load_guest(const Host& host, u64 ram_hpa, u64 ram_size) {
     // for a guest that adds to it.
     void* const guest_tree = at(ram_hpa + p.tree);
     memcpy(guest_tree, base_tree.data, base_tree.size);
-    check_tree(fdt_check_header(guest_tree), "device tree: ");
-    if (fdt_totalsize(guest_tree) > base_tree.size) reject("device tree: cut short");
+    check_tree(find_damage(guest_tree, base_tree.size), "device tree: ");
     check_tree(fdt_open_into(guest_tree, guest_tree, static_cast<int>(tree_size)), "device tree: ");
     set_chosen(guest_tree, arguments, kernel, ramdisk_at);
     set_memory(guest_tree, ram_size);
     withhold_devices(guest_tree);
 
-    // Symbols stay reachable: in the VMM's own 16 MiB, behind its image.
     const Blob symbols = find_image(image, images, "symbols");
-    auto* const place_for_symbols =
-        reinterpret_cast<u8*>((reinterpret_cast<u32>(image_end) + 15) & ~15u);
-    const u32 room = board::hv_base + board::hv_size - reinterpret_cast<u32>(place_for_symbols);
-    if (symbols.size != 0 && symbols.size <= room) {
-        memcpy(place_for_symbols, symbols.data, symbols.size);
-        monitor::set_symbols(place_for_symbols, symbols.size);
+    if (symbols.size != 0 && symbols.size <= room.size) {
+        memcpy(room.at, symbols.data, symbols.size);
+        monitor::set_symbols(room.at, symbols.size);
     }
 
     const u64 entry = cells64(image, config, "entry");

@@ -7,38 +7,35 @@ namespace {
 
 bool at_end(const char* p) { return *p == 0 || *p == ' '; }
 
-// Takes a decimal number with an optional K, M or G from `p`; false if there is none.
-bool take_number(const char*& p, u64& value) {
-    if (*p < '0' || *p > '9') return false;
-    value = 0;
-    for (; *p >= '0' && *p <= '9'; ++p) {
-        if (value > (u64{1} << 40)) return false;
-        value = value * 10 + static_cast<u64>(*p - '0');
+// What follows takes all of a word at `p`, and moves `p` behind it, or moves nothing.
+
+bool take_word(const char*& p, const char* word) {
+    const char* q = p;
+    for (; *word != 0; ++q, ++word) {
+        if (*q != *word) return false;
     }
-    switch (*p) {
-        case 'K':
-            value <<= 10;
-            ++p;
-            break;
-        case 'M':
-            value <<= 20;
-            ++p;
-            break;
-        case 'G':
-            value <<= 30;
-            ++p;
-            break;
-        default:
-            break;
-    }
-    return at_end(p);
+    if (!at_end(q)) return false;
+    p = q;
+    return true;
 }
 
-bool take_key(const char*& p, const char* key) {
+// `key`, with its =, and a decimal number with an optional K, M or G that 64 bits hold.
+bool take_number(const char*& p, const char* key, u64& value) {
     const char* q = p;
-    while (*key != 0) {
-        if (*q++ != *key++) return false;
+    for (; *key != 0; ++q, ++key) {
+        if (*q != *key) return false;
     }
+    if (*q < '0' || *q > '9') return false;
+    value = 0;
+    for (; *q >= '0' && *q <= '9'; ++q) {
+        const auto digit = static_cast<u64>(*q - '0');
+        if (value > (~u64{0} - digit) / 10) return false;
+        value = value * 10 + digit;
+    }
+    const unsigned shift = *q == 'K' ? 10 : *q == 'M' ? 20 : *q == 'G' ? 30 : 0;
+    if (shift != 0) ++q;
+    if (!at_end(q) || value > ~u64{0} >> shift) return false;
+    value <<= shift;
     p = q;
     return true;
 }
@@ -54,41 +51,41 @@ Options parse_options(const char* p) {
         }
         const char* const start = p;
         u64 value = 0;
-        if (take_key(p, "mem=") && take_number(p, value)) {
+        if (take_number(p, "mem=", value)) {
             options.memory = value;
-        } else if (take_key(p, "watchdog=") && take_number(p, value) && value < 1000000) {
+        } else if (take_number(p, "watchdog=", value) && value < 1000000) {
             options.watchdog = static_cast<u32>(value);
-        } else if (take_key(p, "tlb0=") && take_number(p, value) &&
+        } else if (take_number(p, "tlb0=", value) &&
                    (value == 512 || value == 1024 || value == 2048)) {
             options.tlb0_entries = static_cast<u32>(value);
-        } else if (take_key(p, "profile=on") && at_end(p)) {
+        } else if (take_word(p, "profile=on")) {
             options.profile = true;
-        } else if (take_key(p, "profile=off") && at_end(p)) {
+        } else if (take_word(p, "profile=off")) {
             options.profile = false;
-        } else if (take_key(p, "exits-device=on") && at_end(p)) {
+        } else if (take_word(p, "exits-device=on")) {
             options.exits_device = true;
-        } else if (take_key(p, "exits-device=off") && at_end(p)) {
+        } else if (take_word(p, "exits-device=off")) {
             options.exits_device = false;
-        } else if (take_key(p, "patch=off") && at_end(p)) {
+        } else if (take_word(p, "patch=off")) {
             options.patch = patch::Mode::off;
-        } else if (take_key(p, "patch=hot") && at_end(p)) {
+        } else if (take_word(p, "patch=hot")) {
             options.patch = patch::Mode::hot;
-        } else if (take_key(p, "patch=eager") && at_end(p)) {
+        } else if (take_word(p, "patch=eager")) {
             options.patch = patch::Mode::eager;
-        } else if (take_key(p, "threshold=") && take_number(p, value) && value <= 1000000) {
+        } else if (take_number(p, "threshold=", value) && value <= 1000000) {
             options.threshold = static_cast<u32>(value);
-        } else if (take_key(p, "mapping=straight") && at_end(p)) {
+        } else if (take_word(p, "mapping=straight")) {
             options.crossed = false;
-        } else if (take_key(p, "mapping=crossed") && at_end(p)) {
+        } else if (take_word(p, "mapping=crossed")) {
             options.crossed = true;
-        } else if (take_key(p, "debug=core") && at_end(p)) {
+        } else if (take_word(p, "debug=core")) {
             options.debug_as_manual = false;
-        } else if (take_key(p, "debug=manual") && at_end(p)) {
+        } else if (take_word(p, "debug=manual")) {
             options.debug_as_manual = true;
-        } else if (take_key(p, "mirror-mb=") && take_number(p, value) && value >= 4 &&
-                   value <= 48 && value % 4 == 0) {
+        } else if (take_number(p, "mirror-mb=", value) && value >= 4 && value <= 48 &&
+                   value % 4 == 0) {
             options.mirror_mib = static_cast<u32>(value);
-        } else if (take_key(p, "dump-every=") && take_number(p, value) && value < 1000000) {
+        } else if (take_number(p, "dump-every=", value) && value < 1000000) {
             options.dump_every = static_cast<u32>(value);
         } else {
             reject(

@@ -11,18 +11,19 @@ namespace trapeze::boot {
 
 namespace {
 
-// The VMM's UART is not the guest's.
+// The VMM's UART is not the guest's, however many nodes a tree of the user's has for it.
 void remove_hv_uart(void* tree) {
-    int node = fdt_node_offset_by_compatible(tree, -1, "ns16550");
-    while (node >= 0) {
+    int from = -1;
+    for (int node; (node = fdt_node_offset_by_compatible(tree, from, "ns16550")) >= 0;) {
         int length = 0;
         const auto* const reg =
             static_cast<const fdt32_t*>(fdt_getprop(tree, node, "reg", &length));
-        if (reg != nullptr && length >= 4 && fdt32_to_cpu(reg[0]) == board::uart1_offset) {
-            fdt_del_node(tree, node);
-            return;
+        if (reg == nullptr || length < 4 || fdt32_to_cpu(reg[0]) != board::uart1_offset) {
+            from = node;
+            continue;
         }
-        node = fdt_node_offset_by_compatible(tree, node, "ns16550");
+        check_tree(fdt_del_node(tree, node), "device tree: serial: ");
+        from = -1;  // what was behind it is in its place
     }
 }
 
@@ -71,6 +72,27 @@ void remove_platform_masters(void* tree) {
 }
 
 }  // namespace
+
+int find_damage(const void* tree, u64 size) {
+    if (size < sizeof(fdt_header)) return -FDT_ERR_TRUNCATED;
+    int error = fdt_check_header(tree);
+    if (error < 0) return error;
+    if (fdt_totalsize(tree) > size) return -FDT_ERR_TRUNCATED;
+    error = fdt_num_mem_rsv(tree);
+    if (error < 0) return error;
+    int depth = 0, next = 0;
+    for (;;) {
+        const int at = next;
+        const u32 tag = fdt_next_tag(tree, at, &next);
+        if (next < 0) return next;
+        if (tag == FDT_BEGIN_NODE) ++depth;
+        if (tag == FDT_END_NODE && --depth < 0) return -FDT_ERR_BADSTRUCTURE;
+        if (tag == FDT_END) return depth == 0 ? 0 : -FDT_ERR_BADSTRUCTURE;
+        if (tag == FDT_PROP && fdt_getprop_by_offset(tree, at, nullptr, &error) == nullptr) {
+            return error;
+        }
+    }
+}
 
 void check_tree(int result, const char* what) {
     if (result < 0) reject(what, fdt_strerror(result));

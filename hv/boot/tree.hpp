@@ -7,6 +7,9 @@
 // room; what libfdt refuses ends in reject().
 namespace trapeze::boot {
 
+// 0, or the error of libfdt, for what is said to be a tree in `size` bytes at `tree`: libfdt itself
+// takes the blocks, tags and names of one that it changes to be whole.
+int find_damage(const void* tree, u64 size);
 // Rejects the input with `what` and libfdt's own words if `result` is an error of libfdt.
 void check_tree(int result, const char* what);
 

@@ -44,6 +44,14 @@ void drain() {
     fifo_room = fifo_size;
 }
 
+// Text may come from a guest or a user, and must not make a line of its own.
+void put_text(const char* text, bool quoted = false) {
+    for (; *text != 0; ++text) {
+        if (quoted && (*text == '"' || *text == '\\')) put('\\');
+        put(*text < ' ' || *text > '~' ? '?' : *text);
+    }
+}
+
 void pad(unsigned have, unsigned want) {
     for (; have < want; ++have) put(' ');
 }
@@ -80,10 +88,14 @@ void print_one(const Argument& argument, const Format& format) {
         put(static_cast<char>(argument.value));
         return;
     }
+    if (argument.kind == Argument::Kind::quoted) {
+        put_text(argument.text, true);
+        return;
+    }
     if (argument.kind == Argument::Kind::text) {
         const unsigned n = length(argument.text);
         if (!format.left) pad(n, format.width);
-        put(argument.text);
+        put_text(argument.text);
         if (format.left) pad(n, format.width);
         return;
     }

@@ -25,13 +25,19 @@ struct Check {
 void begin_check();
 Check end_check();
 
+// Text within a string of JSON.
+struct Quoted {
+    const char* text;
+};
+
 // One argument of a message: a number, a character or text.
 struct Argument {
-    enum class Kind : e500::u8 { number, negative, text, character } kind;
+    enum class Kind : e500::u8 { number, negative, text, quoted, character } kind;
     u64 value;
     const char* text;
 
     constexpr Argument(const char* t) : kind(Kind::text), value(0), text(t) {}
+    constexpr Argument(Quoted q) : kind(Kind::quoted), value(0), text(q.text) {}
     constexpr Argument(char c)
         : kind(Kind::character), value(static_cast<unsigned char>(c)), text(nullptr) {}
     constexpr Argument(bool b) : kind(Kind::text), value(0), text(b ? "yes" : "no") {}
@@ -42,7 +48,8 @@ struct Argument {
           text(nullptr) {}
 };
 
-// Prints `format` with each {} replaced by the next argument: {} decimal or text, {:x} eight hex
+// Prints `format` with each {} replaced by the next argument: {} decimal or text, of which all but
+// printable ASCII becomes '?', {:x} eight hex
 // digits, {:X} as many as needed, {:N} right-aligned to N columns, {:-N} left-aligned.
 void print_arguments(const char* format, const Argument* arguments, unsigned count);
 

@@ -91,6 +91,15 @@ char mode_letter(const dbt::Site& site) {
     return other_space ? 'K' : 'k';
 }
 
+// Names have no blanks, and no reader takes any length. Ends the line.
+void put_name(const char* text) {
+    constexpr unsigned longest = 255;
+    for (unsigned n = 0; n < longest && *text != 0; ++n, ++text) {
+        put(*text <= ' ' || *text > '~' ? '?' : *text);
+    }
+    put('\n');
+}
+
 // A live dump stops a guest that goes on: it has the sites and pages with the most to say.
 constexpr unsigned live_sites = 64, live_pages = 64;
 
@@ -150,7 +159,8 @@ void dump_sites(const Vcpu& v, bool live, u64 now) {
         const char* const symbol_name = symbol(site.ea, offset);
         if (symbol_name != nullptr && site.ea - offset != function) {
             function = site.ea - offset;
-            print("symbol {:x} {}\n", function, symbol_name);
+            print("symbol {:x} ", function);
+            put_name(symbol_name);
         }
         print("site {:x} {:X} {:x} {} {} {} {} {} {} {} {} {}", site.ea, site.gpa, site.word,
               site.pid, mode_letter(site), site.total_count, site.total_ticks, site.max, site.first,

@@ -74,7 +74,7 @@ void summary(Vcpu& v, u64 now) {
 
     put("@@trapeze-summary {");
     field("schema", 1);
-    print("\"end\":\"{}\",\"reason\":\"{}\",", end_name(v.end), v.reason);
+    print("\"end\":\"{}\",\"reason\":\"{}\",", end_name(v.end), console::Quoted{v.reason});
     field("ticks_per_second", machine_info().timebase_frequency);
     put("\"ticks\":{");
     field("total", total);

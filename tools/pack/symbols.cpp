@@ -39,6 +39,12 @@ void tidy_symbols(std::vector<Symbol>& symbols) {
         return symbol.name.empty() || symbol.name.front() == '$' ||
                symbol.name.compare(0, 2, ".L") == 0;
     });
+    for (Symbol& symbol : symbols) {
+        constexpr std::size_t longest = 255;
+        symbol.name.resize(std::min(symbol.name.size(), longest));
+        std::ranges::replace_if(
+            symbol.name, [](char c) { return c <= ' ' || c > '~'; }, '?');
+    }
     std::sort(symbols.begin(), symbols.end(), [](const Symbol& a, const Symbol& b) {
         return std::tie(a.address, a.name) < std::tie(b.address, b.name);
     });

@@ -21,6 +21,17 @@ TEST(Symbols, SystemMapGivesSortedCode) {
     EXPECT_EQ(symbols[1].name, "second");
 }
 
+TEST(Symbols, NamesFitIntoALine) {
+    const auto symbols =
+        parse_symbols(bytes_of("c0000000 T two words\nc0000010 T caf\xc3\xa9\x1b[31m\nc0000020 T " +
+                               std::string(300, 'n') + "\n"),
+                      "s");
+    ASSERT_EQ(symbols.size(), 3U);
+    EXPECT_EQ(symbols[0].name, "two?words");
+    EXPECT_EQ(symbols[1].name, "caf???[31m");
+    EXPECT_EQ(symbols[2].name, std::string(255, 'n'));
+}
+
 TEST(Symbols, OtherTextIsRefusedWithItsLine) {
     for (const char* text : {"c0000000 T ok\nnonsense\n", "c0000000 T ok\nc0000004\n",
                              "c0000000 T ok\n1c0000004 T far\n", "c0000000 T ok\nc0000000 T \n"}) {
