@@ -2,7 +2,6 @@
 """results.json: put together, written, read again. schema.json describes it."""
 import datetime
 import json
-import math
 import os
 import platform
 import subprocess
@@ -97,14 +96,22 @@ def write(path, document):
 
 def _sound(row):
     def figure(value):
+        # (Neither NaN nor infinity is below anything, and a whole number may have any size.)
         return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool)
-                                 and math.isfinite(value))
+                                 and abs(value) < 1e300)
+
+    def text(name, absent=False):
+        value = row.get(name)
+        return (absent and value is None) or (isinstance(value, str) and value.isprintable())
 
     return (isinstance(row, dict)
-            and all(isinstance(row.get(name), str) for name in ("arm", "clock", "workload"))
-            and isinstance(row.get("metric"), (str, type(None)))
+            and all(text(name) for name in ("arm", "clock", "workload"))
+            and "metric" in row and text("metric", absent=True)
+            and text("unit", absent=row["metric"] is None)
+            and text("error", absent=True)
             and all(figure(row.get(name, "")) for name in ("min", "median", "max"))
-            and (row["median"] is None) == (row["min"] is None) == (row["max"] is None))
+            and (row["median"] is None) == (row["min"] is None) == (row["max"] is None)
+            and (row["metric"] is None or row["median"] is not None))
 
 
 def load(path):
@@ -114,7 +121,7 @@ def load(path):
             document = json.load(handle)
     except OSError as error:
         raise Unreadable(f"{path}: {error.strerror}") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Unreadable(f"{path}: is not JSON") from None
     if not isinstance(document, dict) or not isinstance(document.get("rows"), list):
         raise Unreadable(f"{path}: is not a results.json of ./trapeze bench")

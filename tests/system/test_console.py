@@ -138,6 +138,13 @@ class Console(unittest.TestCase):
             self.assertIsNone(log.summary)
             self.assertIsNotNone(log.broken)
 
+    def test_summaries_that_are_no_json(self):
+        for text in (b"[" * 100_000, b'{"schema":1,"x":NaN}', b'{"schema":1,"x":Infinity}', b"9" * 9999):
+            log = VmmLog(lambda line: None)
+            log.feed(b"@@trapeze-summary " + text + b"\r\n")
+            self.assertIsNone(log.summary)
+            self.assertTrue(log.broken)
+
     def test_dumps_are_taken_out_whatever_the_pieces(self):
         good = dump("end", 7).encode()
         stream = (b"[vmm 0.1] a\r\n" + dump("request", 3)[:150].encode() + b"\r\n[vmm 0.2] b\r\n"
@@ -196,7 +203,10 @@ class Numbers(unittest.TestCase):
                        {"exits": [{**good["exits"][0], "count": -1}]},
                        {"exits": [{**good["exits"][0], "max_ticks": 1.5}]},
                        {"instructions": [{"name": "rfi", "count": -1}]},
-                       {"exits": [{"cause": "x"}]}, {"instructions": [{"name": 3}]}):
+                       {"exits": [{"cause": "x"}]}, {"instructions": [{"name": 3}]},
+                       {"exits": True}, {"exits": {}}, {"instructions": 1.5}, {"end": []},
+                       {"reason": 3}, {"reason": "\x1b[2J"}, {"ticks_per_second": 10 ** 400},
+                       {"instructions": [{"name": "\n", "count": 1}]}):
             self.assertIsNotNone(summary.problem({**good, **change}), change)
         text = summary.render(good, sys.stdout)
         self.assertRegex(text, r"privileged +10 +100\.0 % +10000\.00 +30000\.00 +90000\.00 +300\.0 ms")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where things are, what exit statuses mean, and how to talk to the user."""
 import os
+import re
 import sys
 import time
 
@@ -48,9 +49,15 @@ def say(text, style=None):
     print(paint(text, style, sys.stderr) if style else text, file=sys.stderr, flush=True)
 
 
+def plain(text):
+    """`text` as one line that a terminal shows and does not obey, whatever a user's words or a
+    file's name have in them."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda found: repr(found[0])[1:-1], text)
+
+
 def complain(text):
     """One line about what went wrong, on stderr."""
-    say(paint("trapeze: ", "red", sys.stderr) + text)
+    say(paint("trapeze: ", "red", sys.stderr) + plain(text))
 
 
 def shown(path):

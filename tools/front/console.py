@@ -9,6 +9,11 @@ from .panic import Panic
 SUMMARY = "@@trapeze-summary "
 
 
+def _no_number(text):
+    """Python takes NaN and Infinity, and would write them again; JSON has no such numbers."""
+    raise ValueError(f"{text} is no number of JSON")
+
+
 class GuestConsole:
     """Turns the guest's console into what the user sees, and reads /init's markers in it.
 
@@ -154,9 +159,11 @@ class VmmLog:
             self._on_line(re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", "?", text))
             return
         try:
-            found = json.loads(text[len(SUMMARY):])
+            found = json.loads(text[len(SUMMARY):], parse_constant=_no_number)
             if not isinstance(found, dict) or found.get("schema") != 1:
                 raise ValueError("not a summary of schema 1")
             self.summary = found
         except ValueError as error:
             self.broken = str(error)
+        except RecursionError:
+            self.broken = "it nests too deep"

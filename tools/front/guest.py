@@ -137,6 +137,18 @@ def pack(output, kernel, initrd, options, bootargs, symbols):
         raise Failure(f"trapeze-pack ended with status {status}", VMM_FAILED)
 
 
+def _entered(data):
+    """(entry point of the ELF file, whether it lies in a segment's physical addresses). Raises
+    struct.error."""
+    entry, table = struct.unpack_from(">II", data, 24)
+    size, count = struct.unpack_from(">HH", data, 42)
+    inside = False
+    for number in range(count):
+        kind, _, _, physical, _, length = struct.unpack_from(">6I", data, table + number * size)
+        inside = inside or (kind == 1 and physical <= entry < physical + length)
+    return entry, inside
+
+
 def native_kernel(kernel, directory, raw):
     """A path that QEMU's own loader takes for a kernel that trapeze-pack has accepted.
 
@@ -154,13 +166,10 @@ def native_kernel(kernel, directory, raw):
             image.write(struct.pack(layout, *head) + data)
         return wrapped
     if data[:4] == b"\x7fELF":
-        entry, table = struct.unpack_from(">II", data, 24)
-        size, count = struct.unpack_from(">HH", data, 42)
-        inside = False
-        for number in range(count):
-            kind, _, _, physical, _, length = struct.unpack_from(">6I", data,
-                                                                 table + number * size)
-            inside = inside or (kind == 1 and physical <= entry < physical + length)
+        try:
+            entry, inside = _entered(data)
+        except struct.error:
+            raise Failure(f"{kernel}: is cut short: copy it again") from None
         if not inside:
             raise Failure(f"{kernel}: is entered at virtual address {entry:#x}, which QEMU "
                           "cannot do natively: give the uImage, or drop --native")

@@ -79,7 +79,7 @@ def words(options):
 def problem(patch):
     """What is wrong with the summary's `patch`, or None."""
     def whole(value):
-        return isinstance(value, int) and not isinstance(value, bool)
+        return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 64
 
     if not isinstance(patch, dict) or patch.get("mode") not in MODES:
         return "patch has no mode"

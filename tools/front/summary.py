@@ -14,28 +14,40 @@ ENDS = {
 }
 
 
+def count(value):
+    """Whether it is a number that the VMM can have counted: of 64 bits, not below 0."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 64
+
+
+def _words(value):
+    """Whether it is text that a terminal shows and does not obey."""
+    return isinstance(value, str) and value.isprintable()
+
+
+def _rows(summary, name, text, numbers):
+    """Whether there is no list `name`, or one of rows with a text and numbers of these names."""
+    rows = summary.get(name, [])
+    return isinstance(rows, list) and all(
+        isinstance(row, dict) and _words(row.get(text))
+        and all(count(row.get(number)) for number in numbers) for row in rows)
+
+
 def problem(summary):
     """What is wrong with a VMM's summary, or None. It came over a serial line: trust nothing."""
-    def count(value):
-        return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-    if summary.get("end") not in ENDS:
-        return f"unknown end {summary.get('end')!r}"
+    if not isinstance(summary.get("end"), str) or summary["end"] not in ENDS:
+        return f"unknown end {str(summary.get('end'))[:40]!r}"
+    if not _words(summary.get("reason", "")):
+        return "a reason that is no text"
     if not count(summary.get("ticks_per_second")) or summary["ticks_per_second"] == 0:
         return "no ticks_per_second"
     ticks = summary.get("ticks")
     if not isinstance(ticks, dict) or not all(
             count(ticks.get(name)) for name in ("total", "guest", "vmm", "idle")):
         return "no ticks"
-    for row in summary.get("exits", []):
-        if not isinstance(row, dict) or not isinstance(row.get("cause"), str) or not all(
-                count(row.get(name))
-                for name in ("count", "min_ticks", "max_ticks", "total_ticks")):
-            return "a row of exits is incomplete"
-    for row in summary.get("instructions", []):
-        if (not isinstance(row, dict) or not isinstance(row.get("name"), str)
-                or not count(row.get("count"))):
-            return "a row of instructions is incomplete"
+    if not _rows(summary, "exits", "cause", ("count", "min_ticks", "max_ticks", "total_ticks")):
+        return "a row of exits is incomplete"
+    if not _rows(summary, "instructions", "name", ("count",)):
+        return "a row of instructions is incomplete"
     return patching.problem(summary["patch"]) if "patch" in summary else None
 
 

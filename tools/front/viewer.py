@@ -118,14 +118,15 @@ def after_boot(store, symbols):
         print(f"  heat map: {shown(page)}", flush=True)
 
 
-def _last():
+def last_run(folder=LAST):
     """summary.json of the last run, or {}."""
     try:
-        with open(os.path.join(LAST, "summary.json"), encoding="utf-8") as handle:
+        with open(os.path.join(folder, "summary.json"), encoding="utf-8") as handle:
             found = json.load(handle)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
-    if not isinstance(found, dict):
+    if not isinstance(found, dict) or not all(
+            isinstance(found.get(name), (str, type(None))) for name in ("dump", "symbols", "mode")):
         return {}
     if found.get("dump") and os.path.dirname(found["dump"]) != LAST:
         # The checkout has been moved or copied since, and its files with it.
@@ -182,7 +183,7 @@ def _is_file(words, number):
 
 def heatmap(options):
     """The subcommand."""
-    words, last = options.viewer_arguments, _last()
+    words, last = options.viewer_arguments, last_run()
     dump = None
     if _is_file(words, 0):
         dump, words = words[0], words[1:]
