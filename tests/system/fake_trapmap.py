@@ -6,10 +6,12 @@
   --follow      prints the first line of each dump on stdin, and "end" when it ends
   else          prints a line and the first line of the dump
 
-$FAKE_TRAPMAP_STATUS is a status to fail with instead, in one line.
+$FAKE_TRAPMAP_STATUS is a status to fail with instead, in one line; $FAKE_TRAPMAP_STAGE a FIFO that it
+writes its process number into, to do nothing else then.
 """
 import json
 import os
+import signal
 import sys
 
 
@@ -18,6 +20,11 @@ def main():
     arguments = sys.argv[1:]
     with open(os.environ["FAKE_TRAPMAP_SAW"], "a", encoding="utf-8") as saw:
         saw.write(json.dumps(arguments) + "\n")
+    if os.environ.get("FAKE_TRAPMAP_STAGE"):
+        with open(os.environ["FAKE_TRAPMAP_STAGE"], "w", encoding="ascii") as stage:
+            stage.write(str(os.getpid()))
+        while True:
+            signal.pause()
     if os.environ.get("FAKE_TRAPMAP_STATUS"):
         print("trapmap: it does not want to", file=sys.stderr)
         sys.exit(int(os.environ["FAKE_TRAPMAP_STATUS"]))

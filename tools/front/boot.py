@@ -222,7 +222,8 @@ class Boot:
                 if show_vmm:
                     if not session.column_zero and sys.stdout.isatty():
                         session.show(b"\n")
-                    say(text, "dim")
+                    with session.writing():
+                        say(text, "dim")
 
             def on_dump(block):
                 session.dumped(block, self.dumps.take(block))

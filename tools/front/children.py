@@ -5,12 +5,17 @@ import ctypes
 import os
 import signal
 import subprocess
+import threading
 import time
 
 _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 # How long a child may take to end when it is told to, in seconds.
 PATIENCE = 5.0
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+# All whose default is to end a program that could clean up. (Python ignores SIGPIPE and SIGXFSZ: what
+# they are about is an error of a write.)
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1,
+          signal.SIGUSR2, signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF, signal.SIGXCPU,
+          signal.SIGIO)
 
 
 class Stopped(BaseException):
@@ -28,18 +33,50 @@ def ending():
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN]
 
 
+class _Held:
+    """Whether the main thread is where it must not be left, and the signal that came meanwhile."""
+
+    now, late = False, None
+
+
+def _leave(number):
+    raise KeyboardInterrupt if number == signal.SIGINT else Stopped(number)
+
+
 def arm():
     """From here on the first such signal raises Stopped, or KeyboardInterrupt for Ctrl-C; what
     cleans up then is not disturbed by another."""
     stopped = []
 
     def stop(number, _frame):
-        if not stopped:
-            stopped.append(number)
-            raise KeyboardInterrupt if number == signal.SIGINT else Stopped(number)
+        if stopped:
+            return
+        stopped.append(number)
+        if _Held.now:
+            _Held.late = number
+        else:
+            _leave(number)
 
     for number in ending():
         signal.signal(number, stop)
+
+
+@contextlib.contextmanager
+def _hold():
+    """A signal that comes while a child is made would leave one that nobody knows: it is raised at
+    the end. To block it is not enough, for another thread may get it, and Python has the main one
+    act on it; nor is it too much, for between fork and exec the child has our handlers."""
+    main = threading.current_thread() is threading.main_thread()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    _Held.now = _Held.now or main
+    try:
+        yield before
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if main:
+            _Held.now, late, _Held.late = False, _Held.late, None
+            if late:
+                _leave(late)
 
 
 def dies_with_us(number=signal.SIGKILL):
@@ -78,19 +115,14 @@ def running(command, **options):
     the terminal's Ctrl-C ends it in its own order."""
     process = None
     dies = dies_with_us(signal.SIGTERM)
-    # A signal that came while Popen works would leave a child that nobody knows.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
-
-    def prepare():
-        dies()
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
     try:
-        try:
+        with _hold() as before:
+            def prepare():
+                dies()
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True,
                                        preexec_fn=prepare, **options)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         yield process
     except BaseException:
         if process:

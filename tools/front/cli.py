@@ -230,12 +230,21 @@ def _parser(command):
                               usage="./trapeze test [options] [-- CTEST-ARGUMENTS]",
                               formatter_class=argparse.RawDescriptionHelpFormatter)
     one.add_argument("-R", "--filter", metavar="REGEX",
-                     help="only tests (with --mutants: mistakes) whose name matches")
-    one.add_argument("--list", action="store_true", help="list the tests or mistakes, run none")
+                     help="only tests (with --mutants: mistakes, --fuzz: fuzzers) whose name "
+                          "matches")
+    one.add_argument("--list", action="store_true",
+                     help="list the tests, mistakes or fuzzers, run none")
     one.add_argument("--long", action="store_true", help="also the tests that are rare and slow")
-    one.add_argument("--mutants", action="store_true",
-                     help="test the tests: plant each mistake of tests/mutants in a copy of the "
-                          "sources, and say whether they notice")
+    instead = one.add_mutually_exclusive_group()
+    instead.add_argument("--mutants", action="store_true",
+                         help="test the tests: plant each mistake of tests/mutants in a copy of "
+                              "the sources, and say whether they notice")
+    instead.add_argument("--fuzz", type=_positive, metavar="S", nargs="?",
+                         const=testing.FUZZ_SECONDS,
+                         help="run each fuzzer for S seconds (default "
+                              f"{testing.FUZZ_SECONDS}); installs clang")
+    one.add_argument("--seed", type=_whole, metavar="N", default=1,
+                     help="what the fuzzers' inputs begin with (default 1)")
     one.add_argument("--sequences", type=_whole, metavar="N",
                      help="with --mutants: ask N generated sequences instead of the tests")
     one.add_argument("-j", "--jobs", type=_whole, metavar="N",
@@ -307,6 +316,12 @@ def main(arguments):
         # What a signal has ended, the reader of stdout leaving too, is not of our numbers.
         return status + RUN_OFFSET if asked_to_run and status < RUN_OFFSET else status
 
+    def ended(status):
+        # Of stdout at most a part of a line is left, which would wait for room for all of it.
+        output.abandon({output.STDOUT, *output.stalls()})
+        complain("stopped")
+        return status
+
     try:
         output.claim()
         children.arm()
@@ -318,11 +333,9 @@ def main(arguments):
             complain(str(failure))
         return moved(failure.status)
     except KeyboardInterrupt:
-        complain("stopped")
-        return INTERRUPTED
+        return ended(INTERRUPTED)
     except children.Stopped as stopped:
-        complain("stopped")
-        return stopped.status
+        return ended(stopped.status)
     except OSError as error:
         complain(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "))
         return moved(USAGE if error.errno in FILE_TROUBLE else VMM_FAILED)

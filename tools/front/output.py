@@ -102,6 +102,21 @@ def claim():
         raise Lost("stdout is closed, so there is no place for the output: >/dev/null drops it")
 
 
+def stalls(patience=0.0):
+    """Descriptors of stdout and stderr that take nothing for so many seconds: their readers are there
+    and do not read."""
+    return [descriptor for descriptor in (STDOUT, STDERR)
+            if not select.select([], [descriptor], [], patience)[1]]
+
+
+def abandon(descriptors):
+    """What waits for readers of these, and all that follows, goes nowhere: who ends does not wait."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in descriptors:
+        os.dup2(null, descriptor)
+    os.close(null)
+
+
 def put(data):
     """Bytes to stdout, at once. Raises Lost."""
     sys.stdout.flush()

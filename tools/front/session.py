@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """One run of QEMU from start to end: moves bytes, keeps time, and stops it when asked."""
+import contextlib
 import os
 import selectors
 import signal
@@ -24,6 +25,10 @@ STOP_MOST = 20.0
 END_OF_INPUT_PACE = 1.0
 # How long after a line end a marker may follow; /init prints one right behind the other.
 MARKER_GRACE = 0.3
+
+
+class _Interrupted(BaseException):
+    """A signal has come while something was written."""
 
 
 class Session:
@@ -70,6 +75,7 @@ class Session:
         self._input_ended = False
         self._spoken = False
         self._signals = []
+        self._writing = False
         self._selector = selectors.DefaultSelector()
 
     def run(self):
@@ -182,6 +188,20 @@ class Session:
 
     def _on_signal(self, number, _frame):
         self._signals.append(number)
+        if self._writing and output.stalls():
+            raise _Interrupted
+
+    @contextlib.contextmanager
+    def writing(self):
+        """Around what writes to stdout or stderr: a reader that does not read keeps it waiting, but
+        not beyond a signal. If it does not read on soon, nothing more is written there."""
+        self._writing = True
+        try:
+            yield
+        except _Interrupted:
+            output.abandon(output.stalls(STOP_GRACE))
+        finally:
+            self._writing = False
 
     @staticmethod
     def _on_wake_drain(end):
@@ -237,7 +257,8 @@ class Session:
             return
         self.column_zero = data.endswith(b"\n")
         try:
-            output.put(data)
+            with self.writing():
+                output.put(data)
         except output.Lost as lost:
             self.lost = lost
             self.stop("SIGPIPE" if isinstance(lost, output.Gone) else "output")

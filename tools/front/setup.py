@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 
+from . import children
 from .common import BUILD, LOGS, USAGE, VMM_FAILED, Failure, say
 
 HELP = """Installs the Debian packages that Trapeze needs and that are missing.
@@ -53,13 +54,15 @@ def wanted():
     return [name for names in PACKAGES.values() for name in names.split()]
 
 
-def missing():
-    """Names of wanted packages that dpkg does not list as installed."""
-    answer = subprocess.run(
-        ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *wanted()],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
-    there = {line.split()[0] for line in answer.stdout.splitlines() if line.endswith(" installed")}
-    return [name for name in wanted() if name not in there]
+def missing(also=()):
+    """Names of wanted packages, and of those in `also`, that dpkg does not list as installed."""
+    names = [*wanted(), *also]
+    with children.running(
+            ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *names],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as query:
+        lines = query.stdout.read().splitlines()
+    there = {line.split()[0] for line in lines if line.endswith(" installed")}
+    return [name for name in names if name not in there]
 
 
 def _seen_stamp():
@@ -117,8 +120,8 @@ def _apt(prefix, arguments, log):
     return process.returncode
 
 
-def ensure(check_only=False, announce=False):
-    """Makes sure that every package is installed.
+def ensure(check_only=False, announce=False, also=()):
+    """Makes sure that every package is installed, and those in `also`, which one command needs.
 
     Raises Failure with status 2 when it may not install, 3 when apt-get fails.
     """
@@ -127,9 +130,9 @@ def ensure(check_only=False, announce=False):
             raise Failure("this is not Debian: there is no dpkg. Install the equivalents of: "
                           + " ".join(wanted()), USAGE)
         return
-    if not (check_only or announce) and _already_seen():
+    if not (check_only or announce or also) and _already_seen():
         return
-    absent = missing()
+    absent = missing(also)
     if not absent:
         _remember()
         if check_only or announce:
@@ -146,6 +149,9 @@ def ensure(check_only=False, announce=False):
         group = [name for name in names.split() if name in absent]
         if group:
             say(f"  {why}: {' '.join(group)}")
+    group = [name for name in also if name in absent]
+    if group:
+        say(f"  this command: {' '.join(group)}")
     os.makedirs(LOGS, exist_ok=True)
     path = os.path.join(LOGS, "apt.log")
     with open(path, "w", encoding="utf-8") as log:
@@ -155,7 +161,7 @@ def ensure(check_only=False, announce=False):
         status = _apt(prefix, ["install", "-y", "--no-install-recommends", *absent], log)
     if status != 0:
         raise Failure(f"apt-get install ended with status {status}; see {path}", VMM_FAILED)
-    still = missing()
+    still = missing(also)
     if still:
         raise Failure(f"apt-get did not install {' '.join(still)}; see {path}", VMM_FAILED)
     _remember()

@@ -2,6 +2,7 @@
 """The user's end: the terminal in raw mode, Ctrl-A commands."""
 import contextlib
 import os
+import signal
 import sys
 import termios
 import tty
@@ -29,14 +30,26 @@ def raw_mode(wanted, keep_output=False):
         return
     descriptor = sys.stdin.fileno()
     before = termios.tcgetattr(descriptor)
-    try:
+
+    def enter():
         tty.setraw(descriptor)
         if keep_output:
             now = termios.tcgetattr(descriptor)
             now[OUTPUT_FLAGS] |= termios.OPOST
             termios.tcsetattr(descriptor, termios.TCSADRAIN, now)
+
+    def stop(_number, _frame):
+        # Whoever goes on in the meantime, a shell, finds the terminal as it was.
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+        os.kill(os.getpid(), signal.SIGSTOP)
+        enter()
+
+    old = signal.signal(signal.SIGTSTP, stop)
+    try:
+        enter()
         yield
     finally:
+        signal.signal(signal.SIGTSTP, old)
         termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
 
 

@@ -27,17 +27,20 @@ examples:
   ./trapeze test --mutants --list      the mistakes that the tests must notice
   ./trapeze test --mutants -R tlb      plants those of this name, one at a time, and looks
   ./trapeze test --mutants --sequences 500   which of them generated sequences notice
+  ./trapeze test --fuzz                every fuzzer for a minute, two at a time on two cores
+  ./trapeze test --fuzz 600 -R boot    one for ten minutes; --list names them
 
 At the end it lists the tests that took longest, then says what ctest says. docs/testing.md tells
 what tests what.
 
-exit status: 0 all passed, 1 a test failed or a mistake was missed, 2 usage or setup not possible,
-3 the build failed.
+exit status: 0 all passed, 1 a test failed, a mistake was missed, or a fuzzer found something,
+2 usage or setup not possible, 3 the build failed.
 
 files written: build/ only; build/test.xml is the result for programs (JUnit), build/host/test/NAME/
 has the files of a system test's last run, a failed test's output is printed and is in
 build/host/Testing/Temporary/LastTest.log. --mutants writes build/mutants.json, and works in
-build/mutants/."""
+build/mutants/. --fuzz writes build/fuzz.json, what was found into build/fuzz-found/, the inputs that it
+goes on with the next time into build/fuzz-corpus/."""
 
 LINT_HELP = """Checks the C++ sources with clang-format and clang-tidy. What was clean is not looked at again while
 it, what it includes, its compiler's flags and the rules stay the same: the first run takes
@@ -52,6 +55,8 @@ configured.
 
 files written: build/ only; build/host/lint/ has what was found clean."""
 
+# How long each fuzzer runs unless told otherwise.
+FUZZ_SECONDS = 60
 # What ctest is told to leave out what is left to --long.
 NOT_LONG = ("-LE", "^long$")
 RESULT = os.path.join(BUILD, "test.xml")
@@ -138,6 +143,11 @@ def run(options):
     """The subcommand. Its last line is ctest's own."""
     if options.sequences is not None and not (options.mutants and options.sequences):
         raise Failure("--sequences takes how many, and goes with --mutants")
+    if options.fuzz:
+        from . import fuzzing  # (no other command needs it)
+        if not options.list:
+            setup.ensure(also=fuzzing.PACKAGES.split())
+        return fuzzing.run(options, _cores())
     setup.ensure()
     if options.mutants:
         return mutants.run(options, _cores())
@@ -173,4 +183,6 @@ def lint(options):
     command = [sys.executable, os.path.join(ROOT, "cmake", "lint.py"), "--root", ROOT, "--host",
                os.path.join(BUILD, "host"), "--cross", os.path.join(BUILD, "hv"), "--jobs",
                str(options.jobs or _cores()), *options.paths]
-    return OK if subprocess.run(command, check=False).returncode == 0 else GUEST_FAILED
+    with children.running(command) as checks:
+        checks.wait()
+    return OK if checks.returncode == 0 else GUEST_FAILED
