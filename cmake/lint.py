@@ -50,7 +50,7 @@ def command_of(entry, root):
 
 def compilations(root, host, cross):
     """File to commands. What the host builds is checked as the host builds it, but hv/ for the
-    target; fuzzers, which have a preset of their own, with the host's plain flags."""
+    target; what neither builds with the host's plain flags."""
     table = {}
     for folder in (cross, host):
         with open(os.path.join(folder, "compile_commands.json"), encoding="utf-8") as handle:

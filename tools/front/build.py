@@ -197,6 +197,12 @@ def for_bench(need_vmm, need_programs, bare, need_host):
             _bench_programs()
 
 
+def for_fuzz(fuzzers):
+    """Builds these fuzzers, with clang."""
+    with lock():
+        cmake("fuzz", fuzzers)
+
+
 def for_viewer():
     """Builds trapmap."""
     with lock():
