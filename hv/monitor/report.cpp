@@ -190,8 +190,8 @@ const char* symbol(u32 address, u32& offset) {
     if (low == 0) return nullptr;
     offset = address - symbol_table[2 * (low - 1)];
     const u32 name = symbol_table[2 * (low - 1) + 1];
-    return offset < furthest && name < names_size && symbol_names[name] != 0 ? symbol_names + name
-                                                                             : nullptr;
+    const bool named = offset < furthest && name < names_size && symbol_names[name] != 0;
+    return named ? symbol_names + name : nullptr;
 }
 
 void report(Vcpu& v, const char* headline) {

@@ -14,6 +14,8 @@
 #include "hv/boot/boot.hpp"
 #include "hv/boot/tree.hpp"
 #include "hv/monitor/machine.hpp"
+#include "hv/monitor/monitor.hpp"
+#include "hv/vcpu/run.hpp"
 #include "options_model.hpp"
 #include "output.hpp"
 #include "source.hpp"
@@ -226,6 +228,10 @@ monitor::MachineInfo& monitor::machine_info() {
     static MachineInfo info{};
     return info;
 }
+// No guest runs.
+void monitor::heartbeat(vcpu::Vcpu& /*v*/) { std::abort(); }
+void monitor::requests(vcpu::Vcpu& /*v*/) { std::abort(); }
+void vcpu::conclude(Vcpu& /*v*/) { std::abort(); }
 void board::restate_uart0() {}
 void board::power_off() { throw Rejected{}; }
 void board::reset() { throw Rejected{}; }

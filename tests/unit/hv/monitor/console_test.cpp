@@ -41,6 +41,11 @@ TEST_F(ConsoleTest, Numbers) {
     EXPECT_EQ(printed("{} {}", true, 'c'), "yes c");
 }
 
+TEST_F(ConsoleTest, TextMakesNoLineOfItsOwn) {
+    EXPECT_EQ(printed("{}.", "a\nb\x1b[2J\x7f\xc3\xa9"), "a?b?[2J???.");
+    EXPECT_EQ(printed("\"{}\"", console::Quoted{"say \"no\\\"\t"}), R"("say \"no\\\"?")");
+}
+
 TEST_F(ConsoleTest, Columns) {
     EXPECT_EQ(printed("[{:4}]", 12), "[  12]");
     EXPECT_EQ(printed("[{:-4}]", 12), "[12  ]");

@@ -65,6 +65,22 @@ TEST(Options, SizesHaveUnits) {
     }
 }
 
+TEST(Options, NumbersAreOf64Bits) {
+    EXPECT_EQ(parse_options("mem=18446744073709551615").memory, ~u64{0});
+    EXPECT_EQ(parse_options("mem=17179869183G").memory, 17179869183U * (u64{1} << 30U));
+    for (const char* const text : {"mem=18446744073709551616", "mem=17179869184G",
+                                   "mem=17592186044416M", "mem=18014398509481984K"}) {
+        EXPECT_TRUE(refused(text)) << text;
+    }
+}
+
+TEST(Options, OneThatIsWrongMakesNoOtherOfItsEnd) {
+    for (const char* const text : {"watchdog=1000000patch=off", "mem=1xprofile=off",
+                                   "tlb0=100mapping=straight", "threshold=9999999debug=manual"}) {
+        EXPECT_TRUE(refused(text)) << text;
+    }
+}
+
 TEST(Options, BoundsAreTheDocumentedOnes) {
     for (const char* const text :
          {"watchdog=999999", "dump-every=999999", "threshold=1000000", "threshold=0", "mirror-mb=4",
