@@ -191,6 +191,24 @@ class Output(Fake):
         self.ends(result, 0)
         self.assertEqual(result.out, "x" * 3000000)
 
+    def test_what_qemu_leaves_is_read_to_its_end(self):
+        much = 150000  # more than is read at once, less than a socket holds
+        process = start("boot", "--run", "x", **self.play(
+            BEGIN, ["guest", "first"], ["sleep", 1], ["burst", much], DONE, ending()))
+        try:
+            read_until(process.stdout, b"first")
+            qemu = children(process.pid)
+            process.send_signal(signal.SIGSTOP)
+            until = time.monotonic() + 60
+            while any(map(alive, qemu)) and time.monotonic() < until:
+                time.sleep(0.05)
+            process.send_signal(signal.SIGCONT)
+            out, _ = process.communicate(timeout=120)
+            self.assertEqual(out.count(b"x"), much)
+            self.assertEqual(process.returncode, 0)
+        finally:
+            finish(process)
+
     def test_reader_that_leaves(self):
         process = start("boot", "--timeout", "30", **self.play(
             BEGIN, ["burst", 4096], ["sleep", 0.5], ["burst", 3000000], ["wait", "q"]))

@@ -77,7 +77,9 @@ TEST(Folded, HasAStackForEverySiteAndPage) {
 }
 
 TEST(Folded, AddsUpToAllExits) {
-    const Model model(samples::good());
+    Dump dump = samples::good();
+    dump.causes.push_back({"heartbeat", 9});  // which is on no page
+    const Model model(std::move(dump));
     std::istringstream lines(to_folded(model));
     std::uint64_t sum = 0;
     for (std::string line; std::getline(lines, line);) {

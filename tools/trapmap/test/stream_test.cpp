@@ -126,6 +126,19 @@ TEST(Live, MeasuresRatesSinceTheDumpBefore) {
     EXPECT_EQ(live.idle(), 500000U);
 }
 
+TEST(Live, TakesWhatIsLessThanBeforeForNothing) {
+    Live live;
+    live.take(samples::good());
+    DumpStream stream;
+    stream.feed(samples::dump(later, "live", 8) + samples::dump(samples::body(), "request", 9));
+    live.take(*stream.next());
+    live.take(*stream.next());
+    EXPECT_EQ(live.total(), 0U);
+    EXPECT_EQ(live.guest(), 0U);
+    EXPECT_DOUBLE_EQ(live.rates()[0].per_second, 0);
+    EXPECT_EQ(live.dump().sites[0].rate, 0U);
+}
+
 TEST(Live, FollowsPatching) {
     Live live;
     live.take(samples::patched());
