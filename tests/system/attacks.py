@@ -96,12 +96,16 @@ class Run:
                               env={**os.environ, "TRAPEZE_OUT": self.out})
 
     def read(self, name):
-        """A file of the boot's, as text."""
+        """A file of the boot's, as text; empty if there is none."""
+        if not os.path.exists(os.path.join(self.last, name)):
+            return ""
         with open(os.path.join(self.last, name), encoding="utf-8", errors="replace") as handle:
             return handle.read()
 
     def problems(self):
         """What must not be: a list of lines, empty if all is well."""
+        if not os.path.exists(os.path.join(self.last, "vmm.log")):
+            return [f"did not start, status {self.done.returncode}: {self.done.stderr.strip()}"]
         return [*self.ending(), *self.console(), *self.image()]
 
     def ending(self):

@@ -45,16 +45,23 @@ u32 device_address(Random& random) {
     const Window& w = windows[random.below(sizeof windows / sizeof windows[0])];
     const u32 size = 1024u << 2 * w.tsize;
     u32 at = random.once_in(2) ? (random.of(pages) << 12) % size : (random.word() % size) & ~0xfffu;
-    constexpr u32 registers[] = {0x0,   0x4,   0x8,   0xb0,  0x500, 0x600, 0xc20,
-                                 0xc30, 0xda0, 0xdb0, 0xe20, 0x80,  0xa0,  0x20};
-    switch (random.below(4)) {
+    switch (random.below(6)) {
         case 0:
-            at += random.of(registers) + random.below(8);
-            break;
         case 1:
+        case 2: {
+            // Registers by which one could get out, each byte of them, and what is before them.
+            constexpr u32 registers[] = {
+                0x3000,   0x45f8,   0x4600,   0x4604,   0x8000,   0x8004,   0x8c20,   0x8c30,
+                0x8da0,   0x8da8,   0x8db0,   0x8dc0,   0x8dd0,   0x8de0,   0x8df0,   0x8e20,
+                0x4'0080, 0x4'1000, 0x4'1020, 0x4'1090, 0x4'10a0, 0x4'1100, 0x5'0540, 0x6'0080,
+                0x6'00a0, 0x6'00b0, 0xe'00a0, 0xe'00b8, 0xf'0000, 0xf'f018};
+            at = (random.of(registers) + random.below(16) - 8) % size;
+            break;
+        }
+        case 3:
             at += random.below(0x1000);
             break;
-        case 2:
+        case 4:
             at += 0x1000 - random.below(16);
             break;
         default:
@@ -67,7 +74,7 @@ u32 device_address(Random& random) {
 bool left_alone(u32 ea) {
     const u32 at = ea & 0xf'ffff;
     const bool ccsr_there = (ea & 0xfff0'0000) == 0xd000'0000 || (ea & 0xfff0'0000) == 0xf400'0000;
-    const auto near = [&](u32 first, u32 end) { return at + 128 > first && at < end + 128; };
+    const auto near = [&](u32 first, u32 end) { return at + 128 > first && at < end; };
     return ccsr_there &&
            (near(0x4500, 0x4508) || near(0xe'00b0, 0xe'00b4) || near(0xf'f000, 0xf'f00c));
 }

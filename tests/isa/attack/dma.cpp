@@ -91,9 +91,14 @@ void open_windows(Random& random) {
 }
 
 u32 bus_address(Random& random) {
-    switch (random.below(6)) {
+    switch (random.below(9)) {
         case 0:
             return random.word();
+        case 6:
+        case 7:
+        case 8:
+            // Behind the program, if it is the guest's memory; if it were the machine's, the VMM.
+            return memory_on_bus + 0x3'0000 + random.below(0x1'4000);
         case 1:
             return bus + (random.below(0x400) << 12) + random.below(0x1000);
         case 2:

@@ -3,6 +3,7 @@
 // What patched code loads and stores through: the register page, its scratch words, the guest's
 // SPRGs and stack, written over by the guest, then everything that the values are used for.
 #include "hot.hpp"
+#include "hv/vcpu/register_page.hpp"
 #include "siege.hpp"
 
 namespace {
@@ -15,8 +16,11 @@ constexpr u32 places[] = {0xffff'8000, 0xffff'9000, 0xffff'a000, 0xffff'f000, 0x
 u32 user_of_registers(Random& random) {
     constexpr u32 words[] = {insn::rfi,   insn::rfci,    insn::rfmci, insn::tlbwe,
                              insn::tlbre, insn::tlbsync, insn::sc,    insn::nop};
-    switch (random.below(4)) {
+    switch (random.below(6)) {
         case 0:
+        case 4:
+            return insn::tlbwe;
+        case 5:
             return random.of(words);
         case 1:
             return insn::tlbsx(0, random.below(32));
@@ -27,14 +31,29 @@ u32 user_of_registers(Random& random) {
     }
 }
 
+// Of what is acted upon, mostly; else any of the registers, seldom behind them.
+u32 offset(Random& random) {
+    using Page = trapeze::vcpu::RegisterPage;
+    constexpr u32 acted_upon[] = {
+        offsetof(Page, msr),     offsetof(Page, pending), offsetof(Page, notes),
+        offsetof(Page, scratch), offsetof(Page, srr1),    offsetof(Page, csrr1),
+        offsetof(Page, mas0),    offsetof(Page, mas0),    offsetof(Page, mas1),
+        offsetof(Page, mas2),    offsetof(Page, mas3),    offsetof(Page, mas4),
+        offsetof(Page, mas6),    offsetof(Page, mas7),    offsetof(Page, pid),
+        offsetof(Page, ivpr),    offsetof(Page, ivor),    offsetof(Page, dbcr0),
+        offsetof(Page, hid0),    offsetof(Page, l1csr0),  offsetof(Page, sprg)};
+    if (!random.once_in(4)) return random.of(acted_upon);
+    return random.once_in(8) ? random.below(0x1000) & ~3u : random.below(80) * 4;
+}
+
 u32 store_to(Random& random, u32 rs, u32 ea) {
     switch (random.below(4)) {
         case 0:
-            return insn::d(38, rs, 0, ea);  // stb
+            return random.once_in(2) ? insn::d(38, rs, 0, ea)   // stb
+                                     : insn::d(44, rs, 0, ea);  // sth
         case 1:
-            return insn::d(44, rs, 0, ea);  // sth
-        case 2:
-            return insn::d(47, 28 + random.below(4), 0, ea);  // stmw
+            if (!random.once_in(8)) return insn::stw(rs, 0, ea);
+            return insn::d(47, random.below(32), 0, ea);  // stmw
         default:
             return insn::stw(rs, 0, ea);
     }
@@ -51,10 +70,7 @@ void round(u32 seed, u32 number) {
     // Where returns lead, unless the page is told otherwise.
     f.gpr[31] = code_page + 0xffc;
     const u32 page = random.once_in(4) ? random.of(places) : places[0];
-    // The first 80 words are the registers; behind them is nothing.
-    const auto slot = [&] {
-        return page + (random.once_in(8) ? random.below(0x1000) & ~3u : random.below(80) * 4);
-    };
+    const auto slot = [&] { return page + offset(random); };
     const u32 rs = random.below(32);
     attempt(random, f,
             {insn::mtspr(31, 26), insn::mtspr(31, 58), insn::mtspr(31, 570),
