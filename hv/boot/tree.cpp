@@ -78,6 +78,10 @@ int find_damage(const void* tree, u64 size) {
     int error = fdt_check_header(tree);
     if (error < 0) return error;
     if (fdt_totalsize(tree) > size) return -FDT_ERR_TRUNCATED;
+    // libfdt reads numbers where the header says that the blocks begin.
+    if (fdt_off_mem_rsvmap(tree) % 8 != 0 || fdt_off_dt_struct(tree) % 4 != 0) {
+        return -FDT_ERR_ALIGNMENT;
+    }
     error = fdt_num_mem_rsv(tree);
     if (error < 0) return error;
     int depth = 0, next = 0;
