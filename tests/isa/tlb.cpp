@@ -243,6 +243,23 @@ void switching() {
     flush_all();
 }
 
+// Each bit of a TID tells a process from the others.
+void single_bits() {
+    fill_page(page_a, 0x5100);
+    u32 wrong = 0;
+    for (u32 tid = 1; tid < 0x100; tid *= 2) {
+        tlbwe(0, 0, {.ea = ea, .pa = page_a, .tid = tid});
+        for (const u32 pid : {tid, 0u, tid, tid ^ 0xff, tid, tid / 2, tid}) {
+            mtspr<48>(pid);
+            if (went_well(attempt(Try::load, ea, 0)) != (pid == tid)) ++wrong;
+        }
+        tlbwe(0, 0, {.ea = ea, .pa = page_a, .tid = tid}, false);
+    }
+    mtspr<48>(0);
+    print("TIDs of a single bit: {} wrong", {wrong});
+    flush_all();
+}
+
 void devices() {
     tlbwe(1, 3,
           {.ea = 0x7000'0000, .pa = 0xf'e000'0000, .tsize = 5, .attributes = mas2::i | mas2::g});
@@ -278,6 +295,7 @@ void isa_main() {
     invalidations();
     remapping();
     switching();
+    single_bits();
     fill_page(page_a, 0x0a0a);
     devices();
 }
