@@ -10,7 +10,7 @@ namespace {
 
 using namespace siege;
 
-constexpr u32 tcr_spr = 340, tsr_spr = 336, dec_spr = 22, ivpr_spr = 63;
+constexpr u32 tcr_spr = 340, dec_spr = 22, ivpr_spr = 63;
 constexpr u32 plain_window = 0x0501'0000, hole_window = 0xf401'0000;
 constexpr u32 first_bad = 0x8000;  // of the 64 KiB at IVPR: the program's text is in front of it
 constexpr u32 no_memory = 0x4010'0000, no_access = 0x4011'0000, no_execute = 0x4012'0000,

@@ -25,7 +25,7 @@ bool executes(u32 ea) {
 }
 
 void look_for_stubs() {
-    for (u32 round = 0; round < 6; ++round) mix("hot", reinterpret_cast<u32>(hot_mix), hot, round);
+    for (u32 i = 0; i < 6; ++i) mix("hot", reinterpret_cast<u32>(hot_mix), hot, i);
     found = 0;
     for (u32 ea = 0xfe00'0000; ea != 0x200'0000; ea += block) {
         if (ea < 0x100'0000) continue;

@@ -5,7 +5,7 @@
 #include "dbt/decode.hpp"
 #include "tlb.hpp"
 
-extern "C" char vectors[], text_end[], bss_start[];
+extern "C" char vectors[], bss_start[];
 
 // What the attacks share: a seed and a number of rounds from the command line, random numbers and
 // instructions, a way to try one or some of them and to come back whatever they did, if the guest

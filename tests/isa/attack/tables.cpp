@@ -11,7 +11,7 @@ using namespace siege;
 
 constexpr u32 large = 0x1000'0000, physical = 0x100'0000,
               bytes = 0x200'0000;  // 32 MiB behind the program
-constexpr u32 tcr_spr = 340, tsr_spr = 336, dec_spr = 22, decar_spr = 54;
+constexpr u32 tsr_spr = 336, decar_spr = 54;
 
 u32& word(u32 at) { return *reinterpret_cast<u32*>(at); }
 
@@ -85,8 +85,9 @@ void text(Random& random) {
     for (u32 at = 0; at < bytes; at += step) {
         copy_mix(large + at);
         mix("text", large + at, 3, at);
-        if (random.once_in(16))
+        if (random.once_in(16)) {
             mix("again", large + (random.below(bytes) & at & ~(step - 1)), 3, at);
+        }
     }
     for (u32 i = 0; i < 300; ++i) {
         const u32 at = large + (random.below(bytes) & ~(step - 1));
@@ -122,11 +123,11 @@ void aliases(Random& random) {
 void timers(Random& random) {
     map_large();
     copy_mix(large);
-    for (const u32 ea : {0xf400'0000u, 0xf5ff'0000u})
-        tlbwe(1, 4, {.ea = ea, .pa = physical, .tsize = 3});
+    constexpr u32 in_the_hole = 0xf5ff'0000;
+    tlbwe(1, 4, {.ea = in_the_hole, .pa = physical, .tsize = 3});
     for (u32 n = 0; n < 200; ++n) {
         mtspr<decar_spr>(1 + random.below(3));
-        const u32 at = random.once_in(4) ? 0xf5ff'0000u : large;
+        const u32 at = random.once_in(4) ? in_the_hole : large;
         Frame f{};
         f.gpr[3] = 20;
         f.lr = code_page + 0xffc;
