@@ -40,8 +40,9 @@ u32 read_register(vcpu::Vcpu& /*v*/, u32 offset, unsigned size) {
 }
 void write_register(vcpu::Vcpu& /*v*/, u32 offset, unsigned size, u32 value) {
     require(size != 0 && offset % size == 0 && offset + size <= device_bytes);
-    for (unsigned i = size; i-- > 0; value >>= 8U)
+    for (unsigned i = size; i-- > 0; value >>= 8U) {
         registers.at(offset + i) = static_cast<u8>(value);
+    }
 }
 
 enum class Kind : u8 { memory, read_only, write_only, device, nothing, unmapped };

@@ -122,6 +122,15 @@ void check_map(const mmu::MemoryMap& map, u64 ram_size) {
     }
 }
 
+/// A property's text, if it is that to its end and has one.
+std::string text_of(const void* tree, const char* path, const char* name) {
+    int length = 0;
+    const auto* const text =
+        static_cast<const char*>(fdt_getprop(tree, fdt_path_offset(tree, path), name, &length));
+    const auto bytes = static_cast<std::size_t>(std::max(length, 0));
+    return bytes != 0 && text[bytes - 1] == 0 ? std::string(text, strnlen(text, bytes)) : "";
+}
+
 bool has_hv_uart(const void* tree) {
     for (int node = fdt_node_offset_by_compatible(tree, -1, "ns16550"); node >= 0;
          node = fdt_node_offset_by_compatible(tree, node, "ns16550")) {
@@ -151,10 +160,8 @@ void check_guest(const vcpu::Boot& start, u64 ram_hpa, u64 ram_size, const void*
     require(start.device_tree + u64{fdt_totalsize(tree)} <= ram_size);
     require(!has_hv_uart(tree) && !has_master(tree));
     require(fdt_node_offset_by_compatible(tree, -1, "fsl,mpic-msi") < 0);
-    const char* const given =
-        boot::text_of(image, fdt_path_offset(image, "/configurations/guest"), "bootargs");
-    const char* const got = boot::text_of(tree, fdt_path_offset(tree, "/chosen"), "bootargs");
-    require(got != nullptr && std::strcmp(got, given != nullptr ? given : "") == 0);
+    require(text_of(tree, "/chosen", "bootargs") ==
+            text_of(image, "/configurations/guest", "bootargs"));
     // The last segment is whole, unless a file that was loaded lies on it.
     const int images = fdt_path_offset(image, "/images");
     int node, last = -1;
