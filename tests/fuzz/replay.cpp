@@ -50,7 +50,8 @@ void run(Bytes input) {
 
 Bytes read(const std::filesystem::path& path) {
     std::ifstream file(path, std::ios::binary);
-    return Bytes(std::istreambuf_iterator<char>(file), {});
+    const std::string text(std::istreambuf_iterator<char>(file), {});
+    return {text.begin(), text.end()};
 }
 
 class Mutator {
@@ -140,6 +141,7 @@ int main(int count, char** words) {
     // In one order wherever it runs.
     std::sort(files.begin(), files.end());
     std::vector<Bytes> corpus;
+    corpus.reserve(files.size());
     for (const auto& file : files) corpus.push_back(read(file));
     __sanitizer_set_death_callback(keep_input);
     std::signal(SIGABRT, ended);
