@@ -13,7 +13,8 @@ namespace trapeze::pack {
 inline constexpr std::size_t max_symbols = 1UL << 20U;
 
 /// Sorts by address and drops doubles and the mapping marks of compilers. Of names stay 255
-/// characters, and what is not printable ASCII, or a blank, becomes '?': the VMM puts them into lines.
+/// characters, and what is not printable ASCII, or a blank, becomes '?': the VMM puts them into
+/// lines.
 void tidy_symbols(std::vector<Symbol>& symbols);
 
 /// Code symbols out of a System.map or an ELF file, sorted by address. Throws InputError.
