@@ -20,7 +20,8 @@ interrupted goes on where it stopped.
   --jobs N      how many compilers run at a time       (default: the number of cores)
   --help        this text
 
-Results in DIR: uImage, vmlinux, System.map, config, initramfs.cpio.gz; logs in DIR/log.
+Results in DIR: uImage, vmlinux, System.map, config, initramfs.cpio.gz; logs in DIR/log. If --config
+asks for modules they are in DIR/modules.
 
 Environment:
   LINUX_TARBALL  kernel source to use instead of /usr/src/linux-source-6.1.tar.xz
@@ -78,6 +79,7 @@ readonly out cache jobs tarball cross compiler
 . "$here/lib/stamp.sh"
 . "$here/lib/kconfig.sh"
 . "$here/lib/kernel.sh"
+. "$here/lib/modules.sh"
 . "$here/lib/busybox-source.sh"
 . "$here/lib/busybox.sh"
 . "$here/lib/support.sh"
@@ -99,8 +101,14 @@ if [[ -n $settings ]]; then
     rm -rf -- "$out/configured"
     mkdir -p -- "$out/configured"
     cp -R -- "$here/config" "$here/lib" "$out/configured"
+    # What the settings turn on is not off any more.
+    sed -n 's/^\(CONFIG_[A-Za-z0-9_]*\)=.*/# \1 is not set/p' "$settings"/*.config > "$out/configured/on"
+    for file in "$out"/configured/config/*.config; do
+        grep -vxFf "$out/configured/on" "$here/config/${file##*/}" > "$file" || [[ $? == 1 ]]
+    done
     cp -- "$settings"/*.config "$out/configured/config"
     here=$out/configured kernel
+    modules
 else
     kernel
 fi
