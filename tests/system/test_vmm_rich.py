@@ -72,9 +72,15 @@ VARIES = re.compile(r"0x[0-9a-f]+|\b[0-9a-f]{8}\b|\b\d+ (?:ns|us|ms|usecs?|msecs
 
 def verdicts(text):
     """The lines that say what came of something, sorted: some threads run beside each other."""
-    found = []
+    found, begun = [], ""
     for line in text.splitlines():
-        line = re.sub(r"^(?:<\d+>)?\[ *[\d.]+\]\s?", "", line.rstrip())
+        line = re.sub(r"^(?:<\d+>)?\[ *[\d.]+\] ?", "", line)
+        # What is printed in two parts, another thread may come between.
+        if line.endswith(": "):
+            begun = line
+        elif line in ("OK", "PASSED"):
+            line, begun = begun + line, ""
+        line = line.rstrip()
         if VERDICT.search(line):
             found.append(VARIES.sub("N", line))
     return sorted(found)
