@@ -163,9 +163,9 @@ bool find_virtio() {
     return common != 0 && notify != 0;
 }
 
-void address_64(Random& random, u32 at, u32 good) {
+void address_64(Random& random, u32 at, u32 good, u32 other) {
     const bool bad = random.once_in(6);
-    put32(at, bad ? bus_address(random) & ~15u : good);
+    put32(at, bad ? other & ~15u : good);
     put32(at + 4, bad && random.once_in(4) ? random.below(32) : 0);
 }
 
@@ -182,9 +182,13 @@ void by_virtio(Random& random, u32 rounds) {
             word(at) = __builtin_bswap32(bus_address(random));
             word(at + 4) = random.once_in(16) ? __builtin_bswap32(random.below(32)) : 0;
             if (random.once_in(16)) word(at) = __builtin_bswap32(random.word());
-            word(at + 8) = __builtin_bswap32(1 + random.below(random.once_in(8) ? ~0u : 3000));
-            // Flags: written by the device, a next one now and then, of a table seldom.
-            const u32 flags = 2 | (random.once_in(4) ? 1 : 0) | (random.once_in(16) ? 4 : 0);
+            // No longer: QEMU 7.2 makes as many random numbers at once, whatever its limit says.
+            word(at + 8) = __builtin_bswap32(1 + random.below(random.once_in(8) ? 0x1'0000 : 3000));
+            // Flags: written by the device, a next one now and then, of a table seldom: this one.
+            const bool table = random.once_in(16);
+            if (table) word(at) = __builtin_bswap32(memory_on_bus + ring);
+            if (table) word(at + 8) = __builtin_bswap32(entries * 16);
+            const u32 flags = 2 | (random.once_in(4) ? 1 : 0) | (table ? 4 : 0);
             word(at + 12) = swap16(flags) << 16 | swap16(random.below(entries + 1));
         }
         word(ring + 0x1000) = swap16(random.below(entries)) << 0 | 0;
@@ -202,9 +206,10 @@ void by_virtio(Random& random, u32 rounds) {
         put8(common + 20, 11);
         put16(common + 22, 0);
         put16(common + 24, random.once_in(8) ? random.word() & 0xffff : entries);
-        address_64(random, common + 32, memory_on_bus + ring);
-        address_64(random, common + 40, memory_on_bus + ring + 0x1000);
-        address_64(random, common + 48, memory_on_bus + ring + 0x2000);
+        // Descriptors in whatever memory has lengths of any size, so these lie outside or here.
+        address_64(random, common + 32, memory_on_bus + ring, random.below(0x400'0000));
+        address_64(random, common + 40, memory_on_bus + ring + 0x1000, bus_address(random));
+        address_64(random, common + 48, memory_on_bus + ring + 0x2000, bus_address(random));
         put16(common + 28, 1);
         put8(common + 20, 15);
         put16(notify, 0);
