@@ -3,6 +3,7 @@
 
 #include "dbt/spr.hpp"
 #include "hv/board/ppce500.hpp"
+#include "hv/core/own_map.hpp"
 
 namespace trapeze::arch {
 
@@ -39,7 +40,7 @@ enum Window : unsigned { first, second };
 
 u8* window(Window which, u64 hpa, u32 attributes = e500::mas2::m) {
     using namespace e500;
-    const u32 ea = board::window_base + 0x1000 * which;
+    const u32 ea = own_map::window_base + 0x1000 * which;
     constexpr unsigned way = 3;
     write_tlb(0, way,
               {mas1::v | 1u << 8, ea | attributes,
@@ -50,8 +51,9 @@ u8* window(Window which, u64 hpa, u32 attributes = e500::mas2::m) {
 
 // CCSR is always there; other devices show in a window, which no cache remembers of.
 u32 io_ea(u64 hpa) {
+    static_assert(board::ccsr_size <= own_map::io_size);
     if (hpa - board::ccsr_base < board::ccsr_size) {
-        return board::io_base + static_cast<u32>(hpa - board::ccsr_base);
+        return own_map::io_base + static_cast<u32>(hpa - board::ccsr_base);
     }
     return reinterpret_cast<u32>(window(first, hpa, e500::mas2::i | e500::mas2::g));
 }
@@ -252,7 +254,7 @@ void sync_own_text(const u32* words, unsigned count) {
     asm volatile("msync\n\tisync" ::: "memory");
 }
 
-u64 own_hpa(const void* at) { return reinterpret_cast<u32>(at) - board::hv_base; }
+u64 own_hpa(const void* at) { return reinterpret_cast<u32>(at) - own_map::image_base; }
 
 u32 read_io(u64 hpa, unsigned size) {
     const u32 ea = io_ea(hpa);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Compiled to assembly, never linked: cmake/offsets.cmake turns its "@define" lines into
-// offsets.h, so that the assembly has no hand-written number.
+// offsets.h, so that the assembly and the linker script have no hand-written number.
 #include <cstddef>
 
 #include "dbt/page_table.hpp"
 #include "dbt/site_table.hpp"
+#include "hv/core/own_map.hpp"
 #include "hv/patch/patcher.hpp"
 #include "hv/vcpu/vcpu.hpp"
 
@@ -20,8 +21,10 @@ using trapeze::vcpu::ExitStats;
 using trapeze::vcpu::RegisterPage;
 using trapeze::vcpu::Vcpu;
 namespace msr = trapeze::e500::msr;
+namespace own_map = trapeze::own_map;
 
-#define DEFINE(name, value) asm volatile("@define " #name " %0" ::"i"(value))
+#define DEFINE(name, value) \
+    asm volatile("@define " #name " %0" ::"i"(static_cast<long long>(value)))
 
 namespace {
 constexpr std::size_t stats_of(Cause cause) {
@@ -39,6 +42,8 @@ static_assert(sizeof(ShadowTlb::Ready) == 16 && ShadowTlb::ready_slots == 2048,
               "miss.inc masks the page number into a slot's offset");
 static_assert(offsetof(Site, limit) == 28, "the exits of a known site touch one cache line");
 void offsets() {
+    DEFINE(HV_BASE, own_map::image_base);
+    DEFINE(HV_SIZE, own_map::image_size);
     DEFINE(VCPU_REGS_MSR, offsetof(Vcpu, regs) + offsetof(RegisterPage, msr));
     DEFINE(VCPU_REGS_PENDING, offsetof(Vcpu, regs) + offsetof(RegisterPage, pending));
     DEFINE(VCPU_REGS_NOTES, offsetof(Vcpu, regs) + offsetof(RegisterPage, notes));

@@ -3,6 +3,7 @@
 
 #include "hv/arch/cpu.hpp"
 #include "hv/board/ppce500.hpp"
+#include "hv/core/own_map.hpp"
 
 extern "C" {
 // arch/entry.S and arch/fast.S (fast.inc, miss.inc), in IVOR order.
@@ -54,9 +55,9 @@ void setup(vcpu::Vcpu* vcpu) {
     constexpr unsigned ivpr = 63, sprg2 = 274, ivor32 = 528, mas4 = 628, hid0 = 1008;
     constexpr u32 hid0_nap = 0x0040'0000, hid0_tben = 0x4000;
 
-    // TLB1 entry 14: the device registers (1 MiB).
-    write_tlb(1, 14,
-              {mas1::v | mas1::iprot | 5u << 8, board::io_base | mas2::i | mas2::g,
+    // The device registers (1 MiB).
+    write_tlb(1, own_map::io_slot,
+              {mas1::v | mas1::iprot | 5u << 8, own_map::io_base | mas2::i | mas2::g,
                static_cast<u32>(board::ccsr_base) | mas3::sr | mas3::sw,
                static_cast<u32>(board::ccsr_base >> 32)});
     write_tlb(1, 13, {0, 0, 0, 0});

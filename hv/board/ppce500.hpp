@@ -33,14 +33,6 @@ inline constexpr u64 pci_io_size = 0x1'0000;
 inline constexpr u64 platform_bus_base = 0xf'0000'0000;
 inline constexpr u64 platform_bus_size = 0x800'0000;
 
-// The VMM's own effective addresses, in AS0: image, CCSR, and a window for copies.
-inline constexpr u32 hv_base = 0xf400'0000;
-inline constexpr u32 hv_size = 0x100'0000;
-inline constexpr u32 io_base = hv_base + hv_size;
-inline constexpr u32 window_base = hv_base + 0x140'0000;
-inline constexpr u32 window_size = 0x40'0000;
-inline constexpr u32 hole_size = 0x200'0000;
-
 // Makes UART0 state its interrupt again, which changes nothing else of it. The two UARTs share one
 // input of the interrupt controller, and on QEMU's board it follows the one that spoke last: what
 // UART1 does takes back what UART0 asks for. Must follow each use of UART1, once its transmitter

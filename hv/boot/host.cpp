@@ -2,9 +2,9 @@
 #include <libfdt.h>
 
 #include "hv/arch/cpu.hpp"
-#include "hv/board/ppce500.hpp"
 #include "hv/boot/boot.hpp"
 #include "hv/boot/tree.hpp"
+#include "hv/core/own_map.hpp"
 #include "hv/monitor/console.hpp"
 
 namespace trapeze::boot {
@@ -90,7 +90,7 @@ u64 place_ram(const Host& host, u64& size, u64& mirror, u64& mirror_size) {
     constexpr const char* too_large =
         "guest memory does not fit the machine: give QEMU more (-m) or the guest less (mem=)";
     if (size > host.ram) reject(too_large);  // so that no sum below wraps
-    u64 used = board::hv_size;
+    u64 used = own_map::image_size;
     if (host.tree_end > used) used = host.tree_end;
     if (host.image_end > used) used = host.image_end;
     constexpr u64 smallest = u64{4} << 20;

@@ -6,6 +6,7 @@
 #include "hv/arch/setup.hpp"
 #include "hv/board/ppce500.hpp"
 #include "hv/boot/boot.hpp"
+#include "hv/core/own_map.hpp"
 #include "hv/dev/devices.hpp"
 #include "hv/monitor/console.hpp"
 #include "hv/monitor/machine.hpp"
@@ -42,14 +43,14 @@ struct {
     patch::Config patch;
 } plan;
 
-constexpr mmu::Hole hole{board::hv_base, board::hole_size};
+constexpr mmu::Hole hole{own_map::base, own_map::size};
 
 const mmu::Layout& layout() { return plan.options.crossed ? mmu::crossed : mmu::straight; }
 
 // Symbols stay reachable: in the VMM's own 16 MiB, behind its image.
 boot::SymbolRoom room_for_symbols() {
     const u32 from = (reinterpret_cast<u32>(image_end) + 15) & ~15u;
-    return {reinterpret_cast<e500::u8*>(from), board::hv_base + board::hv_size - from};
+    return {reinterpret_cast<e500::u8*>(from), own_map::image_base + own_map::image_size - from};
 }
 
 void make_guest() {

@@ -52,6 +52,7 @@ class ShadowTlb {
     const Layout& layout() const { return *current_; }
     // The one the user chose.
     const Layout& own_layout() const { return layout_; }
+    Hole hole() const { return hole_; }
 
     // Says which guest address spaces the core's two now hold; drops what no longer fits.
     // Straight and crossed need no flush while the guest keeps IS = DS and each mode its space.

@@ -4,7 +4,6 @@
 
 #include "hv/arch/clock.hpp"
 #include "hv/arch/cpu.hpp"
-#include "hv/board/ppce500.hpp"
 #include "hv/patch/parts.hpp"
 
 namespace trapeze::patch {
@@ -150,7 +149,7 @@ bool steal_unused(Vcpu& v, u32 site) {
     mark_guest(v, map);
     map.mark(0, block_bytes);
     map.mark(0xffff'0000, block_bytes);
-    map.mark(board::hv_base, board::hole_size);
+    map.mark(v.shadow.hole().base, v.shadow.hole().size);
     for (unsigned i = 0; i < Cache::max_pages; ++i) {
         const u32 ea = p.overlay.cache.page(i);
         if (ea != Cache::no_page) map.mark(ea, page_bytes);

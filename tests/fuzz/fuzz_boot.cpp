@@ -13,6 +13,7 @@
 #include "hv/board/ppce500.hpp"
 #include "hv/boot/boot.hpp"
 #include "hv/boot/tree.hpp"
+#include "hv/core/own_map.hpp"
 #include "hv/monitor/machine.hpp"
 #include "hv/monitor/monitor.hpp"
 #include "hv/vcpu/run.hpp"
@@ -214,7 +215,7 @@ void start_vmm(Source& source) {
     const boot::Options parsed = options_of(host.command_line);
     u64 ram_size = parsed.memory, mirror = 0, mirror_size = u64{parsed.mirror_mib} << 20U;
     const u64 ram_hpa = boot::place_ram(host, ram_size, mirror, mirror_size);
-    const u64 used = std::max({u64{board::hv_size}, host.tree_end, host.image_end});
+    const u64 used = std::max({u64{own_map::image_size}, host.tree_end, host.image_end});
     require(mirror_size == 0 || (mirror >= used && mirror + mirror_size <= ram_hpa));
     require(ram_hpa >= used && ram_size <= host.ram && ram_hpa <= host.ram - ram_size);
 

@@ -4,8 +4,6 @@
 #include <cstring>
 #include <map>
 
-#include "hv/board/ppce500.hpp"
-
 namespace trapeze::test {
 
 namespace mas1 = e500::mas1;

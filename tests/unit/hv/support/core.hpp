@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "hv/arch/cpu.hpp"
+#include "hv/core/own_map.hpp"
 #include "hv/dev/device.hpp"
 #include "hv/mmu/shadow_tlb.hpp"
 #include "hv/vcpu/vcpu.hpp"
@@ -74,7 +75,7 @@ Core& core();
 void reset_core();
 
 inline constexpr u32 pvr = 0x80210030, svr = 0x80390020, mmucfg = 0x00000048;
-inline constexpr mmu::Hole hole{0xf4000000U, 0x02000000U};
+inline constexpr mmu::Hole hole{own_map::base, own_map::size};
 inline constexpr u64 ram_hpa = 0x4000'1000;  // aligned to 4 KiB and to nothing larger
 
 inline constexpr u64 own_memory = 0x0010'0000;  // where all of the VMM's own memory is
