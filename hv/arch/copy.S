@@ -6,30 +6,30 @@
     .section .text, "ax"
     .globl  hv_copy_text
 hv_copy_text:
-    stwu    1, -80(1)
-    stmw    16, 8(1)
-    li      0, 64
-    mtctr   0
-    li      12, 32
-    mr      11, 3
-1:  lmw     16, 0(4)
-    .irp    n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15
-    stw     16 + \n, 4 * \n(3)
+    stwu    r1, -80(r1)
+    stmw    r16, 8(r1)
+    li      r0, 64
+    mtctr   r0
+    li      r12, 32
+    mr      r11, r3
+1:  lmw     r16, 0(r4)
+    .irp    n, 16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
+    stw     r\n, 4 * (\n - 16)(r3)
     .endr
-    dcbst   0, 3
-    dcbst   12, 3
-    addi    4, 4, 64
-    addi    3, 3, 64
+    dcbst   0, r3
+    dcbst   r12, r3
+    addi    r4, r4, 64
+    addi    r3, r3, 64
     bdnz    1b
     msync
-    li      0, 64
-    mtctr   0
-2:  icbi    0, 11
-    icbi    12, 11
-    addi    11, 11, 64
+    li      r0, 64
+    mtctr   r0
+2:  icbi    0, r11
+    icbi    r12, r11
+    addi    r11, r11, 64
     bdnz    2b
     msync
     isync
-    lmw     16, 8(1)
-    addi    1, 1, 80
+    lmw     r16, 8(r1)
+    addi    r1, r1, 80
     blr

@@ -20,10 +20,10 @@
     .globl  vector_\name
 vector_\name:
     prologue SPR_SRR1, SPR_SPRG0, SPR_SPRG1, from_hv_\name
-    li      12, \vector
+    li      r12, \vector
     b       \to
 from_hv_\name:
-    li      13, \vector
+    li      r13, \vector
     b       from_hv
     .endm
 
@@ -35,14 +35,14 @@ from_hv_\name:
     .globl  vector_\name
 vector_\name:
     prologue \srr1, SPR_IAC1, SPR_IAC2, from_hv_\name
-    mfspr   12, \srr0
-    mtspr   SPR_SRR0, 12
-    mfspr   12, SPR_IAC1
-    mtspr   SPR_SPRG0, 12
-    li      12, \vector
+    mfspr   r12, \srr0
+    mtspr   SPR_SRR0, r12
+    mfspr   r12, SPR_IAC1
+    mtspr   SPR_SPRG0, r12
+    li      r12, \vector
     b       full_exit
 from_hv_\name:
-    li      13, \vector
+    li      r13, \vector
     b       \hv
     .endm
 
@@ -71,65 +71,65 @@ vectors:
 // The registers that a C++ function may change, and where the guest was, but r10 to r12, CR and CTR.
     .macro  save_most
     save_called
-    mfspr   3, SPR_SPRG0
-    stw     3, GPR(13)(13)
-    mfspr   7, SPR_SRR0
-    stw     7, VCPU_NIP(13)
+    mfspr   r3, SPR_SPRG0
+    stw     r3, GPR(13)(vcpu)
+    mfspr   r7, SPR_SRR0
+    stw     r7, VCPU_NIP(vcpu)
     .endm
 // The same when r12 and CR are saved.
     .macro  save_volatile
-    stw     10, GPR(10)(13)
-    stw     11, GPR(11)(13)
+    stw     r10, GPR(10)(vcpu)
+    stw     r11, GPR(11)(vcpu)
     save_most
-    mfctr   5
-    stw     5, VCPU_CTR(13)
+    mfctr   r5
+    stw     r5, VCPU_CTR(vcpu)
     .endm
 // Light: C++ decides; 0 resumes the guest at once, else everything is saved and handed over.
     .globl  light_exit
 light_exit:
     save_volatile
-    mfspr   8, SPR_SRR1
-    stw     8, VCPU_ENTRY_MSR(13)
+    mfspr   r8, SPR_SRR1
+    stw     r8, VCPU_ENTRY_MSR(vcpu)
     on_stack
-    mr      4, 12
+    mr      r4, r12
     bl      hv_light_exit
-    cmpwi   3, 0
+    cmpwi   r3, 0
     bne-    1f
 light_return:
-    lwz     4, VCPU_NIP(13)
-    mtspr   SPR_SRR0, 4
-    lwz     5, VCPU_ENTRY_MSR(13)
-    mtspr   SPR_SRR1, 5
-    lwz     6, VCPU_XER(13)
-    mtxer   6
-    lwz     7, VCPU_CTR(13)
-    mtctr   7
-    lwz     8, VCPU_LR(13)
-    mtlr    8
-    lwz     9, VCPU_CR(13)
-    mtcr    9
-    lwz     0, GPR(0)(13)
-    lwz     1, GPR(1)(13)
+    lwz     r4, VCPU_NIP(vcpu)
+    mtspr   SPR_SRR0, r4
+    lwz     r5, VCPU_ENTRY_MSR(vcpu)
+    mtspr   SPR_SRR1, r5
+    lwz     r6, VCPU_XER(vcpu)
+    mtxer   r6
+    lwz     r7, VCPU_CTR(vcpu)
+    mtctr   r7
+    lwz     r8, VCPU_LR(vcpu)
+    mtlr    r8
+    lwz     r9, VCPU_CR(vcpu)
+    mtcr    r9
+    lwz     r0, GPR(0)(vcpu)
+    lwz     r1, GPR(1)(vcpu)
     .irp    n, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13
-    lwz     \n, GPR(\n)(13)
+    lwz     r\n, GPR(\n)(vcpu)
     .endr
     rfi
-1:  mr      4, 3                        // the light part returned the vector
+1:  mr      r4, r3                      // the light part returned the vector
     b       full_exit_rest
 
 // Middle: from a fast path that has fetched and recorded the guest kernel's privileged instruction,
 // r10, and has saved r10 to r12, CR and CTR. Of r14 to r31 only those stand in the Vcpu that its
 // fields for RS, RA and RB name.
     .macro  save_named rotate
-    rlwinm  11, 10, \rotate, 24, 28
-    cmplwi  11, 8 * 14
+    rlwinm  r11, r10, \rotate, 24, 28
+    cmplwi  r11, 8 * 14
     blt     1f
-    addis   11, 11, (2f - 8 * 14)@ha
-    addi    11, 11, (2f - 8 * 14)@l
-    mtctr   11
+    addis   r11, r11, (2f - 8 * 14)@ha
+    addi    r11, r11, (2f - 8 * 14)@l
+    mtctr   r11
     bctr
 2:  .irp    n, 14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
-    stw     \n, GPR(\n)(13)
+    stw     r\n, GPR(\n)(vcpu)
     b       1f
     .endr
 1:
@@ -140,26 +140,26 @@ middle_exit:
     save_named 19
     save_named 24
 middle_exit_bare:                       // it names none
-    stw     2, GPR(2)(13)
+    stw     r2, GPR(2)(vcpu)
     save_most
     on_stack
-    mr      4, 10
+    mr      r4, r10
     bl      hv_middle_exit
-    lwz     2, GPR(2)(13)
-    cmpwi   3, 0
+    lwz     r2, GPR(2)(vcpu)
+    cmpwi   r3, 0
     beq+    light_return
     blt-    1f
-    addi    11, 3, (2f - 8 * 14)@l      // 8 times the register that it has written, of r14 to r31
-    addis   11, 11, (2f - 8 * 14)@ha
-    mtctr   11
+    addi    r11, r3, (2f - 8 * 14)@l    // 8 times the register that it has written, of r14 to r31
+    addis   r11, r11, (2f - 8 * 14)@ha
+    mtctr   r11
     bctr
 2:  .irp    n, 14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
-    lwz     \n, GPR(\n)(13)
+    lwz     r\n, GPR(\n)(vcpu)
     b       light_return
     .endr
 1:                                      // the guest ends or waits
     .irp    n, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
-    stw     \n, GPR(\n)(13)
+    stw     r\n, GPR(\n)(vcpu)
     .endr
     on_stack
     bl      hv_leave
@@ -169,19 +169,19 @@ middle_exit_bare:                       // it names none
     .globl  full_exit
 full_exit:
     save_volatile
-    mr      4, 12
+    mr      r4, r12
 full_exit_rest:
-    stw     2, GPR(2)(13)
+    stw     r2, GPR(2)(vcpu)
     .irp    n, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
-    stw     \n, GPR(\n)(13)
+    stw     r\n, GPR(\n)(vcpu)
     .endr
     on_stack
     bl      hv_full_exit
     .globl  full_return
 full_return:
-    lwz     2, GPR(2)(13)
+    lwz     r2, GPR(2)(vcpu)
     .irp    n, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
-    lwz     \n, GPR(\n)(13)
+    lwz     r\n, GPR(\n)(vcpu)
     .endr
     b       light_return
 
@@ -190,66 +190,66 @@ full_return:
 // found no mapping, or a defect.
     .globl  from_hv
 from_hv:
-    mfspr   12, SPR_SRR1
-    andi.   12, 12, 0x8000              // MSR[EE]
+    mfspr   r12, SPR_SRR1
+    andi.   r12, r12, 0x8000            // MSR[EE]
     bne     idle_exit
-    mtspr   SPR_SPRG0, 11
-    mfspr   11, SPR_SRR0
-    lis     12, probe_begin@ha
-    addi    12, 12, probe_begin@l
-    subf    12, 12, 11
-    cmplwi  12, probe_end - probe_begin
+    mtspr   SPR_SPRG0, r11
+    mfspr   r11, SPR_SRR0
+    lis     r12, probe_begin@ha
+    addi    r12, r12, probe_begin@l
+    subf    r12, r12, r11
+    cmplwi  r12, probe_end - probe_begin
     blt     2f
 hv_defect:
-    mr      4, 13                       // a defect: say so and end
-    mr      5, 1
-    mflr    6
-    mfspr   13, SPR_SPRG2
-    mr      3, 13
-    lis     1, panic_stack_top@ha
-    addi    1, 1, panic_stack_top@l
+    mr      r4, r13                     // a defect: say so and end
+    mr      r5, r1
+    mflr    r6
+    mfspr   vcpu, SPR_SPRG2
+    mr      r3, vcpu
+    lis     r1, panic_stack_top@ha
+    addi    r1, r1, panic_stack_top@l
     b       hv_panic
 
 // A critical interrupt while the VMM ran: put it off until the guest runs again, with CE=1.
 hv_hit_critical:
-    mfspr   13, SPR_CSRR1
-    andi.   13, 13, 0x8000
+    mfspr   r13, SPR_CSRR1
+    andi.   r13, r13, 0x8000
     bne     1f
-    mfspr   13, SPR_CSRR1
-    rlwinm  13, 13, 0, 15, 13           // without CE
-    rlwinm  13, 13, 0, 23, 21           // without DE
-    mtspr   SPR_CSRR1, 13
-    mtcr    12
-    mfspr   12, SPR_IAC2
-    mfspr   13, SPR_IAC1
+    mfspr   r13, SPR_CSRR1
+    rlwinm  r13, r13, 0, 15, 13         // without CE
+    rlwinm  r13, r13, 0, 23, 21         // without DE
+    mtspr   SPR_CSRR1, r13
+    mtcr    r12
+    mfspr   r12, SPR_IAC2
+    mfspr   r13, SPR_IAC1
     rfci
-1:  li      13, 0
+1:  li      r13, 0
 idle_exit:                              // every guest register stands in the Vcpu
-    mr      4, 13
-    mfspr   13, SPR_SPRG2
-    mfspr   12, SPR_TBL
-    stw     12, VCPU_EXIT_TIME(13)
+    mr      r4, r13
+    mfspr   vcpu, SPR_SPRG2
+    mfspr   r12, SPR_TBL
+    stw     r12, VCPU_EXIT_TIME(vcpu)
     on_stack
     bl      hv_idle_exit
     b       full_return
 
-2:  lis     12, probe_fixup@ha          // probes declare r11, r12 and cr0 as lost
-    addi    12, 12, probe_fixup@l
-    mtspr   SPR_SRR0, 12
-    mfspr   13, SPR_SPRG2
+2:  lis     r12, probe_fixup@ha         // probes declare r11, r12 and cr0 as lost
+    addi    r12, r12, probe_fixup@l
+    mtspr   SPR_SRR0, r12
+    mfspr   vcpu, SPR_SPRG2
     rfi
 
 // [[noreturn]] void hv_resume(): enters the guest with the registers of the Vcpu.
     .globl  hv_resume
 hv_resume:
-    mfspr   13, SPR_SPRG2
+    mfspr   vcpu, SPR_SPRG2
     b       full_return
 
 // [[noreturn]] void hv_wait(u32 msr): waits with this MSR; an interrupt ends in hv_idle_exit.
     .globl  hv_wait
 hv_wait:
     msync
-    mtmsr   3
+    mtmsr   r3
     isync
 1:  b       1b
 
@@ -257,31 +257,31 @@ hv_wait:
 // is stored under the VMM's own. 0, or -1 if nothing maps the address.
     .globl  hv_probe_word
 hv_probe_word:
-    mfmsr   10
-    mtmsr   4
+    mfmsr   r10
+    mtmsr   r4
     isync
 probe_begin:
-    lwz     9, 0(3)
+    lwz     r9, 0(r3)
     b       1f
     .globl  hv_probe_flush
 // int hv_probe_flush(u32 ea, u32 msr): the same for dcbf.
 hv_probe_flush:
-    mfmsr   10
-    mtmsr   4
+    mfmsr   r10
+    mtmsr   r4
     isync
-    dcbf    0, 3
-    mtmsr   10
+    dcbf    0, r3
+    mtmsr   r10
     isync
-    li      3, 0
+    li      r3, 0
     blr
 probe_end:
-1:  mtmsr   10
+1:  mtmsr   r10
     isync
-    stw     9, 0(5)
-    li      3, 0
+    stw     r9, 0(r5)
+    li      r3, 0
     blr
 probe_fixup:
-    mtmsr   10
+    mtmsr   r10
     isync
-    li      3, -1
+    li      r3, -1
     blr

@@ -10,15 +10,15 @@
 
 // Sets MSR[SPE], r5 = the MSR before, and goes to row r3 of \table.
     .macro  go_to_row table
-    mfmsr   5
-    oris    6, 5, 0x0200                // MSR[SPE]
-    mtmsr   6
+    mfmsr   r5
+    oris    r6, r5, 0x0200              // MSR[SPE]
+    mtmsr   r6
     isync
-    lis     7, \table@ha
-    addi    7, 7, \table@l
-    slwi    3, 3, 3
-    add     7, 7, 3
-    mtctr   7
+    lis     r7, \table@ha
+    addi    r7, r7, \table@l
+    slwi    r3, r3, 3
+    add     r7, r7, r3
+    mtctr   r7
     bctr
     .endm
 
@@ -44,6 +44,6 @@ hv_write_upper_half:
     .endr
 
 restore_msr:
-    mtmsr   5
+    mtmsr   r5
     isync
     blr

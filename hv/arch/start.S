@@ -13,40 +13,40 @@
     .section .text.start, "ax"
     .globl  _start
 _start:
-    mr      31, 3
-    lis     4, 0x100f                   // MAS0: TLB1, entry 15
-    mtspr   SPR_MAS0, 4
-    lis     4, 0xc000                   // MAS1: V, IPROT, AS0,
-    ori     4, 4, 0x0700                // 16 MiB
-    mtspr   SPR_MAS1, 4
-    lis     4, HV_BASE@h
-    ori     4, 4, 0x4                   // MAS2: M
-    mtspr   SPR_MAS2, 4
-    li      4, 0x15                     // MAS3: SX, SW, SR
-    mtspr   SPR_MAS3, 4
-    li      4, 0
-    mtspr   SPR_MAS7, 4
+    mr      r31, r3
+    lis     r4, 0x100f                  // MAS0: TLB1, entry 15
+    mtspr   SPR_MAS0, r4
+    lis     r4, 0xc000                  // MAS1: V, IPROT, AS0,
+    ori     r4, r4, 0x0700              // 16 MiB
+    mtspr   SPR_MAS1, r4
+    lis     r4, HV_BASE@h
+    ori     r4, r4, 0x4                 // MAS2: M
+    mtspr   SPR_MAS2, r4
+    li      r4, 0x15                    // MAS3: SX, SW, SR
+    mtspr   SPR_MAS3, r4
+    li      r4, 0
+    mtspr   SPR_MAS7, r4
     isync
     tlbwe
     msync
     isync
-    lis     4, 1f@h
-    ori     4, 4, 1f@l
-    mtctr   4
+    lis     r4, 1f@h
+    ori     r4, r4, 1f@l
+    mtctr   r4
     bctr
-1:  lis     4, bss_begin@ha             // clear .bss, word by word
-    addi    4, 4, bss_begin@l
-    lis     5, bss_end@ha
-    addi    5, 5, bss_end@l
-    li      6, 0
-2:  cmplw   4, 5
+1:  lis     r4, bss_begin@ha            // clear .bss, word by word
+    addi    r4, r4, bss_begin@l
+    lis     r5, bss_end@ha
+    addi    r5, r5, bss_end@l
+    li      r6, 0
+2:  cmplw   r4, r5
     bge     3f
-    stw     6, 0(4)
-    addi    4, 4, 4
+    stw     r6, 0(r4)
+    addi    r4, r4, 4
     b       2b
-3:  lis     1, stack_top@ha
-    addi    1, 1, stack_top@l
-    mr      3, 31
+3:  lis     r1, stack_top@ha
+    addi    r1, r1, stack_top@l
+    mr      r3, r31
     bl      hv_main
 4:  b       4b
 

@@ -5,6 +5,7 @@ import re
 import subprocess
 import unittest
 
+import assembly
 from support import ROOT
 
 CODE = (".cpp", ".hpp", ".c", ".h")
@@ -39,6 +40,56 @@ class Style(unittest.TestCase):
                         any(re.search(r"SPDX-License-Identifier: Apache-2\.0$", line.rstrip(" */"))
                             for line in lines[:2]), "no SPDX line at the top")
                 self.assertLessEqual(len(lines), 501, "more than 500 lines")
+
+    def test_registers_have_names(self):
+        sources = {}
+        for name in tracked():
+            if name.startswith("hv/") and name.endswith((".S", ".inc")):
+                with open(os.path.join(ROOT, name), encoding="utf-8") as handle:
+                    sources[name] = handle.read().split("\n")
+        self.assertIn("vcpu", "".join(map("".join, sources.values())))
+        self.assertEqual([], assembly.faults(sources))
+
+
+class Assembly(unittest.TestCase):
+    """What finds a number in a register's place."""
+
+    MACROS = """
+    .macro  keep which, where
+    inner   \\which, \\where
+    .endm
+    .macro  inner reg, at
+    stw     \\reg, \\at(vcpu)
+    .endm
+    .macro  timed name, insn:vararg
+    \\insn
+    .endm
+    """
+
+    def found(self, text):
+        """The operands that are at fault."""
+        lines = assembly.faults({"x.S": (self.MACROS + text).split("\n")})
+        return [re.search(r": (\S+) is no register$", line)[1] for line in lines]
+
+    def test_number_for_register(self):
+        for text, wanted in [("li 12, 6", ["12"]), ("mr r3, 13", ["13"]), ("add r3, 4, 5", ["4", "5"]),
+                             ("lwz r12, 6(13)", ["6(13)"]), ("lwz r12, GPR(12)(13)", ["GPR(12)(13)"]),
+                             ("lwz 12, 6(r13)", ["12"]), ("dcbst 12, r3", ["12"]),
+                             ("1:  rlwinm. 11, r10, 0, 8, 15  // but 0", ["11"]),
+                             ("keep 12, 4", ["12"]), ("timed name, stw 6, 0(r12)", ["6"]),
+                             (".irp n, 3, 4\nlwz \\n, GPR(\\n)(vcpu)\n.endr", ["\\n"])]:
+            with self.subTest(text=text):
+                self.assertEqual(wanted, self.found(text))
+
+    def test_registers_and_numbers_in_their_places(self):
+        for text in ["li r12, 6", "lwz r12, 6(r13)", "lwz r12, GPR(12)(vcpu)", "dcbst 0, r3",
+                     "keep r12, 4", "timed name, stw r6, 0(r12)", "cmpwi r11, 31", "b 1b",
+                     ".irp n, 3, 4\nlwz r\\n, GPR(\\n)(vcpu)\n.endr", ".long 0", "#define X 3"]:
+            with self.subTest(text=text):
+                self.assertEqual([], self.found(text))
+
+    def test_unknown_statement(self):
+        self.assertRegex(assembly.faults({"x.S": ["frob r1, 2"]})[0], "^x.S:1: frob: .* does not know")
 
 
 if __name__ == "__main__":
