@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hv/board/ppce500.hpp"
 
-#include "hv/arch/cpu.hpp"
+#include "hv/core/cpu.hpp"
 
 namespace trapeze::board {
 
@@ -22,22 +22,22 @@ u64 uart0(u32 reg) { return ccsr_base + uart0_offset + reg; }
 // A change of the enables is what makes it state its interrupt. That of the line status alone has
 // no other effect: the transmitter's raises an interrupt, the modem's starts a timer.
 void restate_uart0() {
-    const u32 control = arch::read_io(uart0(line_control), 1);
+    const u32 control = core::read_io(uart0(line_control), 1);
     const bool closed = (control & divisor_latch) == 0;
-    if (!closed) arch::write_io(uart0(line_control), 1, control & ~divisor_latch);
-    const u32 enables = arch::read_io(uart0(interrupt_enable), 1);
-    arch::write_io(uart0(interrupt_enable), 1, enables ^ enable_line_status);
-    arch::write_io(uart0(interrupt_enable), 1, enables);
-    if (!closed) arch::write_io(uart0(line_control), 1, control);
+    if (!closed) core::write_io(uart0(line_control), 1, control & ~divisor_latch);
+    const u32 enables = core::read_io(uart0(interrupt_enable), 1);
+    core::write_io(uart0(interrupt_enable), 1, enables ^ enable_line_status);
+    core::write_io(uart0(interrupt_enable), 1, enables);
+    if (!closed) core::write_io(uart0(line_control), 1, control);
 }
 
 void reset() {
-    for (;;) arch::write_io(ccsr_base + guts_offset + guts_rstcr, 4, hreset_request);
+    for (;;) core::write_io(ccsr_base + guts_offset + guts_rstcr, 4, hreset_request);
 }
 
 void power_off() {
-    arch::write_io(ccsr_base + gpio_offset + gpio_direction, 4, power_pin);
-    arch::write_io(ccsr_base + gpio_offset + gpio_data, 4, power_pin);
+    core::write_io(ccsr_base + gpio_offset + gpio_direction, 4, power_pin);
+    core::write_io(ccsr_base + gpio_offset + gpio_data, 4, power_pin);
     reset();  // a board without that switch
 }
 

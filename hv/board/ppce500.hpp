@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "hv/arch/e500.hpp"
+#include "hv/core/e500.hpp"
 
 // The board: QEMU's ppce500, an MPC8544-like system on chip (MPC8548E manual for the blocks).
 namespace trapeze::board {

@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
+#include "hv/exit/run.hpp"
 #include "hv/patch/patcher.hpp"
-#include "hv/vcpu/run.hpp"
 
 // From the board's device tree and the guest image to a guest that can be entered. Runs once;
 // afterwards nothing is allocated. Any error in what was handed in ends in reject().

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hv/arch/cpu.hpp"
 #include "hv/boot/boot.hpp"
-#include "hv/monitor/console.hpp"
-#include "hv/vcpu/profile.hpp"
+#include "hv/console/console.hpp"
+#include "hv/core/cpu.hpp"
+#include "hv/profile/profile.hpp"
 
 extern "C" {
-// arch/calibrate.S
+// boot/calibrate.S
 extern const unsigned char calibrate_begin[], calibrate_end[];
 }
 
@@ -54,10 +54,10 @@ void read_costs(const vcpu::Vcpu& v, u64 program) {
     costs.way = way_of_an_exit(v);
     costs.check = 0;
     for (unsigned i = 0; i < calibrate_checks; ++i) {
-        const u32 began = arch::timebase_low();
+        const u32 began = core::timebase_low();
         // No such word: the whole page.
-        arch::find_word(program, 0, 0, 1);
-        const u32 ticks = (arch::timebase_low() - began) * 1000;
+        core::find_word(program, 0, 0, 1);
+        const u32 ticks = (core::timebase_low() - began) * 1000;
         if (i == 0 || ticks < costs.check) costs.check = ticks;
     }
 }
@@ -74,7 +74,7 @@ void calibrate(vcpu::Vcpu& v, patch::Patcher& patcher, u64 ram_hpa, const patch:
     program_hpa = ram_hpa + patch::calibrate_at;
     const auto size = static_cast<u32>(calibrate_end - calibrate_begin);
     for (u32 i = 0; i < size; ++i) at(program_hpa)[i] = calibrate_begin[i];
-    arch::invalidate_icache();
+    core::invalidate_icache();
     unmap_linear();
     vcpu::Boot start{};
     start.entry = patch::calibrate_at;

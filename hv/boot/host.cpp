@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <libfdt.h>
 
-#include "hv/arch/cpu.hpp"
 #include "hv/boot/boot.hpp"
 #include "hv/boot/tree.hpp"
+#include "hv/console/console.hpp"
+#include "hv/core/cpu.hpp"
 #include "hv/core/own_map.hpp"
-#include "hv/monitor/console.hpp"
 
 namespace trapeze::boot {
 
@@ -37,14 +37,14 @@ u64 number(const void* tree, int node, const char* name) {
 void map_linear() {
     for (u32 i = 0; i < linear_entries; ++i) {
         const u32 offset = i << 28;
-        arch::write_tlb(1, i,
+        core::write_tlb(1, i,
                         {mas1::v | mas1::iprot | page_256m << 8, (linear_base + offset) | mas2::m,
                          offset | mas3::sr | mas3::sw, 0});
     }
 }
 
 void unmap_linear() {
-    for (u32 i = 0; i < linear_entries; ++i) arch::write_tlb(1, i, {0, 0, 0, 0});
+    for (u32 i = 0; i < linear_entries; ++i) core::write_tlb(1, i, {0, 0, 0, 0});
 }
 
 const char* text_of(const void* tree, int node, const char* name) {

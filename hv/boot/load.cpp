@@ -7,7 +7,7 @@
 #include "hv/boot/boot.hpp"
 #include "hv/boot/place.hpp"
 #include "hv/boot/tree.hpp"
-#include "hv/monitor/console.hpp"
+#include "hv/console/console.hpp"
 #include "hv/monitor/monitor.hpp"
 
 namespace trapeze::boot {

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstring>
 
-#include "hv/arch/clock.hpp"
-#include "hv/arch/cpu.hpp"
-#include "hv/arch/setup.hpp"
 #include "hv/board/ppce500.hpp"
 #include "hv/boot/boot.hpp"
+#include "hv/console/console.hpp"
+#include "hv/core/clock.hpp"
+#include "hv/core/cpu.hpp"
 #include "hv/core/own_map.hpp"
 #include "hv/dev/devices.hpp"
-#include "hv/monitor/console.hpp"
+#include "hv/exit/setup.hpp"
 #include "hv/monitor/machine.hpp"
-#include "hv/vcpu/profile.hpp"
+#include "hv/profile/profile.hpp"
 
 extern "C" trapeze::e500::u8 image_end[];
 
@@ -85,8 +85,8 @@ void make_guest() {
 
 extern "C" [[noreturn]] void hv_main(trapeze::e500::u32 tree_hpa) {
     using namespace trapeze;
-    arch::clock.start(arch::read_timebase());
-    arch::setup(&guest_vcpu);
+    core::clock.start(core::read_timebase());
+    core::setup(&guest_vcpu);
     boot::map_linear();
     console::start();
     console::put("\n");
@@ -95,7 +95,7 @@ extern "C" [[noreturn]] void hv_main(trapeze::e500::u32 tree_hpa) {
     monitor::machine_info() = {host.timebase_frequency, host.ram};
     console::set_clock(host.timebase_frequency);
     console::log("Trapeze on {}: PVR {:x}, {} MiB RAM, time base {} Hz", board::name,
-                 arch::read_pvr(), host.ram >> 20, host.timebase_frequency);
+                 core::read_pvr(), host.ram >> 20, host.timebase_frequency);
     plan.options = boot::parse_options(host.command_line);
     const boot::Options& options = plan.options;
 
@@ -109,7 +109,7 @@ extern "C" [[noreturn]] void hv_main(trapeze::e500::u32 tree_hpa) {
     plan.patch.frames = static_cast<unsigned>(mirror_size / tcache::MirrorFrame::bytes);
     plan.patch.mode = plan.patch.frames != 0 ? options.patch : patch::Mode::off;
     plan.patch.threshold = options.threshold;
-    arch::use_profile(options.profile);
+    core::use_profile(options.profile);
     if (plan.patch.mode == patch::Mode::off) enter_guest(guest_vcpu);
     make_guest();
     boot::calibrate(guest_vcpu, guest_patcher, plan.ram_hpa, plan.patch, layout(), hole,

@@ -3,7 +3,7 @@
 
 #include <initializer_list>
 
-#include "hv/arch/e500.hpp"
+#include "hv/core/e500.hpp"
 
 // Where a guest finds what it is handed: as QEMU's ppce500 places it natively (hw/ppc/e500.c in
 // QEMU 7.2), because a guest may rely on that. U-Boot maps the one MiB that r3 points into.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hv/board/ppce500.hpp"
 #include "hv/boot/boot.hpp"
-#include "hv/monitor/console.hpp"
+#include "hv/console/console.hpp"
 #include "hv/monitor/machine.hpp"
 
 namespace trapeze::boot {

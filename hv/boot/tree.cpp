@@ -5,7 +5,7 @@
 
 #include "hv/board/ppce500.hpp"
 #include "hv/boot/boot.hpp"
-#include "hv/monitor/console.hpp"
+#include "hv/console/console.hpp"
 
 namespace trapeze::boot {
 

@@ -2,7 +2,7 @@
 #include "hv/dev/bus.hpp"
 
 #include "dbt/decode.hpp"
-#include "hv/arch/cpu.hpp"
+#include "hv/core/cpu.hpp"
 #include "hv/dev/device.hpp"
 #include "hv/vcpu/fault.hpp"
 #include "hv/vcpu/interrupt.hpp"
@@ -47,9 +47,9 @@ AccessResult result_of(const Vcpu& v) {
 u32 load(Vcpu& v, const Place& at, unsigned size) {
     switch (at.region->kind) {
         case RegionKind::ram:
-            return arch::read_ram(at.hpa(), size);
+            return core::read_ram(at.hpa(), size);
         case RegionKind::direct:
-            return arch::read_io(at.hpa(), size);
+            return core::read_io(at.hpa(), size);
         default:
             return (*v.devices)[at.region->device].read(v, at.offset(), size);
     }
@@ -60,11 +60,11 @@ void store(Vcpu& v, const Place& at, unsigned size, u32 value) {
             if (v.store_ram != nullptr) {
                 v.store_ram(v, at.gpa, at.hpa(), size, value);
             } else {
-                arch::write_ram(at.hpa(), size, value);
+                core::write_ram(at.hpa(), size, value);
             }
             return;
         case RegionKind::direct:
-            arch::write_io(at.hpa(), size, value);
+            core::write_io(at.hpa(), size, value);
             return;
         default:
             (*v.devices)[at.region->device].write(v, at.offset(), size, value);

@@ -17,7 +17,7 @@ extern const Device gpio;
 extern const Device pci_bridge;
 // The exit counters, read-only, for benchmarks in the guest; only with exits-device=on.
 extern const Device exit_counters;
-// Interrupt controller, see irq/mpic.hpp.
+// Interrupt controller, see dev/mpic.hpp.
 extern const Device mpic;
 // What the board has nothing for, or the VMM withholds: reads as zero, ignores writes.
 extern const Device absent;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The exit counters as a device, for benchmarks that run in the guest (docs/devices.md).
-#include "hv/arch/clock.hpp"
-#include "hv/arch/cpu.hpp"
+#include "hv/core/clock.hpp"
+#include "hv/core/cpu.hpp"
 #include "hv/dev/devices.hpp"
-#include "hv/vcpu/run.hpp"
+#include "hv/exit/run.hpp"
 
 namespace trapeze::dev {
 
@@ -28,7 +28,7 @@ void latch(Vcpu& v) {
     vcpu::fold_counters(v);
     ExitCounters& exits = v.devices->exits;
     ++exits.registers[latch_register / 4];
-    put(exits, 0x10, arch::now() - v.start_time);
+    put(exits, 0x10, core::now() - v.start_time);
     u64 ticks = 0;
     for (unsigned i = 0; i < vcpu::cause_count; ++i) {
         const auto& stats = v.exits[i];

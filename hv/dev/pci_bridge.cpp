@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hv/arch/cpu.hpp"
 #include "hv/board/ppce500.hpp"
+#include "hv/console/console.hpp"
+#include "hv/core/cpu.hpp"
 #include "hv/dev/devices.hpp"
-#include "hv/monitor/console.hpp"
 #include "hv/vcpu/vcpu.hpp"
 
 // PCI host bridge registers: MPC8548E manual 16.3.1. Window registers hold addresses in units of
@@ -41,10 +41,10 @@ u32 size_code(u64 size) {
 void program_inbound(const Vcpu& v, unsigned index) {
     const u32* const w = v.devices->pci.inbound[index];
     const u32 at = inbound_first + index * 0x20;
-    arch::write_io(address(at + attributes), 4, 0);
+    core::write_io(address(at + attributes), 4, 0);
     u32 attribute_word = w[attributes / 4];
     if (!(attribute_word & enable)) {
-        arch::write_io(address(at + attributes), 4, attribute_word);
+        core::write_io(address(at + attributes), 4, attribute_word);
         return;
     }
     const u64 gpa = u64{w[translation / 4] & 0xff'ffffu} << 12;
@@ -63,10 +63,10 @@ void program_inbound(const Vcpu& v, unsigned index) {
     }
     attribute_word = (attribute_word & ~size_mask) | size_code(size);
     const u64 hpa = region->hpa + (gpa - region->gpa);
-    arch::write_io(address(at + translation), 4, static_cast<u32>(hpa >> 12));
-    arch::write_io(address(at + base), 4, w[base / 4]);
-    arch::write_io(address(at + base + 4), 4, w[base / 4 + 1]);
-    arch::write_io(address(at + attributes), 4, attribute_word);
+    core::write_io(address(at + translation), 4, static_cast<u32>(hpa >> 12));
+    core::write_io(address(at + base), 4, w[base / 4]);
+    core::write_io(address(at + base + 4), 4, w[base / 4 + 1]);
+    core::write_io(address(at + attributes), 4, attribute_word);
 }
 
 bool inside(u64 first, u64 size, u64 range, u64 range_size) {
@@ -85,18 +85,18 @@ void program_outbound(const Vcpu& v, unsigned index) {
         !inside(first, size, board::pci_io_base, board::pci_io_size)) {
         console::log("PCI outbound window {} at {:X} is outside the bridge's ranges: left closed",
                      index, first);
-        arch::write_io(address(at + attributes), 4, 0);
+        core::write_io(address(at + attributes), 4, 0);
         return;
     }
-    arch::write_io(address(at + translation), 4, w[translation / 4]);
-    arch::write_io(address(at + translation + 4), 4, w[translation / 4 + 1]);
-    arch::write_io(address(at + base), 4, static_cast<u32>(first >> 12));
-    arch::write_io(address(at + attributes), 4, attribute_word);
+    core::write_io(address(at + translation), 4, w[translation / 4]);
+    core::write_io(address(at + translation + 4), 4, w[translation / 4 + 1]);
+    core::write_io(address(at + base), 4, static_cast<u32>(first >> 12));
+    core::write_io(address(at + attributes), 4, attribute_word);
 }
 
 // Where the guest's CONFIG_DATA, `byte` 0 to 3 of it, leads; false: nowhere.
 bool config_target(u32 byte, u32& target) {
-    target = arch::read_io(address(config_address), 4);
+    target = core::read_io(address(config_address), 4);
     const bool enabled = (target & config_enable) != 0;
     target |= byte;
     return enabled;
@@ -127,19 +127,19 @@ u32 config_read(Vcpu& v, u32 offset, unsigned size) {
         if (is_own(target)) return swap(read_own_config(v, target & 0xff, size), size);
         if (is_withheld(v, target)) return ~0u >> (32 - 8 * size);
     }
-    return arch::read_io(address(offset), size);
+    return core::read_io(address(offset), size);
 }
 
 void config_write(Vcpu& v, u32 offset, unsigned size, u32 value) {
     u32 target = 0;
     if (offset < config_data) {
         // The board takes the address whole or not at all.
-        if (offset == config_address && size == 4) arch::write_io(address(offset), size, value);
+        if (offset == config_address && size == 4) core::write_io(address(offset), size, value);
     } else if (config_target(offset - config_data, target)) {
         if (is_own(target)) {
             write_own_config(v, target & 0xff, size, swap(value, size));
         } else if (!is_withheld(v, target)) {
-            arch::write_io(address(offset), size, value);
+            core::write_io(address(offset), size, value);
         }
     }
 }
@@ -168,7 +168,7 @@ u32 bridge_read(Vcpu& v, u32 offset, unsigned size) {
                                       : pci.outbound[(offset - outbound_first) / 0x20];
         return low_bytes(window[(offset & 0x1f) / 4], size);
     }
-    return offset == gasket_timer ? arch::read_io(address(offset), size) : 0;
+    return offset == gasket_timer ? core::read_io(address(offset), size) : 0;
 }
 
 // What is none of these the board ignores.
@@ -184,7 +184,7 @@ void bridge_write(Vcpu& v, u32 offset, unsigned size, u32 value) {
         v.devices->pci.outbound[index][(offset & 0x1f) / 4] = value;
         program_outbound(v, index);
     } else if (offset == gasket_timer) {
-        arch::write_io(address(offset), size, value);
+        core::write_io(address(offset), size, value);
     }
 }
 
@@ -194,21 +194,21 @@ void reset_pci_bridge(Vcpu& v) {
     PciBridge& pci = v.devices->pci;
     pci = {};
     for (unsigned i = 0; i < 3; ++i) {
-        arch::write_io(address(inbound_first + i * 0x20 + attributes), 4, 0);
+        core::write_io(address(inbound_first + i * 0x20 + attributes), 4, 0);
     }
     for (unsigned i = 0; i < 4; ++i) {
-        arch::write_io(address(outbound_first + i * 0x20 + attributes), 4, 0);
+        core::write_io(address(outbound_first + i * 0x20 + attributes), 4, 0);
     }
     // The bridge as it is, with nothing that answers on the bus.
     constexpr u32 command = 0x4;
-    arch::write_io(address(config_address), 4, config_enable | command);
-    arch::write_io(address(config_data), 2, 0);
+    core::write_io(address(config_address), 4, config_enable | command);
+    core::write_io(address(config_data), 2, 0);
     for (u32 at = 0; at < sizeof pci.config; at += 4) {
-        arch::write_io(address(config_address), 4, config_enable | at);
-        const u32 word = swap(arch::read_io(address(config_data), 4), 4);
+        core::write_io(address(config_address), 4, config_enable | at);
+        const u32 word = swap(core::read_io(address(config_data), 4), 4);
         for (unsigned i = 0; i < 4; ++i) pci.config[at + i] = static_cast<u8>(word >> 8 * i);
     }
-    arch::write_io(address(config_address), 4, 0);
+    core::write_io(address(config_address), 4, 0);
 }
 
 const Device pci_bridge{"pci", bridge_read, bridge_write};

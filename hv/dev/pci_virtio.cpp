@@ -2,8 +2,8 @@
 // Which functions on the PCI bus do DMA past the bridge's inbound windows: virtio devices that do
 // not offer VIRTIO_F_ACCESS_PLATFORM. QEMU lets these use physical addresses, which are not the
 // guest's. (virtio 1.1: PCI in section 4.1, the feature bit in section 6.)
-#include "hv/arch/cpu.hpp"
 #include "hv/board/ppce500.hpp"
+#include "hv/core/cpu.hpp"
 #include "hv/dev/devices.hpp"
 
 namespace trapeze::dev {
@@ -17,12 +17,12 @@ constexpr u32 enable = 1u << 31;
 // One configuration cycle of the VMM's own; values are as the bus has them, little-endian.
 u32 swap(u32 value, unsigned size) { return __builtin_bswap32(value) >> (32 - 8 * size); }
 u32 read_config(u32 at, unsigned size) {
-    arch::write_io(config_address, 4, enable | (at & ~3u));
-    return swap(arch::read_io(config_data + (at & 3), size), size);
+    core::write_io(config_address, 4, enable | (at & ~3u));
+    return swap(core::read_io(config_data + (at & 3), size), size);
 }
 void write_config(u32 at, unsigned size, u32 value) {
-    arch::write_io(config_address, 4, enable | (at & ~3u));
-    arch::write_io(config_data + (at & 3), size, swap(value, size));
+    core::write_io(config_address, 4, enable | (at & ~3u));
+    core::write_io(config_data + (at & 3), size, swap(value, size));
 }
 
 // A structure of a virtio device, as a capability tells; at = 0: there is none.
@@ -96,13 +96,13 @@ bool offers_platform_access(u32 function) {
 
 bool bypasses_windows(u32 function) {
     constexpr u32 virtio = 0x1af4, first = 0x1000, first_modern = 0x1040, last = 0x107f;
-    const u32 guests = arch::read_io(config_address, 4);
+    const u32 guests = core::read_io(config_address, 4);
     const u32 id = read_config(function, 4);
     const u32 device = id >> 16;
     bool result = (id & 0xffff) == virtio && device >= first && device <= last;
     // What also speaks the legacy interface cannot offer it.
     if (result && device >= first_modern) result = !offers_platform_access(function);
-    arch::write_io(config_address, 4, guests);
+    core::write_io(config_address, 4, guests);
     return result;
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hv/arch/cpu.hpp"
 #include "hv/board/ppce500.hpp"
+#include "hv/core/cpu.hpp"
 #include "hv/dev/devices.hpp"
-#include "hv/irq/mpic.hpp"
+#include "hv/dev/mpic.hpp"
 #include "hv/vcpu/interrupt.hpp"
 
 namespace trapeze::dev {
@@ -21,19 +21,19 @@ bool is_guest_uart(u32 offset) {
 
 u32 uart_read(Vcpu& /*v*/, u32 offset, unsigned size) {
     if (!is_guest_uart(offset)) return 0;
-    return arch::read_io(board::ccsr_base + board::uart_page + offset, size);
+    return core::read_io(board::ccsr_base + board::uart_page + offset, size);
 }
 
 void uart_write(Vcpu& v, u32 offset, unsigned size, u32 value) {
     if (!is_guest_uart(offset)) return;
     if (offset == board::uart0_offset - board::uart_page) ++v.signs;  // it prints
-    arch::write_io(board::ccsr_base + board::uart_page + offset, size, value);
+    core::write_io(board::ccsr_base + board::uart_page + offset, size, value);
 }
 
 // The board's block answers words alone, has its version registers and RSTCR, and ignores the rest.
 u32 guts_read(Vcpu& /*v*/, u32 offset, unsigned size) {
     if (size != 4) return 0;
-    return arch::read_io(board::ccsr_base + board::guts_offset + offset, 4);
+    return core::read_io(board::ccsr_base + board::guts_offset + offset, 4);
 }
 
 void guts_write(Vcpu& v, u32 offset, unsigned size, u32 value) {
@@ -47,7 +47,7 @@ constexpr u32 gpio_registers = 0x18;
 
 u32 gpio_read(Vcpu& /*v*/, u32 offset, unsigned size) {
     if (size != 4 || offset >= gpio_registers) return 0;
-    return arch::read_io(board::ccsr_base + board::gpio_offset + offset, 4);
+    return core::read_io(board::ccsr_base + board::gpio_offset + offset, 4);
 }
 
 // The power switch follows the data register: pin 0 going to 1 while it is an output.
@@ -56,13 +56,13 @@ void gpio_write(Vcpu& v, u32 offset, unsigned size, u32 value) {
     const u64 base = board::ccsr_base + board::gpio_offset;
     if (size != 4 || offset >= gpio_registers) return;
     if (offset == data) {
-        const u32 rising = value & ~arch::read_io(base + data, 4);
-        if (arch::read_io(base + direction, 4) & rising & power_pin) {
+        const u32 rising = value & ~core::read_io(base + data, 4);
+        if (core::read_io(base + direction, 4) & rising & power_pin) {
             vcpu::end(v, End::poweroff, "the guest switched its power off (GPIO 0)");
             return;
         }
     }
-    arch::write_io(base + offset, 4, value);
+    core::write_io(base + offset, 4, value);
 }
 
 u32 absent_read(Vcpu& /*v*/, u32 /*offset*/, unsigned /*size*/) { return 0; }
@@ -73,7 +73,7 @@ void absent_write(Vcpu& /*v*/, u32 /*offset*/, unsigned /*size*/, u32 /*value*/)
 const Device uart_page{"uart", uart_read, uart_write, Wide::low_word};
 const Device guts{"guts", guts_read, guts_write, Wide::ignored};
 const Device gpio{"gpio", gpio_read, gpio_write};
-const Device mpic{"mpic", irq::mpic_read, irq::mpic_write};
+const Device mpic{"mpic", dev::mpic_read, dev::mpic_write};
 const Device absent{"absent", absent_read, absent_write, Wide::ignored};
 
 }  // namespace trapeze::dev

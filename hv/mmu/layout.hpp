@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "hv/arch/e500.hpp"
+#include "hv/core/e500.hpp"
 
 namespace trapeze::mmu {
 

@@ -193,7 +193,7 @@ void ShadowTlb::write_tlb0(const Slot& slot, bool piece) {
         ready_[space][ready_index(slot.mas2)] = {key(slot.mas2), slot.mas1, slot.mas2, slot.mas3};
     }
     const u32 way = victim0_[(slot.mas2 >> 12) & (sets - 1)]++ & (ways - 1);
-    arch::write_tlb0(way, slot.mas1, slot.mas2, slot.mas3, slot.mas7);
+    core::write_tlb0(way, slot.mas1, slot.mas2, slot.mas3, slot.mas7);
 }
 
 void ShadowTlb::write_tlb1(const Slot& slot) {
@@ -211,7 +211,7 @@ void ShadowTlb::write_tlb1(const Slot& slot) {
         victim1_ = static_cast<u8>((victim1_ + 1) % tlb1_slots);
     }
     tlb1_[index] = slot;
-    arch::write_tlb(1, index, {slot.mas1, slot.mas2, slot.mas3, slot.mas7});
+    core::write_tlb(1, index, {slot.mas1, slot.mas2, slot.mas3, slot.mas7});
 }
 
 void ShadowTlb::drop_large(const VirtualEntry& entry) {
@@ -224,7 +224,7 @@ void ShadowTlb::drop_page(u32 ea) {
         Ready& slot = table[ready_index(ea)];
         if (slot.key == key(ea)) slot.key = 0;
     }
-    arch::drop_tlb0(ea & mas2::epn_mask);
+    core::drop_tlb0(ea & mas2::epn_mask);
 }
 
 void ShadowTlb::drop_range(u32 ea, u64 bytes) {
@@ -249,7 +249,7 @@ void ShadowTlb::drop_range(u32 ea, u64 bytes) {
         }
     }
     // The rest stays ready.
-    if (pages > most) arch::flush_tlb0();
+    if (pages > most) core::flush_tlb0();
 }
 
 // The entries of TLB1.
@@ -258,7 +258,7 @@ void ShadowTlb::drop_blocks(u32 ea, u64 bytes) {
         Slot& slot = tlb1_[i];
         if (slot_overlaps(slot, ea, bytes)) {
             slot.mas1 = 0;
-            arch::write_tlb(1, i, {0, slot.mas2, 0, 0});
+            core::write_tlb(1, i, {0, slot.mas2, 0, 0});
         }
     }
 }
@@ -286,7 +286,7 @@ void ShadowTlb::flush_tlb0() {
     next_generation();
     fragments_ = false;
     small_count_ = 0;
-    arch::flush_tlb0();
+    core::flush_tlb0();
 }
 
 void ShadowTlb::flush_small() {
@@ -312,7 +312,7 @@ void ShadowTlb::flush_small() {
             }
         }
     }
-    arch::flush_tlb0();
+    core::flush_tlb0();
 }
 
 void ShadowTlb::flush() {

@@ -3,7 +3,7 @@
 
 #include <cstddef>
 
-#include "hv/arch/cpu.hpp"
+#include "hv/core/cpu.hpp"
 #include "hv/mmu/layout.hpp"
 #include "hv/mmu/memory_map.hpp"
 #include "hv/mmu/overlay.hpp"
@@ -38,7 +38,7 @@ class ShadowTlb {
     static constexpr unsigned tlb1_slots = 12;       // TLB1 entries the VMM leaves to the guest
 
     // An entry of TLB0 as the core takes it (MAS7 is 0), for a miss that needs no C++
-    // (arch/miss.inc). Its place is the page number modulo `ready_slots`, by space of the core.
+    // (exit/miss.inc). Its place is the page number modulo `ready_slots`, by space of the core.
     struct alignas(16) Ready {
         u32 key;  // EPN | generation: valid while that is the table's
         u32 mas1, mas2, mas3;
@@ -85,7 +85,7 @@ class ShadowTlb {
             // Another PID's page at this EA stays ready, though tlbivax takes it too.
             if (slot.key == wanted && e500::mas1::tid(slot.mas1) == entry.tid()) slot.key = 0;
         }
-        arch::drop_tlb0(ea);
+        core::drop_tlb0(ea);
     }
     void flush();
     // Enters a 4 KiB page of the VMM's for fetches of the guest kernel.
@@ -202,7 +202,7 @@ inline bool ShadowTlb::fill_small(const MemoryMap& memory, const VirtualEntry& e
     if (fragments_) pieces_[space][index / 32] &= ~(1U << index % 32);
     note_small(ea);
     const u32 way = victim0_[index & (sets - 1)]++ & (ways - 1);
-    arch::write_tlb0(way, m1, entry.mas2, m3, 0);
+    core::write_tlb0(way, m1, entry.mas2, m3, 0);
     return true;
 }
 

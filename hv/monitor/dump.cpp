@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The heatmap dump, version 1 (docs/dump-format.md).
-#include "hv/arch/cpu.hpp"
-#include "hv/irq/timers.hpp"
-#include "hv/monitor/console.hpp"
+#include "hv/console/console.hpp"
+#include "hv/core/cpu.hpp"
+#include "hv/exit/run.hpp"
 #include "hv/monitor/machine.hpp"
 #include "hv/monitor/monitor.hpp"
 #include "hv/patch/patcher.hpp"
-#include "hv/vcpu/profile.hpp"
-#include "hv/vcpu/run.hpp"
+#include "hv/profile/profile.hpp"
+#include "hv/vcpu/timers.hpp"
 
 namespace trapeze::monitor {
 
@@ -147,7 +147,7 @@ void dump_sites(const Vcpu& v, bool live, u64 now) {
     vcpu::Profile& profile = *v.profile;
     SiteTable& sites = profile.sites;
     // A beat's exits a second, from what SiteTable::beat makes of them.
-    const u64 rate_unit = SiteTable::recent_scale * irq::heartbeat_period;
+    const u64 rate_unit = SiteTable::recent_scale * vcpu::heartbeat_period;
     const u64 frequency = machine_info().timebase_frequency;
     u32 function = ~0u;
     sites.sort(site_order);

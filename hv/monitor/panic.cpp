@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hv/arch/clock.hpp"
-#include "hv/arch/cpu.hpp"
 #include "hv/board/ppce500.hpp"
-#include "hv/monitor/console.hpp"
+#include "hv/console/console.hpp"
+#include "hv/core/clock.hpp"
+#include "hv/core/cpu.hpp"
 #include "hv/monitor/monitor.hpp"
 
 // A defect of the VMM: say what can be said, and end.
@@ -10,12 +10,12 @@ extern "C" [[noreturn]] void hv_panic(trapeze::vcpu::Vcpu* v, trapeze::e500::u32
                                       trapeze::e500::u32 stack, trapeze::e500::u32 link) {
     using trapeze::console::log;
     log("---- the VMM itself failed: exception IVOR{} at {:x} (MSR {:x}), ESR {:x}, DEAR {:x}",
-        vector, trapeze::arch::read_srr0(), trapeze::arch::read_srr1(), trapeze::arch::read_esr(),
-        trapeze::arch::read_dear());
+        vector, trapeze::core::read_srr0(), trapeze::core::read_srr1(), trapeze::core::read_esr(),
+        trapeze::core::read_dear());
     log("VMM stack {:x}, link {:x}. Please report this with the lines above.", stack, link);
     v->end = trapeze::vcpu::End::vmm_failed;
     v->reason = "exception in the VMM";
-    const auto now = trapeze::arch::now();
+    const auto now = trapeze::core::now();
     trapeze::monitor::report(*v, "state of the guest meanwhile");
     trapeze::monitor::dump(*v, trapeze::monitor::Dump::end, now);
     trapeze::monitor::summary(*v, now);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dbt/decode.hpp"
 #include "dbt/disasm.hpp"
-#include "hv/arch/cpu.hpp"
-#include "hv/monitor/console.hpp"
+#include "hv/console/console.hpp"
+#include "hv/core/cpu.hpp"
 #include "hv/monitor/monitor.hpp"
 #include "hv/patch/patcher.hpp"
+#include "hv/profile/profile.hpp"
 #include "hv/vcpu/fault.hpp"
-#include "hv/vcpu/profile.hpp"
 
 namespace trapeze::monitor {
 
@@ -208,7 +208,7 @@ void report(Vcpu& v, const char* headline) {
     print_location(v.lr);
     print("\n");
     u32 word = 0;
-    if (arch::load_guest_word(v.nip, v.shadow.layout().fetch_space(v.user()), word)) {
+    if (core::load_guest_word(v.nip, v.shadow.layout().fetch_space(v.user()), word)) {
         begin_line();
         print("instruction: ");
         print_instruction(v.nip, patch::own_word(v, v.nip, word));

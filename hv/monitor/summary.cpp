@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hv/arch/clock.hpp"
-#include "hv/arch/cpu.hpp"
 #include "hv/board/ppce500.hpp"
-#include "hv/monitor/console.hpp"
+#include "hv/console/console.hpp"
+#include "hv/core/clock.hpp"
+#include "hv/core/cpu.hpp"
+#include "hv/exit/run.hpp"
 #include "hv/monitor/machine.hpp"
 #include "hv/monitor/monitor.hpp"
 #include "hv/patch/patcher.hpp"
 #include "hv/vcpu/interrupt.hpp"
-#include "hv/vcpu/run.hpp"
 
 namespace trapeze::monitor {
 
@@ -118,7 +118,7 @@ void summary(Vcpu& v, u64 now) {
 namespace trapeze::vcpu {
 
 void conclude(Vcpu& v) {
-    const u64 now = arch::now();
+    const u64 now = core::now();
     if (v.end == End::guest_died) monitor::report(v, "the guest died");
     if (v.end != End::guest_died) console::log("{}", v.reason);
     monitor::dump(v, monitor::Dump::end, now);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hv/arch/clock.hpp"
-#include "hv/arch/cpu.hpp"
-#include "hv/monitor/console.hpp"
+#include "hv/console/console.hpp"
+#include "hv/core/clock.hpp"
+#include "hv/core/cpu.hpp"
 #include "hv/monitor/monitor.hpp"
 #include "hv/vcpu/interrupt.hpp"
 
@@ -16,7 +16,7 @@ constexpr u32 branch_to_self = 0x48000000, system_call = 0x44000002;
 
 u32 word_at(const Vcpu& v) {
     u32 word = 0;
-    return arch::load_guest_word(v.nip, v.shadow.layout().fetch_space(v.user()), word) ? word : 0;
+    return core::load_guest_word(v.nip, v.shadow.layout().fetch_space(v.user()), word) ? word : 0;
 }
 
 // A timer of the guest's own will come, and may: it need not do anything else until then.
@@ -28,7 +28,7 @@ bool expects(const Vcpu& v) {
 
 vcpu::Look look_at(const Vcpu& v) {
     vcpu::Look look{};
-    look.now = arch::now();
+    look.now = core::now();
     for (unsigned i = 0; i < vcpu::cause_count; ++i) look.exits[i] = v.exits[i].folded_count;
     look.signs = v.signs + v.idle_ticks;
     look.nip = v.nip;
@@ -43,7 +43,7 @@ vcpu::Look look_at(const Vcpu& v) {
 }
 
 // A system-call handler that begins with a system call: what gives the guest its interrupt is the
-// shortest of paths, and keeps no account of what comes of it (arch/fast.inc).
+// shortest of paths, and keeps no account of what comes of it (exit/fast.inc).
 bool calls_itself(const Vcpu& v) {
     return !v.user() && !v.virtual_is() &&
            v.nip == v.vector[static_cast<unsigned>(e500::Vector::system_call)] &&
@@ -90,17 +90,17 @@ constexpr u64 guest_share = 15;
 
 void live_dump(Vcpu& v) {
     v.live_wanted = false;
-    const u64 start = arch::now();
+    const u64 start = core::now();
     dump(v, Dump::live, start);
-    const u64 end = arch::now();
+    const u64 end = core::now();
     v.next_live = end + guest_share * (end - start);
 }
 
 // However long a dump takes, half of each period is the guest's.
 void periodic_dump(Vcpu& v) {
-    const u64 start = arch::now();
+    const u64 start = core::now();
     dump(v, Dump::periodic, start);
-    const u64 end = arch::now(), half = v.dump_ticks / 2;
+    const u64 end = core::now(), half = v.dump_ticks / 2;
     v.last_dump = end - start > half ? end - half : start;
 }
 
@@ -116,7 +116,7 @@ void requests(Vcpu& v) {
         report(v, "state of the guest");
         v.reason = reason;
     } else if (byte == 'd') {
-        dump(v, Dump::request, arch::now());
+        dump(v, Dump::request, core::now());
     } else if (byte == 'l') {
         v.live_wanted = true;
     }
@@ -124,8 +124,8 @@ void requests(Vcpu& v) {
 
 void heartbeat(Vcpu& v) {
     requests(v);
-    if (v.live_wanted && arch::now() >= v.next_live) live_dump(v);
-    if (v.dump_ticks != 0 && arch::now() - v.last_dump >= v.dump_ticks) periodic_dump(v);
+    if (v.live_wanted && core::now() >= v.next_live) live_dump(v);
+    if (v.dump_ticks != 0 && core::now() - v.last_dump >= v.dump_ticks) periodic_dump(v);
     judge(v);
 }
 

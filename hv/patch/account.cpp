@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What each page of patches pays: exits saved, as windows show them (windows.cpp), against tracing
 // faults, measured one by one.
-#include "hv/arch/cpu.hpp"
+#include "hv/core/cpu.hpp"
 #include "hv/patch/parts.hpp"
-#include "hv/vcpu/profile.hpp"
+#include "hv/profile/profile.hpp"
 
 namespace trapeze::patch {
 
@@ -19,7 +19,7 @@ constexpr u32 few_faults = 8, few_writes = 1;
 constexpr u32 most_carved = 64;
 
 // What a tracing fault has cost so far; the way back into the guest is little beside it.
-u32 fault_ticks(const Vcpu& v) { return arch::timebase_low() - v.exit_time; }
+u32 fault_ticks(const Vcpu& v) { return core::timebase_low() - v.exit_time; }
 
 // How much more a clock showed in all of the time than in the windows, times `windows`; false if
 // the windows have too little of it.

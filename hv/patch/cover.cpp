@@ -3,7 +3,7 @@
 // one in the register page alone while all that the guest kernel executes is covered: in the
 // mirror, with those reads patched. Guest user mode, and text that runs unpatched for a while, gets
 // the core's, which sync_sprgs() has made new.
-#include "hv/arch/cpu.hpp"
+#include "hv/core/cpu.hpp"
 #include "hv/patch/parts.hpp"
 #include "hv/vcpu/interrupt.hpp"
 
@@ -29,15 +29,15 @@ void cover_page(Vcpu& v, MirrorFrame& frame, unsigned page) {
     v.memory.ram_range(frame.gpa + u64{page} * page_bytes, page_bytes, own);
     const unsigned words = page_bytes / 4;
     for (unsigned i = 0; i < words; ++i) {
-        i = arch::find_word(own, i, dbt::read_mask, dbt::untrapped_read);
+        i = core::find_word(own, i, dbt::read_mask, dbt::untrapped_read);
         if (i < words) cover_word(v, frame, text_at(v, frame, page, i));
     }
 }
 
 void cover_word(Vcpu& v, MirrorFrame& frame, const Text& text) {
-    const u32 own = arch::read_ram(text.own, 4);
+    const u32 own = core::read_ram(text.own, 4);
     if (!v.patcher->cover || !dbt::reads_without_trap(own)) return;
-    if (arch::read_ram(text.copy, 4) == own) patch_word(v, frame, text);
+    if (core::read_ram(text.copy, 4) == own) patch_word(v, frame, text);
 }
 
 void cover(Vcpu& v) {

@@ -4,7 +4,7 @@
 // patched only while no entry of the guest lets its kernel load and not store, or the other way:
 // then dcbf fails where dcbi does. Where it fails the VMM does what dcbi would have done.
 #include "dbt/decode.hpp"
-#include "hv/arch/cpu.hpp"
+#include "hv/core/cpu.hpp"
 #include "hv/patch/parts.hpp"
 
 namespace trapeze::patch {

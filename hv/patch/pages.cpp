@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The text mirror: which pages of the guest kernel's text are executed from a copy.
-#include "hv/arch/cpu.hpp"
+#include "hv/core/cpu.hpp"
 #include "hv/patch/parts.hpp"
 
 namespace trapeze::patch {
@@ -44,7 +44,7 @@ void patch_all(Vcpu& v, MirrorFrame& frame, unsigned page) {
     v.memory.ram_range(frame.gpa + u64{page} * page_bytes, page_bytes, own);
     const unsigned words = page_bytes / 4;
     for (unsigned i = 0; i < words; ++i) {
-        i = arch::find_word(own, i, primary_mask, primary);
+        i = core::find_word(own, i, primary_mask, primary);
         if (i < words) patch_word(v, frame, text_at(v, frame, page, i));
     }
 }
@@ -65,7 +65,7 @@ void copy_page(Vcpu& v, MirrorFrame& frame, unsigned i, u32 ea) {
     }
     u64 own = 0;
     v.memory.ram_range(gpa, page_bytes, own);
-    arch::copy_text(p.overlay.text_hpa(gpa), own);
+    core::copy_text(p.overlay.text_hpa(gpa), own);
     p.overlay.mirror.add(frame, i, ea);
     if (p.mode == Mode::eager) patch_all(v, frame, i);
     if (p.cover) cover_page(v, frame, i);

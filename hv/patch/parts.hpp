@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "hv/arch/cpu.hpp"
+#include "hv/core/cpu.hpp"
 #include "hv/patch/patcher.hpp"
 
 // What the files of this room tell each other.
@@ -64,7 +64,7 @@ void for_each_patch(Vcpu& v, Act act) {
             for (unsigned word = 0; word < page_bytes / 4; ++word) {
                 if (!mirror.is_patched(frame, page, word)) continue;
                 const Text text = text_at(v, frame, page, word);
-                act(frame, text, arch::read_ram(text.own, 4));
+                act(frame, text, core::read_ram(text.own, 4));
             }
         }
     }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hv/patch/patcher.hpp"
 
-#include "hv/arch/clock.hpp"
-#include "hv/arch/cpu.hpp"
-#include "hv/irq/timers.hpp"
+#include "hv/core/clock.hpp"
+#include "hv/core/cpu.hpp"
 #include "hv/patch/parts.hpp"
+#include "hv/profile/profile.hpp"
 #include "hv/vcpu/interrupt.hpp"
-#include "hv/vcpu/profile.hpp"
+#include "hv/vcpu/timers.hpp"
 
 namespace trapeze::vcpu {
 extern "C" {
@@ -145,13 +145,13 @@ u32 replacement(Vcpu& v, const Text& text, u32 own, Reason& why) {
     }
     u32* const to = memory_of(p, *entry);
     for (unsigned i = 0; i < words; ++i) to[i] = code[i];
-    arch::sync_own_text(to, words);
+    core::sync_own_text(to, words);
     return dbt::branch(text.ea, entry->ea);
 }
 
 void commit(u64 copy, u32 word) {
-    arch::write_ram(copy, 4, word);
-    arch::sync_text(copy);
+    core::write_ram(copy, 4, word);
+    core::sync_text(copy);
 }
 
 }  // namespace
@@ -171,13 +171,13 @@ u32 threshold_for(const Costs& costs) {
     return turns < least ? least : turns > most ? most : turns;
 }
 
-u64 now_of(const Vcpu& v) { return arch::now() - v.start_time; }
+u64 now_of(const Vcpu& v) { return core::now() - v.start_time; }
 
 void start(Vcpu& v, Patcher* patcher, const Config& config) {
     v.patcher = patcher;
     v.store_ram = nullptr;
     v.stub_low = v.stub_bytes = 0;
-    v.next_sample = arch::never;
+    v.next_sample = core::never;
     v.shadow.attach(nullptr);
     if (patcher == nullptr || v.profile == nullptr || config.mode == Mode::off) {
         v.patcher = nullptr;
@@ -191,7 +191,7 @@ void start(Vcpu& v, Patcher* patcher, const Config& config) {
     p.overlay.mirror.reset(config.frames);
     p.overlay.cache.reset();
     p.overlay.mirror_hpa = config.mirror_hpa;
-    p.overlay.stub_hpa = arch::own_hpa(p.stubs);
+    p.overlay.stub_hpa = core::own_hpa(p.stubs);
     p.overlay.on = p.overlay.present = false;
     p.overlay.low = p.overlay.bytes = 0;
     p.cover_strikes = 0;
@@ -238,14 +238,14 @@ void consider(Vcpu& v) {
         return;
     }
     before_first_patch(v);
-    const u64 began = arch::now();
+    const u64 began = core::now();
     MirrorFrame* frame = nullptr;
     Reason reason = is_patched(site) ? Reason::none : reach(v, site, frame);
     if (frame != nullptr) {
         const unsigned i = MirrorFrame::index(site.gpa);
         const auto word = static_cast<unsigned>(site.gpa % page_bytes / 4);
         const Text text = text_at(v, *frame, i, word);
-        if (arch::read_ram(text.own, 4) == site.word) {
+        if (core::read_ram(text.own, 4) == site.word) {
             if (p.overlay.mirror.is_patched(*frame, i, word)) {
                 adopt(v, site, p.mode == Mode::eager ? Reason::eager : Reason::pays);
                 return;
@@ -270,7 +270,7 @@ void consider(Vcpu& v) {
             site.arm(p.threshold * patience);
         }
     }
-    const u64 ticks = arch::now() - began;
+    const u64 ticks = core::now() - began;
     if (is_patched(site) && ticks < p.least_patch_ticks) p.least_patch_ticks = ticks;
     p.patch_ticks += ticks;
 }
@@ -288,7 +288,7 @@ Text text_at(const Vcpu& v, const MirrorFrame& frame, unsigned page, unsigned wo
 
 Reason patch_word(Vcpu& v, MirrorFrame& frame, const Text& text) {
     Patcher& p = *v.patcher;
-    const u32 own = arch::read_ram(text.own, 4);
+    const u32 own = core::read_ram(text.own, 4);
     Reason why = Reason::none;
     const u32 word = replacement(v, text, own, why);
     if (word == 0) return why;
@@ -322,8 +322,8 @@ void unpatch(Vcpu& v, MirrorFrame& frame, const Text& text, State state, Reason 
     Patcher& p = *v.patcher;
     const unsigned page = MirrorFrame::index(text.gpa);
     if (!p.overlay.mirror.is_patched(frame, page, word_of(text))) return;
-    const u32 own = arch::read_ram(text.own, 4);
-    const u32 word = arch::read_ram(text.copy, 4);
+    const u32 own = core::read_ram(text.own, 4);
+    const u32 word = core::read_ram(text.copy, 4);
     u32 replaced = own;  // unless a device has written another there
     if (dbt::is_branch(word)) {
         tcache::Entry* const entry = p.overlay.cache.find(dbt::branch_target(text.ea, word));
@@ -374,7 +374,7 @@ u32 own_word(Vcpu& v, u32 ea, u32 word) {
     if (v.patcher->overlay.mirror.page(gpa) == nullptr || !v.memory.ram_range(gpa, 4, hpa)) {
         return word;
     }
-    return arch::read_ram(hpa, 4);
+    return core::read_ram(hpa, 4);
 }
 
 }  // namespace trapeze::patch

@@ -2,8 +2,8 @@
 // The pages whose addresses stubs have taken, and the register page's.
 #include <algorithm>
 
-#include "hv/arch/clock.hpp"
-#include "hv/arch/cpu.hpp"
+#include "hv/core/clock.hpp"
+#include "hv/core/cpu.hpp"
 #include "hv/patch/parts.hpp"
 
 namespace trapeze::patch {
@@ -123,11 +123,11 @@ void pin_stubs(Vcpu& v) {
         whole = whole && p.overlay.cache.page(i) == ea + i * page_bytes;
     }
     if (!whole || !p.overlay.present) {
-        arch::write_tlb(1, stub_slot, {0, 0, 0, 0});
+        core::write_tlb(1, stub_slot, {0, 0, 0, 0});
         return;
     }
     const u32 space = v.shadow.layout().fetch_space(false) ? mas1::ts : 0;
-    arch::write_tlb(1, stub_slot,
+    core::write_tlb(1, stub_slot,
                     {mas1::v | space | 3u << 8, ea | mas2::m,
                      static_cast<u32>(p.overlay.stub_hpa) | mas3::ux | mas3::sr, 0});
 }
@@ -138,7 +138,7 @@ void take_page(Vcpu& v, u32 ea) {
     const unsigned slot = p.overlay.cache.slot(ea);
     p.stolen[slot] = {};
     for (u32& word : p.stubs[slot]) word = unused_word;
-    arch::sync_own_text(p.stubs[slot], page_bytes / 4);
+    core::sync_own_text(p.stubs[slot], page_bytes / 4);
 }
 
 bool steal_unused(Vcpu& v, u32 site) {
@@ -174,7 +174,7 @@ bool idle(const Vcpu& v, const mmu::VirtualEntry& entry, u64 hpa) {
         return !others;
     }
     // Not in use as far as one can see.
-    return arch::is_zero_page(hpa);
+    return core::is_zero_page(hpa);
 }
 
 bool steal_mapped(Vcpu& v, u32 site) {
@@ -245,7 +245,7 @@ void unpatch_stub(Vcpu& v, const tcache::Entry& entry, Reason reason) {
         for (unsigned i = 0; i < MirrorFrame::pages; ++i) {
             if (!frame.is_mirrored(i) || frame.page[i].ea != page_of(site)) continue;
             const Text text = text_at(v, frame, i, site % page_bytes / 4);
-            if (dbt::branch_target(site, arch::read_ram(text.copy, 4)) == entry.ea) {
+            if (dbt::branch_target(site, core::read_ram(text.copy, 4)) == entry.ea) {
                 unpatch(v, frame, text, State::back, reason);
                 return;
             }
@@ -276,7 +276,7 @@ void release_stub(Vcpu& v, tcache::Entry& entry) {
     Patcher& p = *v.patcher;
     u32* const at = memory_of(p, entry);
     for (unsigned i = 0; i < entry.words; ++i) at[i] = unused_word;
-    arch::sync_own_text(at, entry.words);
+    core::sync_own_text(at, entry.words);
     p.overlay.cache.release(entry);
 }
 
@@ -341,14 +341,14 @@ void pin(Vcpu& v) {
     Patcher& p = *v.patcher;
     const u32 space = v.shadow.layout().data_space(false) ? mas1::ts : 0;
     // Nothing of the guest's is there that the core might have (free_for_registers).
-    arch::write_tlb(1, register_slot,
+    core::write_tlb(1, register_slot,
                     {mas1::v | space | 1u << 8, p.register_ea | mas2::m,
-                     static_cast<u32>(arch::own_hpa(&v.regs)) | mas3::ur | mas3::uw, 0});
+                     static_cast<u32>(core::own_hpa(&v.regs)) | mas3::ur | mas3::uw, 0});
     pin_stubs(v);
 }
 
 void unpin(Vcpu& v) {
-    arch::write_tlb(1, register_slot, {0, 0, 0, 0});
+    core::write_tlb(1, register_slot, {0, 0, 0, 0});
     pin_stubs(v);
 }
 

@@ -2,7 +2,7 @@
 // Tracing faults: the guest's loads and stores to pages that are executed from a copy, or whose
 // address stubs have taken, made for it against what it has there itself.
 #include "dbt/decode.hpp"
-#include "hv/arch/cpu.hpp"
+#include "hv/core/cpu.hpp"
 #include "hv/dev/bus.hpp"
 #include "hv/patch/parts.hpp"
 #include "hv/vcpu/access.hpp"
@@ -32,8 +32,8 @@ void follow_store(Vcpu& v, u64 gpa, unsigned size, bool before) {
                 unpatch(v, *frame, text, State::dropped, Reason::written);
             }
         } else {
-            arch::write_ram(text.copy, 4, arch::read_ram(text.own, 4));
-            arch::sync_text(text.copy);
+            core::write_ram(text.copy, 4, core::read_ram(text.own, 4));
+            core::sync_text(text.copy);
             cover_word(v, *frame, text);
         }
     }
@@ -63,12 +63,12 @@ void fetch_again(Vcpu& v, u32 ea) {
     if (frame == nullptr || !frame->is_mirrored(i)) return;
     for (unsigned n = 0; n < block / 4; ++n) {
         const Text text = text_at(v, *frame, i, static_cast<unsigned>(gpa % page_bytes) / 4 + n);
-        const u32 own = arch::read_ram(text.own, 4);
-        const u32 copy = arch::read_ram(text.copy, 4);
+        const u32 own = core::read_ram(text.own, 4);
+        const u32 copy = core::read_ram(text.copy, 4);
         if (own == copy || is_patch(v, text, own, copy)) continue;
         unpatch(v, *frame, text, State::dropped, Reason::written);
-        arch::write_ram(text.copy, 4, own);
-        arch::sync_text(text.copy);
+        core::write_ram(text.copy, 4, own);
+        core::sync_text(text.copy);
         cover_word(v, *frame, text);
     }
 }
@@ -107,7 +107,7 @@ void hand_back(Vcpu& v, u32 ea) {
 
 void store_ram(Vcpu& v, u64 gpa, u64 hpa, unsigned size, u32 value) {
     follow_store(v, gpa, size, true);
-    arch::write_ram(hpa, size, value);
+    core::write_ram(hpa, size, value);
     follow_store(v, gpa, size, false);
 }
 

@@ -2,11 +2,11 @@
 // What patching pays as a whole: for short windows of time all text is executed unpatched, and what
 // the guest then takes for what it does is held against what it takes with patches. Everything is
 // in that: exits of every cause, refills of the core's TLB, the work of patching itself.
-#include "hv/arch/cpu.hpp"
-#include "hv/irq/timers.hpp"
+#include "hv/core/cpu.hpp"
 #include "hv/patch/parts.hpp"
+#include "hv/profile/profile.hpp"
 #include "hv/vcpu/interrupt.hpp"
-#include "hv/vcpu/profile.hpp"
+#include "hv/vcpu/timers.hpp"
 
 namespace trapeze::patch {
 
@@ -18,7 +18,7 @@ namespace {
 // One part in so many of the time is spent in windows, of which the first part only makes the core
 // warm: what it has to load again is no cost of unpatched text, and has been paid by patching.
 constexpr u64 window_share = 128, warming_share = 4;
-constexpr u64 shortest_gap = 16'000'000, longest_gap = 8 * irq::heartbeat_period;
+constexpr u64 shortest_gap = 16'000'000, longest_gap = 8 * vcpu::heartbeat_period;
 
 // Fewer events than this tell nothing.
 constexpr u64 few_events = 32;
@@ -74,7 +74,7 @@ Clock clock(const Vcpu& v, u64 now) {
         exits += t.count;
     }
     // The exit at hand is not charged yet.
-    const u32 at_hand = arch::timebase_low() - v.exit_time;
+    const u32 at_hand = core::timebase_low() - v.exit_time;
     const u64 here = passed(passed(now, now_of(v)), at_hand);
     const Total faults = total(v, Cause::tracing), writes = total(v, Cause::text_write);
     return {
@@ -193,7 +193,7 @@ u64 count_exits(Vcpu& v, u64 ticks) {
         if (!is_patched(site)) continue;
         const auto exits = static_cast<u32>(site.exits() - site.marked);
         site.windows += exits;
-        const u64 rate = ticks == 0 ? 0 : exits * irq::heartbeat_period / ticks;
+        const u64 rate = ticks == 0 ? 0 : exits * vcpu::heartbeat_period / ticks;
         site.window_rate += static_cast<u32>(rate / 8) - site.window_rate / 8;
         if (exits != 0 && dbt::plan(site.word, p.map).kind == dbt::PatchKind::stub) stubs += exits;
     }

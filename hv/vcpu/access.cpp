@@ -2,7 +2,7 @@
 #include "hv/vcpu/access.hpp"
 
 #include "dbt/decode.hpp"
-#include "hv/arch/cpu.hpp"
+#include "hv/core/cpu.hpp"
 #include "hv/vcpu/emulate.hpp"
 #include "hv/vcpu/interrupt.hpp"
 
@@ -249,10 +249,10 @@ void gather(Op op, Pair r, u32* e) {
                                               : read_run(v, port, ea, size, count, elements);
         if (result != AccessResult::done) return result;
         const Pair value = spread(insn.op, elements);
-        arch::write_upper_half(insn.rt(), value.upper);
+        core::write_upper_half(insn.rt(), value.upper);
         v.gpr[insn.rt()] = value.lower;
     } else {
-        gather(insn.op, {arch::read_upper_half(insn.rs()), v.gpr[insn.rs()]}, elements);
+        gather(insn.op, {core::read_upper_half(insn.rs()), v.gpr[insn.rs()]}, elements);
         const AccessResult result = size == 8 ? write_pairs(v, port, ea, 1, elements)
                                               : write_run(v, port, ea, size, count, elements);
         if (result != AccessResult::done) return result;

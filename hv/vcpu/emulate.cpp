@@ -2,7 +2,7 @@
 #include "hv/vcpu/emulate.hpp"
 
 #include "dbt/decode.hpp"
-#include "hv/arch/cpu.hpp"
+#include "hv/core/cpu.hpp"
 #include "hv/vcpu/fault.hpp"
 #include "hv/vcpu/interrupt.hpp"
 #include "hv/vcpu/spr.hpp"
@@ -70,7 +70,7 @@ bool invalidate_block(Vcpu& v, Insn insn) {
     const FaultResult result = resolve(v, ea, mmu::Access::store);
     if (result == FaultResult::reflected || result == FaultResult::ended) return false;
     if (result == FaultResult::resume) {
-        arch::flush_guest_block(ea, v.shadow.layout().data_space(v.user()));
+        core::flush_guest_block(ea, v.shadow.layout().data_space(v.user()));
     }
     next(v);
     return true;

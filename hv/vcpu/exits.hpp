@@ -2,7 +2,7 @@
 #pragma once
 
 #include "dbt/insn.hpp"
-#include "hv/arch/e500.hpp"
+#include "hv/core/e500.hpp"
 
 namespace trapeze::vcpu {
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hv/vcpu/interrupt.hpp"
 
-#include "hv/arch/cpu.hpp"
-#include "hv/irq/mpic.hpp"
-#include "hv/irq/timers.hpp"
+#include "hv/core/cpu.hpp"
+#include "hv/dev/mpic.hpp"
 #include "hv/patch/patcher.hpp"
-#include "hv/vcpu/profile.hpp"
+#include "hv/profile/profile.hpp"
 #include "hv/vcpu/reservation.hpp"
+#include "hv/vcpu/timers.hpp"
 
 namespace trapeze::vcpu {
 
@@ -106,7 +106,7 @@ void layout_changes(Vcpu& v) {
 void sync_sprgs(Vcpu& v) {
     if (!(v.regs.notes & note::sprgs)) return;
     v.regs.notes &= ~note::sprgs;
-    for (unsigned n = 3; n < 8; ++n) arch::write_sprg(n, v.regs.sprg[n]);
+    for (unsigned n = 3; n < 8; ++n) core::write_sprg(n, v.regs.sprg[n]);
 }
 
 void update_debug(Vcpu& v) {
@@ -114,7 +114,7 @@ void update_debug(Vcpu& v) {
     constexpr u32 passed_on = e500::dbcr0::idm | e500::dbcr0::icmp | e500::dbcr0::brt;
     const bool steps = v.probing || v.reservation.steps != 0;
     const u32 own = steps ? e500::dbcr0::idm | e500::dbcr0::icmp : 0;
-    arch::write_debug_control(debugging(v) ? v.regs.dbcr0 & passed_on : own);
+    core::write_debug_control(debugging(v) ? v.regs.dbcr0 & passed_on : own);
     note_slow(v);
     if (v.patcher != nullptr) patch::mode_changes(v);
 }
@@ -226,14 +226,14 @@ void deliver_pending(Vcpu& v) {
     if (v.external_held) {
         // The core raises it again at the guest's next instruction, and it goes before the timers
         // (manual 5.10); they follow when its handler lets them in, or soon if it was withdrawn.
-        irq::release_external(v);
+        dev::release_external(v);
         update_pending(v);
-        if (r.pending & msr::ee) arch::write_decrementer(soon);
+        if (r.pending & msr::ee) core::write_decrementer(soon);
         return;
     }
     const bool interval = (r.tsr & e500::tsr::fis) && (r.tcr & e500::tcr::fie);
     if (!interval && !((r.tsr & e500::tsr::dis) && (r.tcr & e500::tcr::die))) return;
-    if (v.moved && irq::hold_back(v)) return;
+    if (v.moved && vcpu::hold_back(v)) return;
     ++v.signs;
     inject(v, interval ? Vector::fixed_interval : Vector::decrementer);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hv/monitor/console.hpp"
+#include "hv/console/console.hpp"
 #include "hv/vcpu/spr.hpp"
 
 namespace trapeze::vcpu {

@@ -10,7 +10,7 @@ namespace trapeze::vcpu {
 
 // What a heartbeat sees. Exits are counted since the guest's start.
 struct Look {
-    u64 now;                 // time, as of arch/clock.hpp
+    u64 now;                 // time, as of core/clock.hpp
     u64 exits[cause_count];  // by cause
     // Changes with interrupts that the guest took from its devices and timers, times that it was
     // seen to set MSR[EE] or to enter user mode, characters that it wrote to its console, ticks

@@ -2,7 +2,7 @@
 #include "hv/vcpu/reservation.hpp"
 
 #include "dbt/decode.hpp"
-#include "hv/arch/cpu.hpp"
+#include "hv/core/cpu.hpp"
 #include "hv/patch/patcher.hpp"
 #include "hv/vcpu/emulate.hpp"
 #include "hv/vcpu/fault.hpp"
@@ -24,7 +24,7 @@ constexpr u32 most_steps = 1024;
 bool near(const Vcpu& v, u32 ea) { return ea - (v.nip - reach) < 2 * reach; }
 
 bool fetch(Vcpu& v, u32 ea, u32& word) {
-    return arch::load_guest_word(ea, v.shadow.layout().fetch_space(v.user()), word);
+    return core::load_guest_word(ea, v.shadow.layout().fetch_space(v.user()), word);
 }
 
 bool seems_stuck(Vcpu& v) {
@@ -54,7 +54,7 @@ bool place(Vcpu& v, u32 ea, Access access, u64& hpa) {
 bool load(Vcpu& v, const Insn& insn) {
     u64 hpa = 0;
     if (!place(v, effective_address(v, insn), Access::load, hpa)) return false;
-    v.reservation.value = arch::read_ram(hpa, 4);
+    v.reservation.value = core::read_ram(hpa, 4);
     v.reservation.hpa = hpa;
     v.reservation.held = true;
     v.gpr[insn.rt()] = v.reservation.value;
@@ -67,8 +67,8 @@ bool store(Vcpu& v, const Insn& insn) {
         v.reservation.held = false;
         return false;
     }
-    const bool stores = hpa == v.reservation.hpa && arch::read_ram(hpa, 4) == v.reservation.value;
-    if (stores) arch::write_ram(hpa, 4, v.gpr[insn.rs()]);
+    const bool stores = hpa == v.reservation.hpa && core::read_ram(hpa, 4) == v.reservation.value;
+    if (stores) core::write_ram(hpa, 4, v.gpr[insn.rs()]);
     v.reservation.held = false;
     constexpr u32 equal = 2;
     v.cr = (v.cr & 0x0fff'ffffU) | ((stores ? equal : 0) | v.xer >> 31) << 28;
@@ -83,7 +83,7 @@ void help_reservation(Vcpu& v) {
     } else if (!debugging(v) && v.end == End::running && !(v.regs.msr & e500::msr::we) &&
                seems_stuck(v)) {
         v.reservation.steps = most_steps;
-        arch::use_fast_paths(false);
+        core::use_fast_paths(false);
         update_debug(v);
     }
 }
@@ -110,7 +110,7 @@ void step_reservation(Vcpu& v) {
 
 void stop_reservation(Vcpu& v) {
     v.reservation = {};
-    arch::use_fast_paths(true);
+    core::use_fast_paths(true);
     update_debug(v);
 }
 

@@ -4,12 +4,12 @@
 #include <cstddef>
 
 #include "dbt/spr.hpp"
-#include "hv/arch/cpu.hpp"
-#include "hv/irq/timers.hpp"
-#include "hv/monitor/console.hpp"
+#include "hv/console/console.hpp"
+#include "hv/core/cpu.hpp"
+#include "hv/profile/profile.hpp"
 #include "hv/vcpu/interrupt.hpp"
-#include "hv/vcpu/profile.hpp"
 #include "hv/vcpu/spr_storage.hpp"
+#include "hv/vcpu/timers.hpp"
 
 namespace trapeze::vcpu {
 
@@ -42,7 +42,7 @@ constexpr bool copied_to_core(unsigned number) {
     return number >= number_of(Spr::SPRG3) && number <= number_of(Spr::SPRG7);
 }
 
-// The two tables of the fast paths (arch/fast.inc), indexed by the instruction's SPR field as it
+// The two tables of the fast paths (exit/fast.inc), indexed by the instruction's SPR field as it
 // stands, halves swapped: byte offset in the Vcpu, 0 for "ask C++". For writes, the sign bit marks
 // the registers that are copied to the core.
 struct OffsetTable {
@@ -85,30 +85,30 @@ u32& word_at(Vcpu& v, u16 offset) {
 bool read_special(Vcpu& v, Spr spr, u32& value) {
     switch (spr) {
         case Spr::DEC:
-            value = irq::read_decrementer(v);
+            value = vcpu::read_decrementer(v);
             return true;
         case Spr::TSR:
-            value = irq::read_tsr(v);
+            value = vcpu::read_tsr(v);
             return true;
         case Spr::PVR:
-            value = arch::read_pvr();
+            value = core::read_pvr();
             return true;
         case Spr::SVR:
-            value = arch::read_svr();
+            value = core::read_svr();
             return true;
         case Spr::BUCSR:
             value = v.regs.bucsr & ~(1u << 9);  // BBFI is over at once
             return true;
         case Spr::TBL:
         case Spr::ATBL:
-            value = arch::timebase_low();
+            value = core::timebase_low();
             return true;
         case Spr::TBU:
         case Spr::ATBU:
-            value = static_cast<u32>(arch::read_timebase() >> 32);
+            value = static_cast<u32>(core::read_timebase() >> 32);
             return true;
         case Spr::MMUCFG:
-            value = arch::read_mmucfg();
+            value = core::read_mmucfg();
             return true;
         case Spr::TLB0CFG:
             value = v.tlb.tlb0cfg();
@@ -121,7 +121,7 @@ bool read_special(Vcpu& v, Spr spr, u32& value) {
             return true;
         case Spr::L1CSR0:
             // A user-mode lock instruction sets CUL in the core without a trap.
-            value = v.regs.l1csr0 | (arch::read_l1csr0() & e500::l1csr0::cul);
+            value = v.regs.l1csr0 | (core::read_l1csr0() & e500::l1csr0::cul);
             return true;
         default:
             return false;
@@ -133,11 +133,11 @@ void write_cache_control(Vcpu& v, Spr spr, u32 value) {
         // A flash invalidation of the data cache would lose the VMM's and other lines with the
         // guest's: it is done as if at once, on a cache that held nothing of the guest.
         v.regs.l1csr0 = value & e500::l1csr0::implemented;
-        if (!(value & e500::l1csr0::cul)) arch::clear_lock_failure();
+        if (!(value & e500::l1csr0::cul)) core::clear_lock_failure();
         return;
     }
     v.regs.l1csr1 = value & e500::l1csr1::implemented;
-    if (value & e500::l1csr1::icfi) arch::invalidate_icache();
+    if (value & e500::l1csr1::icfi) core::invalidate_icache();
 }
 
 void write_debug_control(Vcpu& v, u32 value) {
@@ -159,22 +159,22 @@ void write_debug_control(Vcpu& v, u32 value) {
 bool write_special(Vcpu& v, Spr spr, u32 value) {
     switch (spr) {
         case Spr::DEC:
-            irq::write_decrementer(v, value);
+            vcpu::write_decrementer(v, value);
             return true;
         case Spr::DECAR:
             v.regs.decar = value;
             return true;
         case Spr::TSR:
-            irq::write_tsr(v, value);
+            vcpu::write_tsr(v, value);
             return true;
         case Spr::TCR:
-            irq::write_tcr(v, value);
+            vcpu::write_tcr(v, value);
             return true;
         case Spr::TBLW:
-            irq::write_timebase(v, false, value);
+            vcpu::write_timebase(v, false, value);
             return true;
         case Spr::TBUW:
-            irq::write_timebase(v, true, value);
+            vcpu::write_timebase(v, true, value);
             return true;
         case Spr::IVPR:
             v.regs.ivpr = value & 0xffff0000u;
@@ -187,7 +187,7 @@ bool write_special(Vcpu& v, Spr spr, u32 value) {
         case Spr::SPRG7: {
             const unsigned n = number_of(spr) - number_of(Spr::SPRG0);
             v.regs.sprg[n] = value;
-            arch::write_sprg(n, value);
+            core::write_sprg(n, value);
             return true;
         }
         case Spr::PID0:
@@ -195,7 +195,7 @@ bool write_special(Vcpu& v, Spr spr, u32 value) {
         case Spr::PID2: {
             const unsigned n = spr == Spr::PID0 ? 0 : number_of(spr) - number_of(Spr::PID1) + 1;
             v.regs.pid[n] = value & 0xff;
-            arch::write_pid(n, value & 0xff);
+            core::write_pid(n, value & 0xff);
             if (v.profile != nullptr) pid_changes(v);
             return true;
         }

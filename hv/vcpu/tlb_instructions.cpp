@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hv/vcpu/tlb_instructions.hpp"
 
-#include "hv/arch/cpu.hpp"
+#include "hv/core/cpu.hpp"
 #include "hv/patch/patcher.hpp"
-#include "hv/vcpu/profile.hpp"
+#include "hv/profile/profile.hpp"
 
 namespace trapeze::vcpu {
 
@@ -29,7 +29,7 @@ void to_registers(Vcpu& v, const mmu::VirtualEntry& entry, unsigned tlb, unsigne
 // shadow entry now and save the exit that would ask for it. No miss says that the core has none:
 // a guest may have two entries for one page, which is its error and must not be the core's.
 void prefill(Vcpu& v, const mmu::VirtualEntry& entry) {
-    arch::drop_tlb0(entry.mas2 & mas2::epn_mask);
+    core::drop_tlb0(entry.mas2 & mas2::epn_mask);
     if (v.shadow.fill_small(v.memory, entry, v.last_miss, v.last_miss_user)) return;
     // What the guest kernel executes is to be known, and only its own miss tells (fault.cpp).
     const bool fetch = v.last_miss == mmu::Access::fetch && !v.last_miss_user;

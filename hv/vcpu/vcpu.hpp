@@ -51,8 +51,8 @@ struct alignas(32) ExitRecord {
     static constexpr u32 user_mode = 0x100;
 };
 
-// A virtual e500v2 core. The assembly in hv/arch/ reaches the members down to `profile` by
-// generated offsets (arch/offsets.cpp); nothing else depends on their order.
+// A virtual e500v2 core. The assembly in hv/exit/ reaches the members down to `profile` by
+// generated offsets (exit/offsets.cpp); nothing else depends on their order.
 struct Vcpu {
     RegisterPage regs;
 
@@ -97,7 +97,7 @@ struct Vcpu {
     void (*store_ram)(Vcpu& v, u64 gpa, u64 hpa, unsigned size, u32 value);
 
     bool critical_held;     // core runs with CE=0: a critical input waits for the guest's CE
-    bool external_held;     // interrupt controller masked: see irq/mpic.hpp
+    bool external_held;     // interrupt controller masked: see dev/mpic.hpp
     u32 external_priority;  // the guest's own task priority meanwhile
     bool mpic_proxy;        // the guest runs the controller in external proxy mode
     bool reported_pmc, reported_debug;  // said once on the VMM's console
@@ -116,9 +116,9 @@ struct Vcpu {
     bool moved;       // the guest's spaces were laid out anew; no timer interrupt was given since
     u32 hold_ticks;   // not 0: one waits until the guest gets on
     u32 given_nip;    // from where the last such one was given,
-    u32 given_state;  // with these registers, a digest (irq::hold_back)
+    u32 given_state;  // with these registers, a digest (vcpu::hold_back)
 
-    // Times without further notice are of the VMM's clock (arch/clock.hpp).
+    // Times without further notice are of the VMM's clock (core/clock.hpp).
     End end;
     const char* reason;
     u64 counted[counter_count];  // folded

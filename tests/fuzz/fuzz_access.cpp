@@ -87,7 +87,7 @@ vcpu::Vcpu& make_guest() {
 
 u8* byte_at(const Place& place) {
     if (place.kind == Kind::device) return registers.data() + (place.gpa - device_gpa);
-    return test::core().ram[test::ram_hpa + place.gpa].data();
+    return test::the_core().ram[test::ram_hpa + place.gpa].data();
 }
 
 test::Memory make_memory(std::mt19937& random) {
@@ -131,7 +131,7 @@ u32 aim(Source& source, std::mt19937& random, Model& model) {
 void load_registers(vcpu::Vcpu& v, const Model& model) {
     for (unsigned i = 0; i < 32; ++i) {
         v.gpr[i] = static_cast<u32>(model.gpr.at(i));
-        test::core().upper_half.at(i) = static_cast<u32>(model.gpr.at(i) >> 32U);
+        test::the_core().upper_half.at(i) = static_cast<u32>(model.gpr.at(i) >> 32U);
     }
     v.cr = model.cr;
     v.xer = model.xer;
@@ -192,7 +192,7 @@ void execute(Source& source, std::mt19937& random, vcpu::Vcpu& v, Model& model) 
     for (unsigned i = 0; i < 32; ++i) {
         const u64 want = end == Model::End::done ? model.gpr.at(i) : before.at(i);
         require(v.gpr[i] == static_cast<u32>(want));
-        require(test::core().upper_half.at(i) == want >> 32U);
+        require(test::the_core().upper_half.at(i) == want >> 32U);
     }
     require(v.cr == model.cr && v.xer == model.xer);
     for (const Place& place : places) {

@@ -8,12 +8,12 @@
 
 #include "core.hpp"
 #include "hv/board/ppce500.hpp"
+#include "hv/exit/run.hpp"
 #include "hv/monitor/machine.hpp"
 #include "hv/monitor/monitor.hpp"
 #include "hv/patch/patcher.hpp"
+#include "hv/profile/profile.hpp"
 #include "hv/vcpu/interrupt.hpp"
-#include "hv/vcpu/profile.hpp"
-#include "hv/vcpu/run.hpp"
 #include "output.hpp"
 #include "source.hpp"
 #include "trapmap/stream.hpp"
@@ -73,7 +73,7 @@ vcpu::Vcpu& make_guest(Source& source) {
     return v;
 }
 
-/// An exit for an instruction at one of a few hundred places, as hv/vcpu/run.cpp has it.
+/// An exit for an instruction at one of a few hundred places, as hv/exit/run.cpp has it.
 void trap(Source& source, vcpu::Vcpu& v) {
     static constexpr u32 words[] = {test::mfmsr(3),     test::wrteei(true), test::wrtee(5),
                                     test::mfspr(4, 26), test::mtspr(27, 4), test::rfi,
@@ -81,9 +81,9 @@ void trap(Source& source, vcpu::Vcpu& v) {
     if (v.profile == nullptr) return;
     const u32 ea = 0x00100000 + 4 * (source.word() % 400);
     const u32 word = source.rarely(6) ? source.word() : source.one_of(words);
-    arch::write_ram(test::ram_hpa + ea, 4, word);
+    core::write_ram(test::ram_hpa + ea, 4, word);
     v.nip = ea;
-    v.exit_time = static_cast<u32>(test::core().timebase);
+    v.exit_time = static_cast<u32>(test::the_core().timebase);
     for (unsigned n = 1 + source.below(4); n > 0; --n) {
         vcpu::find_site(v, word);
         if (v.patcher != nullptr && v.site->due()) patch::consider(v);
@@ -136,7 +136,7 @@ void step(Source& source, vcpu::Vcpu& v) {
                               source.word(), source.rarely(2), source.word());
             break;
         case 3:
-            test::core().timebase += source.rarely(8) ? source.wide() >> 8U : source.word();
+            test::the_core().timebase += source.rarely(8) ? source.wide() >> 8U : source.word();
             break;
         case 4:
             disturb(source, v);

@@ -65,7 +65,7 @@ void take_value(std::string_view& text) {
 
 std::string uart_output() {
     std::string out;
-    for (const auto& write : test::core().io_writes) {
+    for (const auto& write : test::the_core().io_writes) {
         if (write.hpa == uart) out.push_back(static_cast<char>(write.value));
     }
     return out;
@@ -73,7 +73,7 @@ std::string uart_output() {
 
 void prepare_uart(std::string_view input) {
     constexpr e500::u32 line_status = 5, ready = 1, empty = 0x20;
-    auto& io = test::core().io;
+    auto& io = test::the_core().io;
     io[uart + line_status] = empty | (input.empty() ? 0 : ready);
     io[uart] = input.empty() ? 0 : static_cast<unsigned char>(input.front());
 }

@@ -2,7 +2,7 @@
 #include "generate.hpp"
 
 #include "dbt/decode.hpp"
-#include "hv/arch/e500.hpp"
+#include "hv/core/e500.hpp"
 #include "places.hpp"
 #include "random.hpp"
 #include "row_word.hpp"

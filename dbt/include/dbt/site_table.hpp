@@ -20,7 +20,7 @@ struct SiteKey {
 };
 
 /// A trap site and what its exits cost. Times are time-base ticks. The members up to `limit` fill
-/// one 32-byte cache line, the only one that an exit at a known site touches (hv/arch/fast.inc).
+/// one 32-byte cache line, the only one that an exit at a known site touches (hv/exit/fast.inc).
 struct alignas(32) Site {
     /// The EA whose exits are charged here without asking further; `nothing` when the guest's
     /// translations may have changed since.
@@ -31,7 +31,7 @@ struct alignas(32) Site {
     std::uint32_t ticks;  ///< their time, since the last fold().
     std::uint32_t max;    ///< The longest ever.
     std::uint32_t since;  ///< Exits since the last beat(), folded.
-    /// When `count` gets there the site is due: its next exit must ask enter() (hv/arch/fast.S).
+    /// When `count` gets there the site is due: its next exit must ask enter() (hv/exit/fast.S).
     /// `never`: it asks no more.
     std::uint32_t limit;
 

@@ -6,7 +6,7 @@
 #include <initializer_list>
 
 #include "frame.h"
-#include "hv/arch/e500.hpp"
+#include "hv/core/e500.hpp"
 
 // What the bare-metal programs share. A program is a function isa_main() that prints lines; it
 // runs in supervisor mode with MSR = 0, TLB1[0] = 16 MiB at 0 for both modes, TLB1[15] = CCSR.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// When a site is due: what the fast path (hv/arch/fast.inc) sees of it, and who is told.
+// When a site is due: what the fast path (hv/exit/fast.inc) sees of it, and who is told.
 #include <gtest/gtest.h>
 
 #include <random>

@@ -13,8 +13,8 @@
 namespace trapeze::dev {
 namespace {
 
-using test::core;
 using test::d_form;
+using test::the_core;
 using test::x_form;
 
 struct Seen {
@@ -87,7 +87,7 @@ u32 store_of(unsigned size) {
     return size == 8 ? evstdd : d_form(size == 1 ? 38 : size == 2 ? 44 : 36, 3, 5, 0);
 }
 u64 result(const vcpu::Vcpu& v, unsigned size) {
-    return size == 8 ? u64{core().upper_half[3]} << 32U | v.gpr[3] : v.gpr[3];
+    return size == 8 ? u64{the_core().upper_half[3]} << 32U | v.gpr[3] : v.gpr[3];
 }
 
 // What one aligned access of the bus does to a model.
@@ -131,7 +131,7 @@ TEST_F(BusTest, MisalignedStoresAreBytes) {
     for (const unsigned size : {1U, 2U, 4U, 8U}) {
         for (u32 at = ea + 0xff0; at < ea + page + 0x10; ++at) {
             v.gpr[3] = static_cast<u32>(value);
-            core().upper_half[3] = static_cast<u32>(value >> 32U);
+            the_core().upper_half[3] = static_cast<u32>(value >> 32U);
             access(store_of(size), at);
             ASSERT_EQ(v.nip, 0x1004U);
             const u64 stored = size == 8 ? value : value & ((u64{1} << 8U * size) - 1);
@@ -188,7 +188,7 @@ TEST_F(BusTest, EightBytesAreWhatTheDeviceSays) {
 
 TEST_F(BusTest, HalfInMemory) {
     place(first_gpa, ram_gpa);
-    for (unsigned i = 0; i < 8; ++i) arch::write_ram(test::ram_hpa + ram_gpa + i, 1, 0xa0 + i);
+    for (unsigned i = 0; i < 8; ++i) core::write_ram(test::ram_hpa + ram_gpa + i, 1, 0xa0 + i);
     access(load_of(4), ea + 0xffd);
     EXPECT_EQ(v.gpr[3], pattern('A', 0xffd) << 24U | pattern('A', 0xffe) << 16U |
                             pattern('A', 0xfff) << 8U | 0xa0U);
@@ -197,7 +197,7 @@ TEST_F(BusTest, HalfInMemory) {
     access(store_of(4), ea + 0xffe);
     EXPECT_EQ(seen(),
               (std::vector<Seen>{{'A', 0xffe, 1, 0x11, true}, {'A', 0xfff, 1, 0x22, true}}));
-    EXPECT_EQ(arch::read_ram(test::ram_hpa + ram_gpa, 4), 0x3344'a2a3U);
+    EXPECT_EQ(core::read_ram(test::ram_hpa + ram_gpa, 4), 0x3344'a2a3U);
 
     place(ram_gpa, first_gpa);
     access(load_of(4), ea + 0xffe);
@@ -205,7 +205,7 @@ TEST_F(BusTest, HalfInMemory) {
     EXPECT_EQ(seen(), (std::vector<Seen>{{'A', 0, 4, 0, false}}));
     v.gpr[3] = 0x11223344;
     access(store_of(4), ea + 0xfff);
-    EXPECT_EQ(arch::read_ram(test::ram_hpa + ram_gpa + 0xfff, 1), 0x11U);
+    EXPECT_EQ(core::read_ram(test::ram_hpa + ram_gpa + 0xfff, 1), 0x11U);
     EXPECT_EQ(seen().size(), 3U);
 }
 
@@ -215,7 +215,7 @@ TEST_F(BusTest, TextInTheOtherHalfIsFollowed) {
     followed.clear();
     v.store_ram = [](vcpu::Vcpu& /*v*/, u64 gpa, u64 hpa, unsigned size, u32 value) {
         followed.push_back(gpa);
-        arch::write_ram(hpa, size, value);
+        core::write_ram(hpa, size, value);
     };
     access(store_of(4), ea + 0xffe);
     EXPECT_EQ(followed, (std::vector<u64>{ram_gpa, ram_gpa + 1}));
@@ -225,9 +225,9 @@ TEST_F(BusTest, HalfInADeviceOfTheGuests) {
     place(direct_gpa, first_gpa);
     v.gpr[3] = 0x11223344;
     access(store_of(4), ea + 0xffe);
-    ASSERT_EQ(core().io_writes.size(), 2U);
-    EXPECT_EQ(core().io_writes[1].hpa, direct_gpa + 0xfffU);
-    EXPECT_EQ(core().io_writes[1].value, 0x22U);
+    ASSERT_EQ(the_core().io_writes.size(), 2U);
+    EXPECT_EQ(the_core().io_writes[1].hpa, direct_gpa + 0xfffU);
+    EXPECT_EQ(the_core().io_writes[1].value, 0x22U);
     EXPECT_EQ(seen(), (std::vector<Seen>{{'A', 0, 1, 0x33, true}, {'A', 1, 1, 0x44, true}}));
 }
 

@@ -143,7 +143,7 @@ TEST_F(FormsTest, EightBytesAreTwoWords) {
     emulate_device_access(v, evldd, device_ea + 0x100);
     EXPECT_EQ(v.nip, 0x1004U);
     EXPECT_EQ(v.gpr[3], 0x22222222U);
-    EXPECT_EQ(test::core().upper_half[3], 0x11111111U);
+    EXPECT_EQ(test::the_core().upper_half[3], 0x11111111U);
     emulate_device_access(v, evstdd, device_ea + 0x100);
     ASSERT_EQ(fake_device().writes.size(), 2U);
     EXPECT_EQ(fake_device().writes[0].value, 0x11111111U);

@@ -10,7 +10,7 @@
 namespace trapeze::dev {
 namespace {
 
-using test::core;
+using test::the_core;
 
 constexpr u32 config_address = 0, config_data = 4;
 constexpr u32 inbound = 0xda0, outbound = 0xc20;
@@ -22,15 +22,16 @@ u64 real(u32 offset) { return board::ccsr_base + board::pci_offset + offset; }
 class PciTest : public testing::Test {
   protected:
     PciTest() : v(test::fresh_guest()) {
-        core().pci_bridge = true;
+        the_core().pci_bridge = true;
         const u32 id = 0x5719'3000;  // as the bytes stand
         for (unsigned i = 0; i < 4; ++i) {
-            core().pci_config[0x8000'0000U + i] = static_cast<unsigned char>(id >> (24 - 8 * i));
+            the_core().pci_config[0x8000'0000U + i] =
+                static_cast<unsigned char>(id >> (24 - 8 * i));
         }
-        core().pci_config[0x8000'0004] = 0x06;
-        core().pci_config[0x8000'0013] = 0xe8;
+        the_core().pci_config[0x8000'0004] = 0x06;
+        the_core().pci_config[0x8000'0013] = 0xe8;
         reset_pci_bridge(v);
-        core().io_writes.clear();
+        the_core().io_writes.clear();
     }
     u32 read(u32 offset, unsigned size = 4) { return pci_bridge.read(v, offset, size); }
     void write(u32 offset, u32 value, unsigned size = 4) {
@@ -48,21 +49,21 @@ class PciTest : public testing::Test {
 };
 
 TEST_F(PciTest, ResetLeavesNothingThatAnswersOnTheBus) {
-    core().pci_config[0x8000'0004] = 0x06;
+    the_core().pci_config[0x8000'0004] = 0x06;
     for (const u32 offset : {0xdb0U, 0xdd0U, 0xdf0U, 0xc30U, 0xc50U, 0xc70U, 0xc90U}) {
-        core().io[real(offset)] = 0x8000'001f;
+        the_core().io[real(offset)] = 0x8000'001f;
     }
     reset_pci_bridge(v);
-    EXPECT_EQ(core().pci_config[0x8000'0004], 0);
-    EXPECT_EQ(core().pci_config[0x8000'0005], 0);
+    EXPECT_EQ(the_core().pci_config[0x8000'0004], 0);
+    EXPECT_EQ(the_core().pci_config[0x8000'0005], 0);
     for (const u32 offset : {0xdb0U, 0xdd0U, 0xdf0U, 0xc30U, 0xc50U, 0xc70U, 0xc90U}) {
-        EXPECT_EQ(core().io[real(offset)], 0U) << std::hex << offset;
+        EXPECT_EQ(the_core().io[real(offset)], 0U) << std::hex << offset;
     }
-    EXPECT_EQ(core().io[real(config_address)], 0U);
+    EXPECT_EQ(the_core().io[real(config_address)], 0U);
 }
 
 TEST_F(PciTest, NoStoreReachesTheBridgesOwnConfiguration) {
-    const auto before = core().pci_config;
+    const auto before = the_core().pci_config;
     for (u32 where = 0; where < 0x100; ++where) {
         for (const unsigned size : {1U, 2U, 4U}) {
             for (u32 byte = 0; byte < 4; byte += size) {
@@ -72,8 +73,8 @@ TEST_F(PciTest, NoStoreReachesTheBridgesOwnConfiguration) {
             }
         }
     }
-    for (const auto& write : core().io_writes) EXPECT_EQ(write.hpa, real(config_address));
-    EXPECT_EQ(core().pci_config, before);
+    for (const auto& write : the_core().io_writes) EXPECT_EQ(write.hpa, real(config_address));
+    EXPECT_EQ(the_core().pci_config, before);
 }
 
 TEST_F(PciTest, TheBarCanBeSizedAndPlaced) {
@@ -94,12 +95,12 @@ TEST_F(PciTest, TheBarCanBeSizedAndPlaced) {
 }
 
 TEST_F(PciTest, OtherFunctionsAreTheGuests) {
-    core().pci_config[0x8000'0800] = 0xf4;
+    the_core().pci_config[0x8000'0800] = 0xf4;
     EXPECT_EQ(config(0x0800, 1), 0xf4U);
     set_config(0x0804, 0x0600, 2);
-    EXPECT_EQ(core().pci_config[0x8000'0804], 0x06);
+    EXPECT_EQ(the_core().pci_config[0x8000'0804], 0x06);
     set_config(0x1'0010, 0x1234'5678);
-    EXPECT_EQ(core().pci_config[0x8001'0010], 0x12) << "bus 1, device 0";
+    EXPECT_EQ(the_core().pci_config[0x8001'0010], 0x12) << "bus 1, device 0";
 }
 
 // A virtio device in slot 2, as its identification says: 0x1000 is one with a legacy interface,
@@ -108,25 +109,25 @@ TEST_F(PciTest, VirtioThatNoWindowBoundsIsNotThere) {
     constexpr u32 slot = 0x1000;
     for (const u32 device : {0x1000U, 0x1041U}) {
         for (unsigned i = 0; i < 4; ++i) {
-            core().pci_config[0x8000'0000U + slot + i] =
+            the_core().pci_config[0x8000'0000U + slot + i] =
                 static_cast<unsigned char>((device << 16U | 0x1af4U) >> 8 * i);
         }
-        core().console.clear();
+        the_core().console.clear();
         EXPECT_EQ(config(slot), 0xffff'ffffU);
         EXPECT_EQ(config(slot, 2, 2), 0xffffU);
         EXPECT_EQ(read(config_address), 0x8000'0000U | slot) << "as the guest left it";
         set_config(slot | 4U, 0x0700, 2);
-        EXPECT_EQ(core().pci_config[0x8000'0000U + slot + 4], 0);
-        const auto said = core().console.find("withheld from the guest");
+        EXPECT_EQ(the_core().pci_config[0x8000'0000U + slot + 4], 0);
+        const auto said = the_core().console.find("withheld from the guest");
         EXPECT_EQ(said != std::string::npos, device == 0x1000U) << "once a function";
     }
-    core().pci_config[0x8000'0000U + slot + 3] = 0x11;  // 0x1141: another vendor's idea
+    the_core().pci_config[0x8000'0000U + slot + 3] = 0x11;  // 0x1141: another vendor's idea
     EXPECT_NE(config(slot), 0xffff'ffffU);
 }
 
 TEST_F(PciTest, LookingAtAVirtioDeviceLeavesItAsItWas) {
     constexpr u32 slot = 0x8000'1000U, list = 0x40, window = 0x54;
-    auto& space = core().pci_config;
+    auto& space = the_core().pci_config;
     const auto put = [&](u32 at, unsigned size, u32 value) {
         for (unsigned i = 0; i < size; ++i) {
             space[slot + at + i] = static_cast<unsigned char>(value >> 8 * i);
@@ -142,7 +143,7 @@ TEST_F(PciTest, LookingAtAVirtioDeviceLeavesItAsItWas) {
     put(window + 12, 4, 1);       // length
     put(window + 16, 4, 0x77);    // and what it has found there
     const auto before = space;
-    core().io[real(config_address)] = 0;
+    the_core().io[real(config_address)] = 0;
     EXPECT_NE(config(0x1000), 0U);
     for (u32 at = window; at < window + 20; ++at) {
         EXPECT_EQ(space[slot + at], before.at(slot + at)) << std::hex << at;
@@ -151,7 +152,7 @@ TEST_F(PciTest, LookingAtAVirtioDeviceLeavesItAsItWas) {
 
 TEST_F(PciTest, AListOfCapabilitiesThatGoesRoundEnds) {
     constexpr u32 slot = 0x8000'1000U;
-    auto& space = core().pci_config;
+    auto& space = the_core().pci_config;
     const unsigned char id[] = {0xf4, 0x1a, 0x41, 0x10};
     for (unsigned i = 0; i < 4; ++i) space[slot + i] = id[i];
     space[slot + 0x34] = space[slot + 0x41] = 0x40;
@@ -166,22 +167,24 @@ TEST_F(PciTest, TheAddressIsTakenWholeOrNot) {
     write(3, 0, 1);
     EXPECT_EQ(read(config_address), 0x8000'0800U);
     write(config_address, 0x0000'0010);  // not enabled
-    core().io_writes.clear();
+    the_core().io_writes.clear();
     write(config_data, 0xffff'ffff);
-    EXPECT_TRUE(core().io_writes.empty());
+    EXPECT_TRUE(the_core().io_writes.empty());
 }
 
 TEST_F(PciTest, InboundWindowsAreRelocated) {
     write(inbound + target, 0x100);
     write(inbound + base, 0x40000);
     write(inbound + attributes, local_1m);
-    EXPECT_EQ(core().io[real(inbound + target)], (test::ram_hpa >> 12U) + 0x100U);
-    EXPECT_EQ(core().io[real(inbound + attributes)], local_1m);
+    EXPECT_EQ(the_core().io[real(inbound + target)], (test::ram_hpa >> 12U) + 0x100U);
+    EXPECT_EQ(the_core().io[real(inbound + attributes)], local_1m);
     EXPECT_EQ(read(inbound + target), 0x100U);
 }
 
 TEST_F(PciTest, InboundWindowsLeadToMemoryAlone) {
-    const auto open = [&] { return (core().io[real(inbound + attributes)] & 0x8000'0000U) != 0; };
+    const auto open = [&] {
+        return (the_core().io[real(inbound + attributes)] & 0x8000'0000U) != 0;
+    };
     write(inbound + target, 0x100);
     write(inbound + attributes, local_1m);
     ASSERT_TRUE(open());
@@ -212,20 +215,20 @@ TEST_F(PciTest, NoWindowLeavesTheGuest) {
         if ((offset & 0x1fU) == attributes && (random & 1U)) value = local_1m ^ (random & 0x3fU);
         write(offset, size == 4 ? value : value & ((1U << 8U * size) - 1), size);
         for (u32 window = 0xda0; window < 0xe00; window += 0x20) {
-            const u32 word = core().io[real(window + attributes)];
+            const u32 word = the_core().io[real(window + attributes)];
             if (!(word & 0x8000'0000U)) continue;
             const u64 bytes = u64{2} << (word & 0x3fU);
-            const u64 at = u64{core().io[real(window + target)]} << 12U;
+            const u64 at = u64{the_core().io[real(window + target)]} << 12U;
             ASSERT_NE(bytes, 0U);
             ASSERT_GE(at, test::ram_hpa);
             ASSERT_LE(bytes, ram);
             ASSERT_LE(at + bytes, test::ram_hpa + ram) << std::hex << offset << " = " << value;
         }
         for (u32 window = 0xc20; window < 0xca0; window += 0x20) {
-            const u32 word = core().io[real(window + attributes)];
+            const u32 word = the_core().io[real(window + attributes)];
             if (!(word & 0x8000'0000U)) continue;
             const u64 bytes = u64{2} << (word & 0x3fU);
-            const u64 at = u64{core().io[real(window + base)]} << 12U;
+            const u64 at = u64{the_core().io[real(window + base)]} << 12U;
             const bool memory = at >= board::pci_memory_base && bytes <= board::pci_memory_size &&
                                 at + bytes <= board::pci_memory_base + board::pci_memory_size;
             const bool ports = at >= board::pci_io_base && bytes <= board::pci_io_size &&
@@ -254,9 +257,9 @@ TEST_F(PciTest, NarrowAccessesAreAsOnTheBoard) {
 TEST_F(PciTest, TheLargestSizeIsNotTheSmallest) {
     write(outbound + base, 0xc0'0000);
     write(outbound + attributes, 0x8004'403f);
-    EXPECT_EQ(core().io[real(outbound + attributes)], 0U);
+    EXPECT_EQ(the_core().io[real(outbound + attributes)], 0U);
     write(inbound + attributes, 0xa0f4'403f);
-    const u32 word = core().io[real(inbound + attributes)];
+    const u32 word = the_core().io[real(inbound + attributes)];
     EXPECT_EQ(u64{2} << (word & 0x3fU), u64{64} << 20U);
 }
 
@@ -268,7 +271,7 @@ TEST_F(PciTest, TheRestOfThePageIsIgnored) {
         write(offset, 0xffff'ffff);
         EXPECT_EQ(read(offset), 0U);
     }
-    EXPECT_TRUE(core().io_writes.empty());
+    EXPECT_TRUE(the_core().io_writes.empty());
 }
 
 }  // namespace

@@ -9,7 +9,7 @@
 namespace trapeze::dev {
 namespace {
 
-using test::core;
+using test::the_core;
 
 u64 real(u32 offset) { return board::ccsr_base + offset; }
 
@@ -26,8 +26,8 @@ TEST_F(SocTest, OnlyTheGuestsUartIsReached) {
             uart_page.read(v, offset, size);
         }
     }
-    ASSERT_FALSE(core().io_writes.empty());
-    for (const auto& list : {core().io_writes, core().io_reads}) {
+    ASSERT_FALSE(the_core().io_writes.empty());
+    for (const auto& list : {the_core().io_writes, the_core().io_reads}) {
         for (const auto& one : list) {
             EXPECT_GE(one.hpa, real(0x4500));
             EXPECT_LE(one.hpa + one.size, real(0x4600));
@@ -46,8 +46,8 @@ TEST_F(SocTest, AResetIsAWordOfRstcr) {
     EXPECT_EQ(v.end, vcpu::End::running);
     guts.write(v, 0xb0, 4, 2);
     EXPECT_EQ(v.end, vcpu::End::reset);
-    EXPECT_TRUE(core().io_writes.empty());
-    core().io[real(0xe00a0)] = 0x8021'0022;
+    EXPECT_TRUE(the_core().io_writes.empty());
+    the_core().io[real(0xe00a0)] = 0x8021'0022;
     EXPECT_EQ(guts.read(v, 0xa0, 4), 0x8021'0022U);
     EXPECT_EQ(guts.read(v, 0xa0, 2), 0U);
 }
@@ -58,10 +58,10 @@ TEST_F(SocTest, ThePowerSwitchIsAWordToo) {
     gpio.write(v, 8, 2, 0x8000);
     gpio.write(v, 10, 2, 0x8000);
     EXPECT_EQ(v.end, vcpu::End::running);
-    EXPECT_EQ(core().io[real(0xff008)], 0U);
+    EXPECT_EQ(the_core().io[real(0xff008)], 0U);
     gpio.write(v, 8, 4, 0x8000'0000);
     EXPECT_EQ(v.end, vcpu::End::poweroff);
-    EXPECT_EQ(core().io[real(0xff008)], 0U) << "the VMM's own power";
+    EXPECT_EQ(the_core().io[real(0xff008)], 0U) << "the VMM's own power";
 }
 
 TEST_F(SocTest, ThePowerSwitchFollowsTheData) {
@@ -84,7 +84,7 @@ TEST_F(SocTest, ThePowerSwitchIsPinZeroAlone) {
 
 TEST_F(SocTest, GpioEndsBehindItsRegisters) {
     for (u32 offset = 0x18; offset < 0x1000; offset += 4) gpio.write(v, offset, 4, 0xffff'ffff);
-    EXPECT_TRUE(core().io_writes.empty());
+    EXPECT_TRUE(the_core().io_writes.empty());
     EXPECT_EQ(gpio.read(v, 0x18, 4), 0U);
     EXPECT_EQ(gpio.read(v, 0, 1), 0U);
 }
@@ -92,8 +92,8 @@ TEST_F(SocTest, GpioEndsBehindItsRegisters) {
 TEST_F(SocTest, WhatIsAbsentReadsAsZero) {
     absent.write(v, 0, 4, 1);
     EXPECT_EQ(absent.read(v, 0, 4), 0U);
-    EXPECT_TRUE(core().io_writes.empty());
-    EXPECT_TRUE(core().io_reads.empty());
+    EXPECT_TRUE(the_core().io_writes.empty());
+    EXPECT_TRUE(the_core().io_reads.empty());
 }
 
 TEST_F(SocTest, ExitCountersAreTheGuestsOwn) {

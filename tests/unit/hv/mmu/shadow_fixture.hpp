@@ -11,8 +11,8 @@
 // A shadow TLB over the tests' core, and guest pages to fill it from.
 namespace trapeze::mmu {
 
-using test::core;
 using test::CoreEntry;
+using test::the_core;
 
 inline constexpr u32 ux = 0x20, sx = 0x10, uw = 0x08, sw = 0x04, ur = 0x02, sr = 0x01, all = 0x3f;
 inline constexpr u32 ts = 0x1000;
@@ -43,7 +43,7 @@ class ShadowTlbTest : public testing::Test {
     // The one core entry that matches, null if none; more than one is a failure.
     static const CoreEntry* only(u32 ea, bool space) {
         static CoreEntry found;
-        const auto matches = core().matches(ea, space);
+        const auto matches = the_core().matches(ea, space);
         EXPECT_LE(matches.size(), 1U) << "two entries match one access";
         if (matches.empty()) {
             return nullptr;

@@ -121,9 +121,9 @@ TEST_F(FlushTest, IsQuickWhereThereIsNothingToTake) {
     ASSERT_EQ(fill(large(), piece), Fill::done);
     fill_small_pages(1);
     shadow->flush_small();
-    const unsigned before = core().tlb_writes;
+    const unsigned before = the_core().tlb_writes;
     shadow->flush_small();
-    EXPECT_EQ(core().tlb_writes, before);
+    EXPECT_EQ(the_core().tlb_writes, before);
     EXPECT_NE(only(piece, false), nullptr);
 }
 
@@ -131,7 +131,7 @@ TEST_F(FlushTest, OfEverythingTakesPiecesToo) {
     ASSERT_EQ(fill(large(), piece), Fill::done);
     fill_small_pages(3);
     shadow->flush();
-    EXPECT_TRUE(core().entries().empty());
+    EXPECT_TRUE(the_core().entries().empty());
     EXPECT_EQ(shadow->ready(piece, false), nullptr);
 }
 

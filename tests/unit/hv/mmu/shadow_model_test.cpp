@@ -13,8 +13,8 @@
 namespace trapeze::mmu {
 namespace {
 
-using test::core;
 using test::run;
+using test::the_core;
 
 struct ModelEntry {
     bool valid = false, iprot = false, ts = false;
@@ -72,7 +72,7 @@ class Model {
     }
 
     void check_no_overlap() const {
-        const auto entries = core().entries();
+        const auto entries = the_core().entries();
         for (std::size_t i = 0; i < entries.size(); ++i) {
             for (std::size_t j = i + 1; j < entries.size(); ++j) {
                 const auto &a = entries[i], &b = entries[j];
@@ -118,7 +118,7 @@ class Model {
         const u32 ea = random_ea();
         const u32 bytes = 1 + pick(pick(4) == 0 ? 0x80000 : 0x3000);
         v_.shadow.drop_range(ea, bytes);
-        for (const auto& entry : core().entries()) {
+        for (const auto& entry : the_core().entries()) {
             ASSERT_TRUE(entry.epn() >= u64{ea} + bytes || entry.epn() + entry.size() <= ea);
         }
         for (u64 at = ea; at < u64{ea} + bytes; at += 0x1000) {
@@ -128,7 +128,7 @@ class Model {
         }
     }
 
-    // A miss as arch/miss.inc serves it; false if it does not.
+    // A miss as exit/miss.inc serves it; false if it does not.
     bool replay(u32 ea, bool space) {
         const ShadowTlb::Ready* const ready = v_.shadow.ready(ea, space);
         if (ready == nullptr) {
@@ -140,7 +140,8 @@ class Model {
         }
         EXPECT_EQ((ready->mas1 & e500::mas1::ts) != 0, space);
         EXPECT_EQ(ready->mas2 >> 12U, ea >> 12U);
-        core().tlb0.at(ea >> 12U & 127U).at(pick(4)) = {ready->mas1, ready->mas2, ready->mas3, 0};
+        the_core().tlb0.at(ea >> 12U & 127U).at(pick(4)) = {ready->mas1, ready->mas2, ready->mas3,
+                                                            0};
         ++replayed;
         return true;
     }
@@ -261,7 +262,7 @@ class Model {
     // What the core does with an access of the guest: the host address, or nothing.
     std::optional<u64> core_access(u32 ea, Access kind) {
         EXPECT_NE(vcpu::core_msr(v_) & 0x4000U, 0U) << "the guest runs in user mode";
-        const auto matches = core().matches(ea, core_space(kind));
+        const auto matches = the_core().matches(ea, core_space(kind));
         EXPECT_LE(matches.size(), 1U) << "two entries match";
         const u32 bit = kind == Access::fetch ? 0x20 : kind == Access::load ? 0x02 : 0x08;
         if (matches.empty() || !(matches.front().mas3 & bit)) {
@@ -282,10 +283,10 @@ class Model {
         const auto hpa = allowed ? host_address(entry->gpa + (ea - entry->base)) : std::nullopt;
 
         if (pick(4) == 0) {
-            core().tlb0.at(ea >> 12U & 127U) = {};  // lost to other pages
+            the_core().tlb0.at(ea >> 12U & 127U) = {};  // lost to other pages
         }
         auto real = core_access(ea, kind);
-        if (const bool space = core_space(kind); core().matches(ea, space).empty()) {
+        if (const bool space = core_space(kind); the_core().matches(ea, space).empty()) {
             if (replay(ea, space)) {
                 real = core_access(ea, kind);
             }

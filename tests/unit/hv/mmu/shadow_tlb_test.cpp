@@ -44,7 +44,7 @@ TEST_F(ShadowTlbTest, EntriesEndWhereTheRegionDoes) {
     for (const u32 offset : {0x4000U, 0x8000U, 0x10000U, 0x40000U, 0x100000U, 0x104000U}) {
         ASSERT_EQ(fill(entry, 0x80000000 + offset), Fill::done) << offset;
     }
-    for (const auto& made : core().entries()) {
+    for (const auto& made : the_core().entries()) {
         EXPECT_GE(made.epn(), 0x80004000U);
         EXPECT_LE(made.epn() + made.size(), 0x80105000U);
         EXPECT_EQ(made.rpn() - 0x80000000U, made.epn() - 0x80000000U);
@@ -62,7 +62,7 @@ TEST_F(ShadowTlbTest, TheHoleIsLeftOutOfSpaceZeroOnly) {
     EXPECT_EQ(fill(entry, test::hole.base + test::hole.size - 1), Fill::hole);
     ASSERT_EQ(fill(entry, test::hole.base - 1), Fill::done);
     ASSERT_EQ(fill(entry, test::hole.base + test::hole.size), Fill::done);
-    for (const auto& made : core().entries()) {
+    for (const auto& made : the_core().entries()) {
         EXPECT_FALSE(test::hole.overlaps(made.epn(), made.size()));
     }
     ASSERT_EQ(fill(entry, test::hole.base, Access::load, false), Fill::done)
@@ -92,7 +92,7 @@ TEST_F(ShadowTlbTest, RefusesWhatTheGuestsOwnBitsForbid) {
 TEST_F(ShadowTlbTest, DevicesAreNeverMappedAndDirectOnesAreGuarded) {
     use(0, 0x100000, 0, RegionKind::trapped);
     EXPECT_EQ(fill(page(5, 0, 0), 0), Fill::device);
-    EXPECT_TRUE(core().entries().empty());
+    EXPECT_TRUE(the_core().entries().empty());
     use(0, 0x100000, 0xf'e000'0000, RegionKind::direct);
     ASSERT_EQ(fill(page(5, 0, 0, all, 0, 0x04), 0x5000), Fill::done);
     EXPECT_EQ(only(0x5000, false)->mas2 & 0x1f, 0x0aU) << "I and G whatever the guest says";
@@ -112,7 +112,7 @@ TEST_F(ShadowTlbTest, MemoryIsCachedAsTheGuestSays) {
 TEST_F(ShadowTlbTest, EntriesCarryTheGuestsTid) {
     ASSERT_EQ(fill(page(1, 0x3000, 0, all, 7U << 16U), 0x3000), Fill::done);
     EXPECT_EQ(only(0x3000, false), nullptr) << "PID is not 7";
-    core().pid[1] = 7;
+    the_core().pid[1] = 7;
     EXPECT_NE(only(0x3000, false), nullptr);
 }
 
@@ -120,7 +120,7 @@ TEST_F(ShadowTlbTest, AFullSetReplacesAndNeverDoubles) {
     for (u32 i = 0; i < 9; ++i) {
         ASSERT_EQ(fill(page(1, 0x5000 + (i << 19U), 0), 0x5000 + (i << 19U)), Fill::done);
     }
-    EXPECT_EQ(core().entries().size(), 4U);
+    EXPECT_EQ(the_core().entries().size(), 4U);
     EXPECT_NE(only(0x5000 + (8U << 19U), false), nullptr);
     for (unsigned i = 0; i < 9; ++i) {
         shadow->drop_page(0x5000);
@@ -134,19 +134,19 @@ TEST_F(ShadowTlbTest, LargePagesLeaveTheVmmItsSlots) {
         ASSERT_EQ(fill(page(2, i << 20U, i << 20U), i << 20U), Fill::done);
         EXPECT_NE(only(i << 20U, false), nullptr);
     }
-    EXPECT_EQ(core().entries().size(), ShadowTlb::tlb1_slots);
+    EXPECT_EQ(the_core().entries().size(), ShadowTlb::tlb1_slots);
     for (unsigned i = ShadowTlb::tlb1_slots; i < 16; ++i) {
-        EXPECT_FALSE(core().tlb1[i].valid());
+        EXPECT_FALSE(the_core().tlb1[i].valid());
     }
 }
 
 TEST_F(ShadowTlbTest, LargePagesOfTwoPidsStandBesideEachOther) {
     ASSERT_EQ(fill(page(2, 0x40000000, 0, all, 1U << 16U), 0x40000000), Fill::done);
     ASSERT_EQ(fill(page(2, 0x40000000, 0x10000, all, 2U << 16U), 0x40000000), Fill::done);
-    core().pid[0] = 1;
+    the_core().pid[0] = 1;
     ASSERT_NE(only(0x40000000, false), nullptr) << "neither takes the other's place";
     EXPECT_EQ(only(0x40000000, false)->rpn(), 0U);
-    core().pid[0] = 2;
+    the_core().pid[0] = 2;
     ASSERT_NE(only(0x40000000, false), nullptr);
     EXPECT_EQ(only(0x40000000, false)->rpn(), 0x10000U);
 }
@@ -167,11 +167,11 @@ TEST_F(ShadowTlbTest, NoLargePageMakesWayWhileThereIsRoom) {
     }
     shadow->drop_range(3U << 20U, 0x1000);
     shadow->drop_range(7U << 20U, 0x1000);
-    EXPECT_EQ(core().entries().size(), ShadowTlb::tlb1_slots - 2);
+    EXPECT_EQ(the_core().entries().size(), ShadowTlb::tlb1_slots - 2);
     for (const u32 i : {20U, 21U}) {
         ASSERT_EQ(fill(page(2, i << 20U, i << 20U), i << 20U), Fill::done);
     }
-    EXPECT_EQ(core().entries().size(), ShadowTlb::tlb1_slots);
+    EXPECT_EQ(the_core().entries().size(), ShadowTlb::tlb1_slots);
 }
 
 TEST_F(ShadowTlbTest, DropTakesBothSpacesAndEveryPiece) {
@@ -181,9 +181,9 @@ TEST_F(ShadowTlbTest, DropTakesBothSpacesAndEveryPiece) {
         ASSERT_EQ(fill(entry, 0x40000000 + at, Access::load, true), Fill::done);
         ASSERT_EQ(fill(entry, 0x40000000 + at, Access::load, false), Fill::done);
     }
-    EXPECT_EQ(core().entries().size(), 32U);
+    EXPECT_EQ(the_core().entries().size(), 32U);
     shadow->drop(entry);
-    EXPECT_TRUE(core().entries().empty());
+    EXPECT_TRUE(the_core().entries().empty());
 
     use(0, u64{1} << 32U, 0);
     const auto& large = page(3, 0x40000000, 0);
@@ -194,14 +194,14 @@ TEST_F(ShadowTlbTest, DropTakesBothSpacesAndEveryPiece) {
         fill(other, 0x40010000, Access::store, user);
         fill(small, 0x40020000, Access::store, user);
     }
-    EXPECT_EQ(core().entries().size(), 6U);
+    EXPECT_EQ(the_core().entries().size(), 6U);
     shadow->drop(large);
-    EXPECT_EQ(core().entries().size(), 4U);
+    EXPECT_EQ(the_core().entries().size(), 4U);
     EXPECT_EQ(only(0x4000ffff, false), nullptr);
     EXPECT_NE(only(0x40010000, false), nullptr);
     shadow->drop(small);
     EXPECT_EQ(only(0x40020000, true), nullptr);
-    EXPECT_EQ(core().entries().size(), 2U);
+    EXPECT_EQ(the_core().entries().size(), 2U);
 }
 
 TEST_F(ShadowTlbTest, FlushesLeaveNothing) {
@@ -214,7 +214,7 @@ TEST_F(ShadowTlbTest, FlushesLeaveNothing) {
     fill(page(1, 0x1000, 0), 0x1000);
     EXPECT_NE(shadow->ready(0x1000, false), nullptr);
     shadow->flush();
-    EXPECT_TRUE(core().entries().empty());
+    EXPECT_TRUE(the_core().entries().empty());
     EXPECT_EQ(shadow->ready(0x1000, false), nullptr);
 }
 
@@ -224,7 +224,7 @@ TEST_F(ShadowTlbTest, SmallEntriesStayReadyUntilTheirPageIsDropped) {
     fill(mine, 0x5000);
     const auto* const ready = shadow->ready(0x5abc, false);
     ASSERT_NE(ready, nullptr);
-    const CoreEntry made = core().entries().front();
+    const CoreEntry made = the_core().entries().front();
     EXPECT_EQ(ready->mas1, made.mas1);
     EXPECT_EQ(ready->mas2, made.mas2);
     EXPECT_EQ(ready->mas3, made.mas3);
@@ -232,7 +232,7 @@ TEST_F(ShadowTlbTest, SmallEntriesStayReadyUntilTheirPageIsDropped) {
     EXPECT_EQ(shadow->ready(0x6000, false), nullptr);
     shadow->drop(other);
     EXPECT_NE(shadow->ready(0x5000, false), nullptr) << "another PID's page";
-    EXPECT_TRUE(core().entries().empty()) << "though the core has dropped both";
+    EXPECT_TRUE(the_core().entries().empty()) << "though the core has dropped both";
     shadow->drop(mine);
     EXPECT_EQ(shadow->ready(0x5000, false), nullptr);
 }
@@ -266,11 +266,11 @@ TEST_F(ShadowTlbTest, TheShortWayMakesWhatTheLongWayMakes) {
         test::reset_core();
         shadow->reset(straight, test::hole);
         const Fill wanted = fill(entry, ea, access, user);
-        const auto by_fill = core().entries();
+        const auto by_fill = the_core().entries();
         test::reset_core();
         shadow->reset(straight, test::hole);
         ASSERT_EQ(shadow->fill_small(memory, entry, access, user), wanted == Fill::done) << i;
-        const auto by_short = core().entries();
+        const auto by_short = the_core().entries();
         ASSERT_EQ(by_short.size(), by_fill.size()) << i;
         if (by_short.empty()) {
             continue;
@@ -331,9 +331,9 @@ TEST_F(ShadowTlbTest, ARangeIsDroppedWithAllThatReachesIntoIt) {
         fill(page(1, 0xfffff000, 0x9000), 0xfffff000, Access::load, user);
     }
     shadow->drop_range(0x40005000, 0);
-    EXPECT_EQ(core().entries().size(), 10U);
+    EXPECT_EQ(the_core().entries().size(), 10U);
     shadow->drop_range(0x40007ffc, 8);
-    EXPECT_EQ(core().entries().size(), 6U);
+    EXPECT_EQ(the_core().entries().size(), 6U);
     for (const bool space : {false, true}) {
         EXPECT_NE(only(0x40003fff, space), nullptr);
         EXPECT_EQ(only(0x40004000, space), nullptr) << "a block of which only the end was named";
@@ -345,7 +345,7 @@ TEST_F(ShadowTlbTest, ARangeIsDroppedWithAllThatReachesIntoIt) {
     shadow->drop_range(0xffffffff, 1);
     EXPECT_EQ(only(0xfffff000, false), nullptr);
     shadow->drop_range(0, u64{1} << 32U);
-    EXPECT_TRUE(core().entries().empty());
+    EXPECT_TRUE(the_core().entries().empty());
 }
 
 TEST_F(ShadowTlbTest, ModesThatKeepTheirSpacesCostNoFlush) {
@@ -378,7 +378,7 @@ TEST_F(ShadowTlbTest, MixedSpacesServeEachSideFromItsOwn) {
     EXPECT_EQ(loaded.rpn(), 0x6000U);
     EXPECT_EQ(loaded.mas3 & (ux | uw | ur), uw | ur);
     shadow->enter(false, false, false);
-    EXPECT_TRUE(core().entries().empty()) << "what was made for a mixed mode fits no other";
+    EXPECT_TRUE(the_core().entries().empty()) << "what was made for a mixed mode fits no other";
 }
 
 TEST_F(ShadowTlbTest, AGuestModeThatWantsTheHoleRunsInTheOtherSpaceAlone) {
@@ -397,7 +397,7 @@ TEST_F(ShadowTlbTest, AGuestModeThatWantsTheHoleRunsInTheOtherSpaceAlone) {
                 EXPECT_EQ(fill(entry, ea, Access::load, true), data ? Fill::done : Fill::hole);
             }
             ASSERT_TRUE(shadow->make_way(user, false, 0x100));
-            EXPECT_TRUE(core().entries().empty()) << "entries of both modes would mix";
+            EXPECT_TRUE(the_core().entries().empty()) << "entries of both modes would mix";
             EXPECT_FALSE(shadow->simple());
             EXPECT_TRUE(shadow->layout().fetch_space(user) && shadow->layout().data_space(user));
             ASSERT_EQ(fill(entry, ea, Access::fetch, user), Fill::done);
@@ -406,13 +406,13 @@ TEST_F(ShadowTlbTest, AGuestModeThatWantsTheHoleRunsInTheOtherSpaceAlone) {
             EXPECT_EQ(fill(entry, ea, user ? Access::store : Access::load, user), Fill::protection);
             // Back when the other mode runs, or for a handler.
             shadow->enter(user, false, false);
-            EXPECT_FALSE(core().entries().empty());
+            EXPECT_FALSE(the_core().entries().empty());
             if (user) {
                 shadow->enter(false, false, false);
             } else {
                 shadow->come_back();
             }
-            EXPECT_TRUE(core().entries().empty());
+            EXPECT_TRUE(the_core().entries().empty());
             EXPECT_TRUE(shadow->simple());
             EXPECT_STREQ(shadow->layout().name, own.name);
         }

@@ -7,9 +7,9 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "hv/arch/clock.hpp"
+#include "hv/core/clock.hpp"
+#include "hv/exit/run.hpp"
 #include "hv/vcpu/interrupt.hpp"
-#include "hv/vcpu/run.hpp"
 #include "monitored_guest.hpp"
 
 namespace trapeze::test {
@@ -29,7 +29,7 @@ class DumpTest : public MonitorTest {
         EXPECT_EQ(blocks.size(), 1U);
         return map::parse_block(blocks.at(0), "dump");
     }
-    map::Dump taken(Dump kind = Dump::end) { return taken(kind, arch::now()); }
+    map::Dump taken(Dump kind = Dump::end) { return taken(kind, core::now()); }
     void charge(Cause cause, u32 ea, bool user, u32 ticks) {
         pass(ticks);
         vcpu::charge_page(v, cause, ea, user, ticks);
@@ -53,7 +53,7 @@ TEST_F(DumpTest, SaysWhatThereWas) {
     charge(Cause::syscall, 0x0040'0000, true, 9);
     pass(1000);
     v.idle_ticks = 300;
-    const u64 now = arch::now(), total = now - v.start_time;
+    const u64 now = core::now(), total = now - v.start_time;
     u64 number = 0;
     for (const Dump kind : {Dump::request, Dump::periodic, Dump::end}) {
         const map::Dump d = taken(kind, now);
@@ -239,7 +239,7 @@ TEST_F(DumpTest, LiveOnesAreFair) {
 class SummaryTest : public DumpTest {
   protected:
     nlohmann::json summarized() {
-        monitor::summary(v, arch::now());
+        monitor::summary(v, core::now());
         const auto found = lines(sent(), "@@trapeze-summary ");
         EXPECT_EQ(found.size(), 1U);
         return nlohmann::json::parse(found.at(0));
@@ -257,7 +257,7 @@ TEST_F(SummaryTest, SaysWhatThereWas) {
     EXPECT_EQ(s["schema"], 1);
     EXPECT_EQ(s["reason"], "because");
     EXPECT_EQ(s["ticks_per_second"], frequency);
-    const u64 total = arch::now() - v.start_time;
+    const u64 total = core::now() - v.start_time;
     EXPECT_EQ(s["ticks"]["total"], total);
     EXPECT_EQ(s["ticks"]["vmm"], 24);
     EXPECT_EQ(s["ticks"]["idle"], 100);

@@ -22,7 +22,7 @@ std::size_t read_so_far = 0;
 
 std::string sent() {
     std::string text;
-    const auto& writes = core().io_writes;
+    const auto& writes = the_core().io_writes;
     for (; read_so_far < writes.size(); ++read_so_far) {
         const IoWrite& write = writes[read_so_far];
         if (write.hpa == uart && write.size == 1) text.push_back(static_cast<char>(write.value));
@@ -31,8 +31,8 @@ std::string sent() {
 }
 
 void receive(int byte) {
-    core().io[uart + line_status] = transmitter_empty | (byte >= 0 ? data_ready : 0);
-    core().io[uart] = static_cast<u32>(byte);
+    the_core().io[uart + line_status] = transmitter_empty | (byte >= 0 ? data_ready : 0);
+    the_core().io[uart] = static_cast<u32>(byte);
 }
 
 unsigned& restated() {
@@ -42,7 +42,7 @@ unsigned& restated() {
 
 MonitorTest::MonitorTest(const mmu::Layout& layout) : PatchTest(layout) {
     read_so_far = 0;
-    core().io_writes.clear();
+    the_core().io_writes.clear();
     receive(-1);
     monitor::machine_info() = {frequency, u64{256} << 20U};
     console::set_clock(frequency);

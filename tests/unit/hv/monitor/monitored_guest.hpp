@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "hv/monitor/console.hpp"
+#include "hv/console/console.hpp"
 #include "hv/monitor/monitor.hpp"
 #include "patched_guest.hpp"
 

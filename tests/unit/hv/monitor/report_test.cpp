@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
+#include "hv/exit/run.hpp"
 #include "hv/vcpu/interrupt.hpp"
-#include "hv/vcpu/run.hpp"
 #include "monitored_guest.hpp"
 
 namespace trapeze::test {
@@ -163,7 +163,7 @@ TEST_F(ReportTest, ExitsAreInTheirOrderAndInstructionsTheGuests) {
     heat(site_ea, mfmsr(3));
     v.nip = site_ea;
     ASSERT_EQ(fill(site_ea, mmu::Access::fetch), mmu::Fill::done);
-    core().guest_words[site_ea] = copy(site_ea);
+    the_core().guest_words[site_ea] = copy(site_ea);
     const std::string text = reported();
     EXPECT_THAT(lines(text, "instruction: "), ElementsAre(HasSubstr("mfmsr")));
     const auto calls = lines(text, "  syscall ");

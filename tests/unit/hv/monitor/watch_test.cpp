@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a heartbeat does: requests, dumps in their time, and judging whether the guest gets on.
-#include "hv/arch/clock.hpp"
+#include "hv/core/clock.hpp"
+#include "hv/exit/run.hpp"
 #include "hv/vcpu/fault.hpp"
 #include "hv/vcpu/interrupt.hpp"
-#include "hv/vcpu/run.hpp"
 #include "monitored_guest.hpp"
 
 namespace trapeze::test {
@@ -46,18 +46,18 @@ TEST_F(WatchTest, LiveDumpsLeaveTheGuestItsTime) {
     EXPECT_EQ(beat('l'), "l");
     EXPECT_FALSE(v.live_wanted);
     EXPECT_EQ(beat(), "") << "one for each request";
-    v.next_live = arch::now() + 1000;
+    v.next_live = core::now() + 1000;
     EXPECT_EQ(beat('l'), "");
     EXPECT_TRUE(v.live_wanted);
     pass(999);
     EXPECT_EQ(beat(), "");
     pass(1);
     EXPECT_EQ(beat(), "l");
-    EXPECT_EQ(v.next_live, arch::now()) << "a dump takes no time in this test";
+    EXPECT_EQ(v.next_live, core::now()) << "a dump takes no time in this test";
 }
 
 TEST_F(WatchTest, PeriodicDumpsComeInTheirTime) {
-    v.last_dump = arch::now();
+    v.last_dump = core::now();
     EXPECT_EQ(beat(), "");
     v.dump_ticks = 10'000;
     EXPECT_EQ(beat(), "");
@@ -65,7 +65,7 @@ TEST_F(WatchTest, PeriodicDumpsComeInTheirTime) {
     EXPECT_EQ(beat(), "");
     pass(1);
     EXPECT_EQ(beat(), "p");
-    EXPECT_EQ(v.last_dump, arch::now());
+    EXPECT_EQ(v.last_dump, core::now());
     EXPECT_EQ(beat(), "");
     v.dump_ticks = 0;
     pass(1'000'000);
@@ -75,7 +75,7 @@ TEST_F(WatchTest, PeriodicDumpsComeInTheirTime) {
 TEST_F(WatchTest, AGuestThatDoesNothingIsEnded) {
     v.hang_ticks = 1000;
     v.nip = 0x3000;
-    core().guest_words[v.nip] = 0x4800'0000;
+    the_core().guest_words[v.nip] = 0x4800'0000;
     ASSERT_TRUE(vcpu::make_accessible(v, v.nip, mmu::Access::fetch));
     vcpu::set_msr(v, e500::msr::ee);
     for (unsigned i = 0; i < 100 && v.end == End::running; ++i) {
@@ -106,7 +106,7 @@ TEST_F(WatchTest, AGuestThatExpectsATimerIsNot) {
     namespace tcr = e500::tcr;
     v.hang_ticks = 1000;
     v.nip = 0x3000;
-    core().guest_words[v.nip] = 0x4800'0000;
+    the_core().guest_words[v.nip] = 0x4800'0000;
     ASSERT_TRUE(vcpu::make_accessible(v, v.nip, mmu::Access::fetch));
     enum { decrementer, interval, waits, signs, idle, kinds };
     for (unsigned kind = 0; kind < kinds; ++kind) {
@@ -133,8 +133,8 @@ TEST_F(WatchTest, AGuestThatExpectsATimerIsNot) {
 
 TEST_F(WatchTest, ASystemCallHandlerThatCallsItselfIsAStorm) {
     const u32 handler = v.vector[static_cast<unsigned>(e500::Vector::system_call)];
-    core().guest_words[handler] = 0x4400'0002;
-    core().guest_words[handler + 4] = 0x4400'0002;
+    the_core().guest_words[handler] = 0x4400'0002;
+    the_core().guest_words[handler + 4] = 0x4400'0002;
     v.nip = handler + 4;
     ASSERT_TRUE(vcpu::make_accessible(v, handler, mmu::Access::fetch));
     beat();

@@ -28,7 +28,7 @@ class CoverTest : public PatchTest {
         v.regs.notes |= vcpu::note::sprgs;
         v.regs.sprg[5] = value;
     }
-    static u32 core_sprg5() { return core().sprg[5]; }
+    static u32 core_sprg5() { return the_core().sprg[5]; }
 };
 
 TEST_F(CoverTest, AStoreIsPatchedAndReadsOfItAreTooInAllThatIsExecuted) {
@@ -54,13 +54,13 @@ TEST_F(CoverTest, WhatWasExecutedUnseenIsSeenAgain) {
     // Stubs have their place already: nothing else is dropped.
     heat(site_ea + 4, wrteei(true));
     ASSERT_EQ(fill(other, Access::fetch), Fill::done);
-    ASSERT_FALSE(core().matches(other, false).empty());
+    ASSERT_FALSE(the_core().matches(other, false).empty());
     write(site_ea + 8, mtspr(sprg5, 9));
     for (u32 i = 1; i < threshold; ++i) exit(site_ea + 8, mtspr(sprg5, 9));
-    ASSERT_FALSE(core().matches(other, false).empty());
+    ASSERT_FALSE(the_core().matches(other, false).empty());
     exit(site_ea + 8, mtspr(sprg5, 9));
     ASSERT_TRUE(patcher->cover);
-    EXPECT_TRUE(core().matches(other, false).empty());
+    EXPECT_TRUE(the_core().matches(other, false).empty());
 }
 
 TEST_F(CoverTest, AReadThatTheGuestWritesIsPatchedAtOnce) {
@@ -90,7 +90,7 @@ TEST_F(CoverTest, TextThatRunsUnpatchedForAWhileSeesTheNewValue) {
     begin_or_end_window();
     begin_or_end_window();
     ASSERT_FALSE(patcher->in_window);
-    EXPECT_TRUE(core().matches(other, false).empty());
+    EXPECT_TRUE(the_core().matches(other, false).empty());
     store_sprg5(0x78);
     vcpu::set_msr(v, e500::msr::is | e500::msr::ds);
     EXPECT_EQ(core_sprg5(), 0x78U) << "in address space 1";
@@ -103,7 +103,7 @@ TEST_F(CoverTest, AReadInAPageThatTlbweMakesReadyIsPatchedToo) {
     v.last_miss = Access::fetch;
     v.last_miss_user = false;
     map(alias_page, 0x20'0000);
-    EXPECT_TRUE(core().matches(alias_page, false).empty()) << "its own fetch tells of it";
+    EXPECT_TRUE(the_core().matches(alias_page, false).empty()) << "its own fetch tells of it";
     ASSERT_TRUE(fetch(alias_page));
     ASSERT_TRUE(patcher->cover);
     EXPECT_EQ(copy(0x20'0000), dbt::plan(mfspr(7, uspr5), patcher->map).word);
@@ -117,7 +117,7 @@ TEST_F(CoverTest, WhatUserModeHasLoadedFromIsSeenWhenTheKernelExecutesIt) {
         SCOPED_TRACE(tid);
         heat(site_ea, mtspr(sprg5, 9));
         map(alias_page, site_page, 0, tid == 0 ? 0 : 1, tid);
-        v.regs.pid[0] = core().pid[0] = 5;
+        v.regs.pid[0] = the_core().pid[0] = 5;
         ASSERT_TRUE(patcher->cover);
         ASSERT_EQ(fill(alias_page, Access::load, true), Fill::done);
         EXPECT_EQ(permissions(entry_for(alias_page, false)), e500::mas3::ur);
@@ -127,7 +127,7 @@ TEST_F(CoverTest, WhatUserModeHasLoadedFromIsSeenWhenTheKernelExecutesIt) {
 TEST_F(CoverTest, WhatWasLeftUnpatchedBeforeIsLookedAtAgain) {
     begin(Mode::eager, 3);
     map(alias_page, 0x20'0000, 0, 1, 5);  // of one process
-    v.regs.pid[0] = core().pid[0] = 5;
+    v.regs.pid[0] = the_core().pid[0] = 5;
     ASSERT_TRUE(fetch(alias_page));
     ASSERT_FALSE(patcher->cover);
     ASSERT_TRUE(fetch(other));

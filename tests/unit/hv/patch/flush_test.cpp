@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // dcbi as dcbf: only while the guest kernel may store wherever it may load, and the other way, and
 // what does not complete is dcbi's.
-#include "hv/vcpu/run.hpp"
+#include "hv/exit/run.hpp"
 #include "patched_guest.hpp"
 
 extern "C" {
@@ -36,8 +36,8 @@ class FlushTest : public PatchTest {
     void fail(u32 ea, e500::Vector vector) {
         v.nip = site_ea;
         v.gpr[4] = ea;
-        core().dear = ea;
-        core().esr = 0;
+        the_core().dear = ea;
+        the_core().esr = 0;
         u32 left = static_cast<u32>(vector);
         if (vector == e500::Vector::data_tlb) left = static_cast<u32>(hv_light_exit(&v, left));
         if (left != 0) hv_full_exit(&v, left);
@@ -68,7 +68,7 @@ TEST_F(FlushTest, AnEntryForLoadsAloneOrStoresAloneEndsIt) {
             EXPECT_FALSE(patcher->flush);
             expect(*profile->sites.find({site_ea, dcbi_word, site_ea, 0, 0}), State::back,
                    Reason::permissions);
-            core().timebase += u64{1} << 30U;
+            the_core().timebase += u64{1} << 30U;
             again(site_ea, dcbi_word);
             EXPECT_FALSE(patched()) << "while it is there";
             entry(tlb, mas3::permissions);
@@ -105,8 +105,8 @@ TEST_F(FlushTest, ALoadOfTheGuestsStaysALoad) {
     heat(site_ea, dcbi_word);
     write(site_ea + 4, lwz);
     v.nip = site_ea + 4;
-    core().dear = absent;
-    core().esr = 0;
+    the_core().dear = absent;
+    the_core().esr = 0;
     v.regs.esr = e500::esr::st;
     EXPECT_EQ(hv_light_exit(&v, static_cast<u32>(e500::Vector::data_tlb)), 0);
     EXPECT_EQ(v.regs.esr, 0U);

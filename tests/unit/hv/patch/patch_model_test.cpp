@@ -192,13 +192,13 @@ class PatchModelTest : public PatchTest, public testing::WithParamInterface<Worl
     }
     void time_passes() {
         pass(u64{1} << pick(40));
-        v.exit_time = static_cast<u32>(core().timebase);
+        v.exit_time = static_cast<u32>(the_core().timebase);
         if (pick(2) == 0) {
             patch::beat(v);
             return;
         }
-        patch::sample(v, core().timebase);
-        while (patcher->in_window && pick(4) != 0) patch::sample(v, core().timebase);
+        patch::sample(v, the_core().timebase);
+        while (patcher->in_window && pick(4) != 0) patch::sample(v, the_core().timebase);
     }
 
     // What the core does about an access, and the VMM when it refuses; whether it was made by the
@@ -215,11 +215,11 @@ class PatchModelTest : public PatchTest, public testing::WithParamInterface<Worl
         for (unsigned tries = 0; tries < 8; ++tries) {
             const bool space =
                 (vcpu::core_msr(v) & (kind == Access::fetch ? msr::is : msr::ds)) != 0;
-            const auto found = core().matches(ea, space);
+            const auto found = the_core().matches(ea, space);
             if (!found.empty() && (found.front().mas3 & bit) != 0) {
                 const CoreEntry& entry = found.front();
                 const u64 at = entry.rpn() + (ea - entry.epn());
-                if (kind == Access::store) arch::write_ram(at, 4, pick(instructions));
+                if (kind == Access::store) core::write_ram(at, 4, pick(instructions));
                 if (where != nullptr) *where = at;
                 return true;
             }
@@ -240,13 +240,14 @@ class PatchModelTest : public PatchTest, public testing::WithParamInterface<Worl
         ADD_FAILURE() << std::hex << ea << " is tried again and again";
         return false;
     }
-    // As arch/miss.inc has it.
+    // As exit/miss.inc has it.
     bool replay(u32 ea, bool space) {
         const auto* const ready = v.shadow.ready(ea, space);
         if (ready == nullptr) return false;
         const u32 tid = mas1::tid(ready->mas1);
         if (tid != 0 && tid != v.regs.pid[0]) return false;
-        core().tlb0.at(ea >> 12U & 127U).at(pick(4)) = {ready->mas1, ready->mas2, ready->mas3, 0};
+        the_core().tlb0.at(ea >> 12U & 127U).at(pick(4)) = {ready->mas1, ready->mas2, ready->mas3,
+                                                            0};
         return true;
     }
 
@@ -262,7 +263,7 @@ class PatchModelTest : public PatchTest, public testing::WithParamInterface<Worl
         for (unsigned i = 0; i <= threshold; ++i) {
             u64 at = 0;
             if (!touch(ea, Access::fetch, &at)) return;
-            if (const u32 is = arch::read_ram(at, 4); is != word) {
+            if (const u32 is = core::read_ram(at, 4); is != word) {
                 if (dbt::is_branch(is)) touch(dbt::branch_target(ea, is), Access::fetch);
                 return;
             }

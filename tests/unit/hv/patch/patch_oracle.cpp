@@ -48,13 +48,13 @@ void PatchOracle::entries() {
             page(entry, entry.epn(), "the core");
         }
     };
-    for (const auto& set : core().tlb0) {
+    for (const auto& set : the_core().tlb0) {
         for (const auto& entry : set) {
             if (entry.valid()) look(entry, false);
         }
     }
-    for (unsigned i = 0; i < core().tlb1.size(); ++i) {
-        const auto& entry = core().tlb1.at(i);
+    for (unsigned i = 0; i < the_core().tlb1.size(); ++i) {
+        const auto& entry = the_core().tlb1.at(i);
         if (entry.valid()) look(entry, i >= mmu::ShadowTlb::tlb1_slots);
     }
     for (const auto& [where, tids] : served) {
@@ -173,7 +173,7 @@ const char* PatchOracle::data_fault(const mmu::VirtualEntry& guest, u32 ea, bool
 void PatchOracle::own_entries() {
     const auto& o = p.overlay;
     const bool data = v.shadow.layout().data_space(false);
-    const CoreEntry& registers = core().tlb1.at(12);
+    const CoreEntry& registers = the_core().tlb1.at(12);
     EXPECT_EQ(registers.valid(), o.present);
     if (o.present) {
         EXPECT_EQ(registers.epn(), p.register_ea);
@@ -186,7 +186,7 @@ void PatchOracle::own_entries() {
     const u32 first = o.cache.page(0);
     bool whole = o.present && first % 0x1'0000 == 0;
     for (unsigned i = 1; i < 16; ++i) whole = whole && o.cache.page(i) == first + i * 0x1000;
-    const CoreEntry& block = core().tlb1.at(13);
+    const CoreEntry& block = the_core().tlb1.at(13);
     EXPECT_EQ(block.valid(), whole);
     if (whole) {
         EXPECT_EQ(block.epn(), first);
@@ -221,7 +221,7 @@ void PatchOracle::stolen_pages() {
             EXPECT_EQ(guest->tid(), 0U);
             EXPECT_GT(guest->size(), 0x1000U) << "a small page of the guest's";
             EXPECT_EQ(region->kind, mmu::RegionKind::ram);
-            EXPECT_TRUE(data || arch::is_zero_page(region->hpa + (gpa - region->gpa))) << "in use";
+            EXPECT_TRUE(data || core::is_zero_page(region->hpa + (gpa - region->gpa))) << "in use";
             EXPECT_EQ(p.overlay.mirror.page(gpa), nullptr) << "text that has a copy";
         }
     }
@@ -238,7 +238,7 @@ void PatchOracle::stubs() {
         bool led_to = false;
         for (const auto& [gpa, ea] : mirrored_before) {
             if (ea != (entry.site & ~0xfffU)) continue;
-            const u32 word = arch::read_ram(p.overlay.text_hpa(gpa + entry.site % 4096), 4);
+            const u32 word = core::read_ram(p.overlay.text_hpa(gpa + entry.site % 4096), 4);
             led_to = led_to || dbt::branch_target(entry.site, word) == entry.ea;
         }
         EXPECT_TRUE(led_to) << "no patch leads to the stub of " << std::hex << entry.site;
@@ -276,8 +276,8 @@ void PatchOracle::copies() {
 
 void PatchOracle::copied_page(const MirrorFrame& frame, unsigned i) {
     const u64 gpa = frame.gpa + u64{i} * 4096;
-    const auto* const own = core().ram[ram_hpa + gpa].data();
-    const auto* const copy = core().ram[p.overlay.text_hpa(gpa)].data();
+    const auto* const own = the_core().ram[ram_hpa + gpa].data();
+    const auto* const copy = the_core().ram[p.overlay.text_hpa(gpa)].data();
     const bool same = std::memcmp(own, copy, 4096) == 0;
     if (same && frame.page[i].patches == 0 && !p.cover) return;
     unsigned patches = 0;

@@ -7,7 +7,7 @@
 
 #include "core.hpp"
 #include "hv/patch/patcher.hpp"
-#include "hv/vcpu/profile.hpp"
+#include "hv/profile/profile.hpp"
 
 // The fresh guest (core.hpp) with a profile and a patcher, for the tests of the patcher.
 namespace trapeze::test {
@@ -68,20 +68,20 @@ class PatchTest : public testing::Test {
     }
 
     // The guest's own word at a GPA, and the one that it executes there if its page is mirrored.
-    static void put(u64 gpa, u32 word) { arch::write_ram(ram_hpa + gpa, 4, word); }
+    static void put(u64 gpa, u32 word) { core::write_ram(ram_hpa + gpa, 4, word); }
     // As a store of the guest's has it.
     void write(u64 gpa, u32 word) {
         put(gpa, word);
-        if (mirrored(gpa)) arch::write_ram(patcher->overlay.text_hpa(gpa), 4, word);
+        if (mirrored(gpa)) core::write_ram(patcher->overlay.text_hpa(gpa), 4, word);
     }
-    static u32 own(u64 gpa) { return arch::read_ram(ram_hpa + gpa, 4); }
-    u32 copy(u64 gpa) const { return arch::read_ram(patcher->overlay.text_hpa(gpa), 4); }
+    static u32 own(u64 gpa) { return core::read_ram(ram_hpa + gpa, 4); }
+    u32 copy(u64 gpa) const { return core::read_ram(patcher->overlay.text_hpa(gpa), 4); }
     bool mirrored(u64 gpa) const { return patcher->overlay.mirror.page(gpa) != nullptr; }
 
-    // An exit for the instruction at `ea`, as hv/vcpu/run.cpp has it, but for its emulation.
+    // An exit for the instruction at `ea`, as hv/exit/run.cpp has it, but for its emulation.
     dbt::Site& exit(u32 ea, u32 word) {
         v.nip = ea;
-        v.exit_time = static_cast<u32>(core().timebase);
+        v.exit_time = static_cast<u32>(the_core().timebase);
         vcpu::find_site(v, word);
         if (v.site->due()) patch::consider(v);
         vcpu::charge_site(v, 0);
@@ -121,7 +121,7 @@ class PatchTest : public testing::Test {
         v.nip = 0x0020'0000;
         v.gpr[4] = ea;
         v.gpr[3] = value;
-        v.exit_time = static_cast<u32>(core().timebase) - fault_ticks;
+        v.exit_time = static_cast<u32>(the_core().timebase) - fault_ticks;
         const unsigned opcode = word >> 26U;
         const bool store = opcode >= 36 && opcode <= 39;
         patch::trace(v, word, ea, store);
@@ -141,7 +141,7 @@ class PatchTest : public testing::Test {
         return v.shadow.fill(v.memory, *hit.entry, ea, access, user);
     }
     static CoreEntry entry_for(u32 ea, bool space) {
-        const auto found = core().matches(ea, space);
+        const auto found = the_core().matches(ea, space);
         return found.empty() ? CoreEntry{} : found.front();
     }
     static u32 permissions(const CoreEntry& entry) {
@@ -149,17 +149,17 @@ class PatchTest : public testing::Test {
         return entry.mas3 & (ux | ur | uw);
     }
 
-    void pass(u64 ticks) { core().timebase += ticks; }
-    u64 now() const { return core().timebase - v.start_time; }
+    void pass(u64 ticks) { the_core().timebase += ticks; }
+    u64 now() const { return the_core().timebase - v.start_time; }
     // At the beginning of an exit.
     void settle() {
-        v.exit_time = static_cast<u32>(core().timebase);
+        v.exit_time = static_cast<u32>(the_core().timebase);
         patch::settle(v, now());
     }
     // What the deadline of a window does: it begins, or its measuring, or it ends.
     void begin_or_end_window() {
-        v.exit_time = static_cast<u32>(core().timebase);
-        patch::sample(v, core().timebase);
+        v.exit_time = static_cast<u32>(the_core().timebase);
+        patch::sample(v, the_core().timebase);
     }
 
     vcpu::Vcpu& v;

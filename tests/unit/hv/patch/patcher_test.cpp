@@ -83,11 +83,11 @@ TEST_F(PatcherTest, WhatMappedThePageBeforeIsGone) {
     ASSERT_EQ(fill(site_ea, Access::store), Fill::done);
     const auto alias = v.tlb.find(alias_ea, false, v.regs.pid);
     ASSERT_EQ(v.shadow.fill(v.memory, *alias.entry, alias_ea, Access::store, false), Fill::done);
-    ASSERT_FALSE(core().matches(site_ea, true).empty());
-    ASSERT_FALSE(core().matches(alias_ea, true).empty());
+    ASSERT_FALSE(the_core().matches(site_ea, true).empty());
+    ASSERT_FALSE(the_core().matches(alias_ea, true).empty());
     heat(site_ea, mfmsr(3));
-    EXPECT_TRUE(core().matches(site_ea, true).empty());
-    EXPECT_TRUE(core().matches(alias_ea, true).empty()) << "it could write to the text";
+    EXPECT_TRUE(the_core().matches(site_ea, true).empty());
+    EXPECT_TRUE(the_core().matches(alias_ea, true).empty()) << "it could write to the text";
 }
 
 TEST_F(PatcherTest, AStubStandsWithinReachAndComesBack) {
@@ -182,7 +182,7 @@ TEST_F(PatcherTest, AReservationTakesThePageBack) {
     dbt::Site& site = heat(site_ea, mfmsr(3));
     ASSERT_EQ(fill(site_ea, Access::fetch), Fill::done);
     access(lwarx, site_ea + 0x80);
-    EXPECT_TRUE(core().matches(site_ea, true).empty()) << "the copy is not executed any more";
+    EXPECT_TRUE(the_core().matches(site_ea, true).empty()) << "the copy is not executed any more";
     EXPECT_EQ(v.nip, 0x0020'0000U) << "the guest executes it itself";
     EXPECT_FALSE(mirrored(site_ea));
     expect(site, State::back, Reason::faults);
@@ -201,7 +201,7 @@ TEST_F(PatcherTest, AReservationOfPatchedTextIsTheCores) {
     ASSERT_EQ(vcpu::resolve(v, loop, Access::fetch), vcpu::FaultResult::resume);
     for (const u32 word : {lwarx, stwcx}) {
         const u32 before = own(at);
-        core().guest_words[loop] = word;
+        the_core().guest_words[loop] = word;
         v.nip = loop;
         v.gpr[4] = at;
         v.gpr[3] = ~before;
@@ -375,7 +375,7 @@ TEST_F(PatcherTest, AStoreBesideCopiedTextGetsOnInAWindow) {
     constexpr u32 ea = 0x5000'0000, data = ea + 0x4'0000, gpa = 0x0800'0000, tsize = 7;
     ASSERT_TRUE(v.memory.add({gpa, u64{16} << 20U, 0x9000'0000, mmu::RegionKind::ram, 0}));
     map(ea, gpa, tsize);
-    arch::write_ram(0x9000'0100, 4, mfmsr(3));
+    core::write_ram(0x9000'0100, 4, mfmsr(3));
     for (unsigned i = 0; i < threshold; ++i) {
         exit(ea + 0x100, mfmsr(3));
     }
@@ -388,13 +388,13 @@ TEST_F(PatcherTest, AStoreBesideCopiedTextGetsOnInAWindow) {
         if (by_dcbi) {
             run(v, dcbi(0, 4), data);
         } else {
-            core().esr = e500::esr::st;
-            core().dear = data;
+            the_core().esr = e500::esr::st;
+            the_core().dear = data;
             hv_full_exit(&v, static_cast<u32>(e500::Vector::data_storage));
-            core().esr = 0;
+            the_core().esr = 0;
             ASSERT_EQ(vcpu::resolve(v, data, Access::store), vcpu::FaultResult::resume);
         }
-        ASSERT_EQ(core().matches(data, true).size(), 1U) << by_dcbi;
+        ASSERT_EQ(the_core().matches(data, true).size(), 1U) << by_dcbi;
         EXPECT_EQ(permissions(entry_for(data, true)) & mas3::uw, mas3::uw);
     }
 }
@@ -412,7 +412,7 @@ TEST_F(PatcherTest, WhatIsExecutedBesideAFullMirrorHasOneEntry) {
         hv_full_exit(&v, static_cast<u32>(e500::Vector::instruction_storage));
         ASSERT_FALSE(mirrored(v.tlb.find(ea, false, v.regs.pid).entry->gpa(ea)));
         ASSERT_EQ(vcpu::resolve(v, ea, Access::fetch), vcpu::FaultResult::resume);
-        EXPECT_EQ(core().matches(ea, true).size(), 1U);
+        EXPECT_EQ(the_core().matches(ea, true).size(), 1U);
         EXPECT_EQ(permissions(entry_for(ea, true)) & mas3::ux, mas3::ux);
     }
 }
@@ -460,10 +460,10 @@ TEST_F(PatcherTest, AStoreAtAPagesEndLeavesTheNextPage) {
 
 TEST_F(PatcherTest, WhatIsWrittenToACopyIsMadeAnInstruction) {
     heat(site_ea, mfmsr(5));
-    core().synced.clear();
+    the_core().synced.clear();
     access(stw, site_ea + 8, 0x6000'0000);
     const u64 word = patcher->overlay.text_hpa(site_ea + 8);
-    EXPECT_EQ(std::ranges::count(core().synced, word), 1);
+    EXPECT_EQ(std::ranges::count(the_core().synced, word), 1);
 }
 
 TEST_F(PatcherTest, AllOfABlockIsFetchedAgain) {

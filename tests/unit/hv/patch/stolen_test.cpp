@@ -112,7 +112,7 @@ TEST_F(StolenTest, NothingLeadsToAPageThatIsGivenBack) {
     ASSERT_NE(v.shadow.ready(ea, true), nullptr);
     patch::give_back(v, ea, true);
     for (const bool space : {false, true}) {
-        EXPECT_TRUE(core().matches(ea, space).empty()) << space;
+        EXPECT_TRUE(the_core().matches(ea, space).empty()) << space;
         EXPECT_EQ(v.shadow.ready(ea, space), nullptr) << space;
     }
     EXPECT_GE(ea - v.stub_low, v.stub_bytes);
@@ -249,7 +249,7 @@ TEST_F(StolenTest, ZeroPagesAreTakenWhereNothingIsUnused) {
     }
     expect(heat(inner, wrteei(true)), State::patched, Reason::pays);
     const u32 page = stub_at(inner).ea & ~0xfffU;
-    EXPECT_TRUE(core().matches(page, true).empty()) << "what stands there now is a stub";
+    EXPECT_TRUE(the_core().matches(page, true).empty()) << "what stands there now is a stub";
     EXPECT_TRUE(page == first - 0x1000 || page == inner - 0x01c0'0000 + 0x1000) << std::hex << page;
     EXPECT_EQ(patcher->overlay.cache.pages(), 1U) << "one at a time";
     EXPECT_EQ(load(page + 0xff0), 0U) << "reads as the zeroes it was";
@@ -362,7 +362,7 @@ TEST_F(StolenTest, StubsAreWithinReachOfEverySite) {
 
 TEST_F(StolenTest, TheRegisterPageIsWhereTheGuestHasNothing) {
     EXPECT_EQ(patcher->register_ea, 0xffff'8000U);
-    const CoreEntry entry = core().tlb1[12];
+    const CoreEntry entry = the_core().tlb1[12];
     EXPECT_EQ(entry.epn(), 0xffff'8000U);
     EXPECT_EQ(permissions(entry), mas3::ur | mas3::uw) << "no fetches";
     EXPECT_NE(entry.mas1 & mas1::ts, 0U) << "guest user mode does not see it";
@@ -373,7 +373,7 @@ TEST_F(StolenTest, PatchesFollowTheRegisterPage) {
     dbt::Site& stub_site = heat(site_ea + 4, wrteei(true));
     map(0xffff'8000, 0x0030'0000);
     EXPECT_EQ(patcher->register_ea, 0xffff'9000U);
-    EXPECT_EQ(core().tlb1[12].epn(), 0xffff'9000U);
+    EXPECT_EQ(the_core().tlb1[12].epn(), 0xffff'9000U);
     EXPECT_EQ(copy(site_ea), d_form(32, 3, 0, 0x9000 + offsetof(vcpu::RegisterPage, msr)));
     const Entry& entry = stub_at(site_ea + 4);
     for (unsigned i = 0; i < entry.words; ++i) {
@@ -395,7 +395,7 @@ TEST_F(StolenTest, WithoutAPlaceForTheRegisterPageNothingIsPatched) {
     map(0xffff'0000, 0x0030'0000, 3);
     EXPECT_EQ(patcher->register_ea, 0U);
     EXPECT_FALSE(patcher->overlay.on);
-    EXPECT_FALSE(core().tlb1[12].valid());
+    EXPECT_FALSE(the_core().tlb1[12].valid());
     expect(site, State::back, Reason::off);
     EXPECT_FALSE(mirrored(site_ea));
     expect(again(site_ea, mfmsr(3)), State::back, Reason::off);

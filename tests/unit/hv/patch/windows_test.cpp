@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Windows in which all text runs unpatched, and what they say that patching pays as a whole.
 #include "accounted_guest.hpp"
-#include "hv/irq/timers.hpp"
+#include "hv/vcpu/timers.hpp"
 
 namespace trapeze::test {
 namespace {
@@ -13,7 +13,7 @@ TEST_F(AccountTest, InAWindowTextRunsUnpatched) {
     heat(site_ea, mfmsr(3));
     ASSERT_EQ(fill(site_ea, Access::fetch), Fill::done);
     begin_or_end_window();
-    EXPECT_TRUE(core().matches(site_ea, true).empty()) << "what it was executed from is gone";
+    EXPECT_TRUE(the_core().matches(site_ea, true).empty()) << "what it was executed from is gone";
     ASSERT_EQ(fill(site_ea, Access::fetch), Fill::done);
     CoreEntry entry = entry_for(site_ea, true);
     EXPECT_EQ(entry.rpn() + site_ea % entry.size(), ram_hpa + site_ea);
@@ -24,7 +24,7 @@ TEST_F(AccountTest, InAWindowTextRunsUnpatched) {
     begin_or_end_window();
     EXPECT_TRUE(patcher->measuring);
     begin_or_end_window();
-    EXPECT_TRUE(core().matches(site_ea, true).empty());
+    EXPECT_TRUE(the_core().matches(site_ea, true).empty());
     ASSERT_EQ(fill(site_ea, Access::fetch), Fill::done);
     entry = entry_for(site_ea, true);
     EXPECT_EQ(entry.rpn() + site_ea % entry.size(), patcher->overlay.text_hpa(site_ea));
@@ -34,15 +34,15 @@ TEST_F(AccountTest, ThereIsNoWindowWithoutPatches) {
     begin_or_end_window();
     EXPECT_FALSE(patcher->in_window);
     EXPECT_TRUE(patcher->overlay.on);
-    EXPECT_GT(v.next_sample, core().timebase) << "but it is asked again";
+    EXPECT_GT(v.next_sample, the_core().timebase) << "but it is asked again";
 }
 
 TEST_F(AccountTest, WindowsAreShortAndComeAgain) {
     heat(site_ea, mfmsr(3));
     u64 open = 0, counted = 0, all = 0;
     for (unsigned i = 0; i < 4000; ++i) {
-        const u64 wait = v.next_sample - core().timebase;
-        ASSERT_LE(wait, 12 * irq::heartbeat_period);
+        const u64 wait = v.next_sample - the_core().timebase;
+        ASSERT_LE(wait, 12 * vcpu::heartbeat_period);
         (patcher->in_window ? open : all) += wait;
         if (patcher->measuring) counted += wait;
         pass(wait);
@@ -78,9 +78,9 @@ TEST_F(AccountTest, TheExitAtHandIsNoTimeOfTheGuests) {
     heat(site_ea, mfmsr(3));
     begin_measuring();
     pass(1000);
-    v.exit_time = static_cast<u32>(core().timebase);
+    v.exit_time = static_cast<u32>(the_core().timebase);
     pass(700);  // the VMM's, before the window ends
-    patch::sample(v, core().timebase);
+    patch::sample(v, the_core().timebase);
     ASSERT_FALSE(patcher->in_window);
     EXPECT_EQ(patcher->windows.ticks, 1000U);
 }

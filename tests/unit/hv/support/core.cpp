@@ -5,21 +5,21 @@
 #include <stdexcept>
 #include <utility>
 
-#include "hv/arch/clock.hpp"
 #include "hv/board/ppce500.hpp"
+#include "hv/core/clock.hpp"
+#include "hv/exit/run.hpp"
 #include "hv/vcpu/emulate.hpp"
-#include "hv/vcpu/run.hpp"
 #include "hv/vcpu/spr.hpp"
 
 namespace trapeze::test {
 
-Core& core() {
+Core& the_core() {
     static Core instance;
     return instance;
 }
 void reset_core() {
-    core() = {};
-    arch::clock = {};
+    the_core() = {};
+    core::clock = {};
 }
 
 std::vector<CoreEntry> Core::entries() const {
@@ -86,7 +86,7 @@ vcpu::Vcpu& fresh_guest(const mmu::Layout& layout) {
     const auto index = devices.add({"fake", device_read, device_write});
     v.memory.add({0, u64{64} << 20U, ram_hpa, mmu::RegionKind::ram, 0});
     v.memory.add({device_ea, 0x10000, 0, mmu::RegionKind::trapped, static_cast<e500::u8>(index)});
-    core().timebase = 1'000'000;
+    the_core().timebase = 1'000'000;
     vcpu::reset(v, {0x1000, 0x2000, 64U << 20U, 128}, layout, hole);
     v.tlb.write(v.tlb.tlb1(0), 1, mas1::v | mas1::iprot | 9U << 8U, 0, mas3::permissions, 0);
     v.tlb.write(v.tlb.tlb1(1), 1, mas1::v | mas1::iprot | 3U << 8U, device_ea | mas2::i | mas2::g,
@@ -113,92 +113,94 @@ u32 run(vcpu::Vcpu& v, u32 word, u32 value) {
 
 }  // namespace trapeze::test
 
-namespace trapeze::arch {
+namespace trapeze::core {
 
-using test::core;
+using test::the_core;
 
-u32 timebase_low() { return static_cast<u32>(core().timebase); }
-u64 read_timebase() { return core().timebase; }
-void write_timebase_low(u32 value) { core().timebase = (core().timebase >> 32U << 32U) | value; }
-void write_timebase_high(u32 value) {
-    core().timebase = u64{value} << 32U | (core().timebase & 0xffffffffU);
+u32 timebase_low() { return static_cast<u32>(the_core().timebase); }
+u64 read_timebase() { return the_core().timebase; }
+void write_timebase_low(u32 value) {
+    the_core().timebase = (the_core().timebase >> 32U << 32U) | value;
 }
-void write_decrementer(u32 value) { core().decrementer = value; }
-void clear_tsr(u32 bits) { core().cleared_tsr |= bits; }
-void write_tcr(u32 value) { core().tcr = value; }
-u32 read_l1csr0() { return core().l1csr0; }
-void clear_lock_failure() { core().l1csr0 &= ~e500::l1csr0::cul; }
-u32 read_srr0() { return core().srr0; }
-u32 read_srr1() { return core().srr1; }
-void write_sprg(unsigned n, u32 value) { core().sprg.at(n) = value; }
-void write_pid(unsigned n, u32 value) { core().pid.at(n) = value; }
-u32 read_upper_half(unsigned n) { return core().upper_half.at(n); }
-void write_upper_half(unsigned n, u32 value) { core().upper_half.at(n) = value; }
+void write_timebase_high(u32 value) {
+    the_core().timebase = u64{value} << 32U | (the_core().timebase & 0xffffffffU);
+}
+void write_decrementer(u32 value) { the_core().decrementer = value; }
+void clear_tsr(u32 bits) { the_core().cleared_tsr |= bits; }
+void write_tcr(u32 value) { the_core().tcr = value; }
+u32 read_l1csr0() { return the_core().l1csr0; }
+void clear_lock_failure() { the_core().l1csr0 &= ~e500::l1csr0::cul; }
+u32 read_srr0() { return the_core().srr0; }
+u32 read_srr1() { return the_core().srr1; }
+void write_sprg(unsigned n, u32 value) { the_core().sprg.at(n) = value; }
+void write_pid(unsigned n, u32 value) { the_core().pid.at(n) = value; }
+u32 read_upper_half(unsigned n) { return the_core().upper_half.at(n); }
+void write_upper_half(unsigned n, u32 value) { the_core().upper_half.at(n) = value; }
 u32 read_pvr() { return test::pvr; }
 u32 read_svr() { return test::svr; }
 u32 read_mmucfg() { return test::mmucfg; }
-void write_debug_control(u32 dbcr0) { core().debug_control = dbcr0; }
-void use_fast_paths(bool on) { core().fast_paths = on; }
-u32 take_debug_status() { return std::exchange(core().dbsr, 0); }
-u32 take_mcsr() { return std::exchange(core().mcsr, 0); }
-u32 read_esr() { return core().esr; }
-u32 read_dear() { return core().dear; }
-void invalidate_icache() { ++core().icache_invalidations; }
+void write_debug_control(u32 dbcr0) { the_core().debug_control = dbcr0; }
+void use_fast_paths(bool on) { the_core().fast_paths = on; }
+u32 take_debug_status() { return std::exchange(the_core().dbsr, 0); }
+u32 take_mcsr() { return std::exchange(the_core().mcsr, 0); }
+u32 read_esr() { return the_core().esr; }
+u32 read_dear() { return the_core().dear; }
+void invalidate_icache() { ++the_core().icache_invalidations; }
 
 void write_tlb(unsigned tlb, unsigned entry, const TlbWrite& write) {
-    ++core().tlb_writes;
+    ++the_core().tlb_writes;
     const test::CoreEntry value{write.mas1, write.mas2, write.mas3, write.mas7};
     if (tlb == 0) {
-        core().tlb0.at(write.mas2 >> 12U & 127U).at(entry) = value;
+        the_core().tlb0.at(write.mas2 >> 12U & 127U).at(entry) = value;
     } else {
-        core().tlb1.at(entry) = value;
+        the_core().tlb1.at(entry) = value;
     }
 }
 void write_tlb0(unsigned way, u32 mas1, u32 mas2, u32 mas3, u32 mas7) {
     write_tlb(0, way, {mas1, mas2, mas3, mas7});
 }
-void flush_tlb0() { core().tlb0 = {}; }
+void flush_tlb0() { the_core().tlb0 = {}; }
 void drop_tlb0(u32 ea) {
     if ((ea & 0xfffU) != 0) throw std::logic_error("tlbivax: an offset has a meaning of its own");
-    for (auto& entry : core().tlb0.at(ea >> 12U & 127U)) {
+    for (auto& entry : the_core().tlb0.at(ea >> 12U & 127U)) {
         if (entry.epn() == ea) entry = {};
     }
 }
 
 bool load_guest_word(u32 ea, bool as, u32& value) {
-    if (core().matches(ea, as).empty()) {
+    if (the_core().matches(ea, as).empty()) {
         return false;
     }
-    value = core().guest_words[ea];
+    value = the_core().guest_words[ea];
     return true;
 }
 bool flush_guest_block(u32 ea, bool as) {
-    core().flushed_blocks.push_back(ea);
-    return !core().matches(ea, as).empty();
+    the_core().flushed_blocks.push_back(ea);
+    return !the_core().matches(ea, as).empty();
 }
 u32 read_ram(u64 hpa, unsigned size) {
-    const auto& page = core().ram[hpa & ~u64{4095}];
+    const auto& page = the_core().ram[hpa & ~u64{4095}];
     u32 value = 0;
     for (unsigned i = 0; i < size; ++i) value = value << 8U | page.at((hpa & 4095U) + i);
     return value;
 }
 void write_ram(u64 hpa, unsigned size, u32 value) {
-    auto& page = core().ram[hpa & ~u64{4095}];
+    auto& page = the_core().ram[hpa & ~u64{4095}];
     for (unsigned i = 0; i < size; ++i) {
         page.at((hpa & 4095U) + i) = static_cast<unsigned char>(value >> 8U * (size - 1 - i));
     }
 }
 void copy_text(u64 to, u64 from) {
-    const auto page = core().ram[from];
-    core().ram[to] = page;
-    core().synced.push_back(to);
+    const auto page = the_core().ram[from];
+    the_core().ram[to] = page;
+    the_core().synced.push_back(to);
 }
 unsigned find_word(u64 hpa, unsigned from, u32 mask, u32 value) {
     while (from < 1024 && (read_ram(hpa + 4 * u64{from}, 4) & mask) != value) ++from;
     return from;
 }
-bool is_zero_page(u64 hpa) { return core().ram[hpa] == std::array<unsigned char, 4096>{}; }
-void sync_text(u64 hpa) { core().synced.push_back(hpa); }
+bool is_zero_page(u64 hpa) { return the_core().ram[hpa] == std::array<unsigned char, 4096>{}; }
+void sync_text(u64 hpa) { the_core().synced.push_back(hpa); }
 void sync_own_text(const u32* /*words*/, unsigned /*count*/) {}
 u64 own_hpa(const void* /*at*/) { return test::own_memory; }
 
@@ -208,34 +210,34 @@ constexpr u64 pci_registers = board::ccsr_base + board::pci_offset;
 
 // The byte of configuration space that an access to CONFIG_DATA begins at; false: none.
 bool config_byte(u64 hpa, u32& at) {
-    if (!core().pci_bridge || hpa < pci_registers + 4 || hpa >= pci_registers + 8) return false;
-    at = core().io[pci_registers] | static_cast<u32>(hpa & 3U);
+    if (!the_core().pci_bridge || hpa < pci_registers + 4 || hpa >= pci_registers + 8) return false;
+    at = the_core().io[pci_registers] | static_cast<u32>(hpa & 3U);
     return (at & 0x80000000U) != 0;
 }
 
 }  // namespace
 
 u32 read_io(u64 hpa, unsigned size) {
-    core().io_reads.push_back({hpa, size, 0});
+    the_core().io_reads.push_back({hpa, size, 0});
     u32 at = 0;
-    if (!config_byte(hpa, at)) return core().io[hpa];
+    if (!config_byte(hpa, at)) return the_core().io[hpa];
     u32 value = 0;
-    for (unsigned i = 0; i < size; ++i) value = value << 8U | core().pci_config[at + i];
+    for (unsigned i = 0; i < size; ++i) value = value << 8U | the_core().pci_config[at + i];
     return value;
 }
 void write_io(u64 hpa, unsigned size, u32 value) {
-    core().io_writes.push_back({hpa, size, value});
+    the_core().io_writes.push_back({hpa, size, value});
     u32 at = 0;
     if (config_byte(hpa, at)) {
         for (unsigned i = size; i-- > 0; value >>= 8U) {
-            core().pci_config[at + i] = static_cast<unsigned char>(value);
+            the_core().pci_config[at + i] = static_cast<unsigned char>(value);
         }
     } else {
-        core().io[hpa] = value;
+        the_core().io[hpa] = value;
     }
 }
 
-}  // namespace trapeze::arch
+}  // namespace trapeze::core
 
 extern "C" {
 [[noreturn]] void hv_resume();

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "hv/arch/cpu.hpp"
+#include "hv/core/cpu.hpp"
 #include "hv/core/own_map.hpp"
 #include "hv/dev/device.hpp"
 #include "hv/mmu/shadow_tlb.hpp"
@@ -71,7 +71,7 @@ struct Core {
 };
 
 // The one core; reset() makes it anew.
-Core& core();
+Core& the_core();
 void reset_core();
 
 inline constexpr u32 pvr = 0x80210030, svr = 0x80390020, mmucfg = 0x00000048;

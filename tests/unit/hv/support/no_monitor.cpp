@@ -3,23 +3,23 @@
 #include <stdexcept>
 
 #include "core.hpp"
-#include "hv/monitor/console.hpp"
+#include "hv/console/console.hpp"
+#include "hv/exit/run.hpp"
 #include "hv/monitor/monitor.hpp"
-#include "hv/vcpu/run.hpp"
 
 namespace trapeze::console {
 
-void put(char c) { test::core().console.push_back(c); }
-void begin_line() { test::core().console += "[vmm] "; }
+void put(char c) { test::the_core().console.push_back(c); }
+void begin_line() { test::the_core().console += "[vmm] "; }
 void print_arguments(const char* format, const Argument* /*arguments*/, unsigned /*count*/) {
-    test::core().console += format;
+    test::the_core().console += format;
 }
 
 }  // namespace trapeze::console
 
 namespace trapeze::monitor {
 void heartbeat(vcpu::Vcpu& /*v*/) {}
-void requests(vcpu::Vcpu& /*v*/) { ++test::core().requests; }
+void requests(vcpu::Vcpu& /*v*/) { ++test::the_core().requests; }
 }  // namespace trapeze::monitor
 
 namespace trapeze::vcpu {

@@ -102,7 +102,7 @@ class AccessRowsTest : public testing::Test {
     void load_guest(const Model& model) {
         for (unsigned i = 0; i < 32; ++i) {
             v.gpr[i] = static_cast<u32>(model.gpr.at(i));
-            test::core().upper_half.at(i) = static_cast<u32>(model.gpr.at(i) >> 32U);
+            test::the_core().upper_half.at(i) = static_cast<u32>(model.gpr.at(i) >> 32U);
         }
         v.cr = model.cr;
         v.xer = model.xer;
@@ -116,7 +116,7 @@ class AccessRowsTest : public testing::Test {
     void compare(const Model& want, Model::End end, AccessResult result) {
         for (unsigned i = 0; i < 32; ++i) {
             ASSERT_EQ(v.gpr[i], static_cast<u32>(want.gpr.at(i))) << "r" << i;
-            ASSERT_EQ(test::core().upper_half.at(i), want.gpr.at(i) >> 32U) << "upper r" << i;
+            ASSERT_EQ(test::the_core().upper_half.at(i), want.gpr.at(i) >> 32U) << "upper r" << i;
         }
         ASSERT_EQ(v.cr, want.cr);
         ASSERT_EQ(v.xer, want.xer);

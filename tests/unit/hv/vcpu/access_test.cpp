@@ -125,7 +125,7 @@ TEST_F(AccessTest, ALoadThatEndsInTheMiddleChangesNoRegister) {
                           {4U << 26U | 3U << 21U | 5U << 16U | 0x305U, 4}}) {
         v.gpr[7] = 0;
         const auto before = std::to_array(v.gpr);
-        const auto upper = test::core().upper_half;
+        const auto upper = test::the_core().upper_half;
         for (std::size_t i = 0; i < c.pieces; ++i) {
             port_memory().pieces.clear();
             port_memory().most = i;
@@ -134,7 +134,7 @@ TEST_F(AccessTest, ALoadThatEndsInTheMiddleChangesNoRegister) {
             EXPECT_EQ(run(c.word), AccessResult::interrupted) << std::hex << c.word;
             EXPECT_EQ(port_memory().pieces.size(), i);
             EXPECT_EQ(std::to_array(v.gpr), before);
-            EXPECT_EQ(test::core().upper_half, upper);
+            EXPECT_EQ(test::the_core().upper_half, upper);
             EXPECT_EQ(v.nip, 0x2000U);
         }
     }

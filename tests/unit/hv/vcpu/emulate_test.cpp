@@ -10,8 +10,8 @@
 namespace trapeze::vcpu {
 namespace {
 
-using test::core;
 using test::run;
+using test::the_core;
 
 // MSR bits by their place in the manual's figure 2-4.
 constexpr u32 ucle = 0x04000000, spe = 0x02000000, we = 0x00040000, ce = 0x00020000,
@@ -195,7 +195,7 @@ TEST_F(EmulateTest, LocksFailAndSaySo) {
 TEST_F(EmulateTest, DcbiIsAStoreToTheMmu) {
     run(v, test::dcbi(0, 4), 0x2040);
     EXPECT_EQ(v.nip, 0x1004U);
-    EXPECT_EQ(core().flushed_blocks, std::vector<u32>{0x2040});
+    EXPECT_EQ(the_core().flushed_blocks, std::vector<u32>{0x2040});
 
     v.tlb.write(v.tlb.tlb1(0), 1, 0x80000900, 0, 0x33, 0);  // no UW, no SW
     v.shadow.flush();
@@ -211,13 +211,13 @@ TEST_F(EmulateTest, DcbiIsAStoreToTheMmu) {
     EXPECT_EQ(v.nip, handler(13));
     EXPECT_EQ(v.regs.dear, 0x90000000U);
     EXPECT_EQ(v.regs.esr, esr_st);
-    EXPECT_EQ(core().flushed_blocks.size(), 1U);
+    EXPECT_EQ(the_core().flushed_blocks.size(), 1U);
 }
 
 TEST_F(EmulateTest, DcbiOfADeviceGoesOn) {
     run(v, test::dcbi(0, 4), test::device_ea);
     EXPECT_EQ(v.nip, 0x1004U) << "nothing of it is cached";
-    EXPECT_TRUE(core().flushed_blocks.empty());
+    EXPECT_TRUE(the_core().flushed_blocks.empty());
 }
 
 TEST_F(EmulateTest, EffectiveAddresses) {
@@ -246,7 +246,7 @@ class StepTest : public EmulateTest {
 };
 
 TEST_F(StepTest, AnEmulatedInstructionIsStepped) {
-    EXPECT_EQ(core().debug_control, 0x48000000U);
+    EXPECT_EQ(the_core().debug_control, 0x48000000U);
     run(v, test::mfmsr(3));
     expect_step(0x1004);
     EXPECT_EQ(v.regs.csrr1, de | me);
@@ -263,12 +263,12 @@ TEST_F(StepTest, WithoutIdmOrIcmpNothingIsStepped) {
 
 TEST_F(StepTest, AnInstructionThatSetsDeIsNotStepped) {
     set_msr(v, 0);
-    EXPECT_EQ(core().debug_control, 0U);
+    EXPECT_EQ(the_core().debug_control, 0U);
     v.regs.srr0 = 0x2000;
     v.regs.srr1 = de | pr;
     run(v, test::rfi);
     EXPECT_EQ(v.nip, 0x2000U) << "the next one is";
-    EXPECT_EQ(core().debug_control, 0x48000000U);
+    EXPECT_EQ(the_core().debug_control, 0x48000000U);
     EXPECT_NE(core_msr(v) & de, 0U);
 }
 

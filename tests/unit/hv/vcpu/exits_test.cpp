@@ -7,7 +7,7 @@
 #include <string>
 
 #include "core.hpp"
-#include "hv/vcpu/run.hpp"
+#include "hv/exit/run.hpp"
 
 namespace trapeze::vcpu {
 namespace {

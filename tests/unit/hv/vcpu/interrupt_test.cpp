@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "core.hpp"
+#include "hv/exit/run.hpp"
 #include "hv/vcpu/fault.hpp"
-#include "hv/vcpu/run.hpp"
 #include "hv/vcpu/spr.hpp"
 
 extern "C" void hv_full_exit(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 vector);
@@ -14,7 +14,7 @@ namespace trapeze::vcpu {
 namespace {
 
 using e500::Vector;
-using test::core;
+using test::the_core;
 
 constexpr u32 everything = 0x0602ff36;  // all bits of the guest's MSR but WE, see emulate_test
 constexpr u32 ce = 0x20000, ee = 0x8000, me = 0x1000, de = 0x200;
@@ -82,10 +82,10 @@ TEST_F(InterruptTest, NoSyndromeOfAnotherExitIsPassedOn) {
                            Row{evx | 0x321U, st | spv}}) {            // evstdd
         for (const u32 stale : {0U, st, spv, 0x04000000U, ~0U}) {
             v.nip = 0x3000;
-            core().guest_words[v.nip] = row.word;
+            the_core().guest_words[v.nip] = row.word;
             ASSERT_TRUE(make_accessible(v, v.nip, mmu::Access::fetch));
-            core().esr = stale;
-            core().dear = 0x4001;
+            the_core().esr = stale;
+            the_core().dear = 0x4001;
             r.esr = ~stale;
             hv_full_exit(&v, static_cast<u32>(Vector::alignment));
             EXPECT_EQ(v.nip, handler(5));
@@ -96,13 +96,13 @@ TEST_F(InterruptTest, NoSyndromeOfAnotherExitIsPassedOn) {
         }
     }
     for (const auto vector : {Vector::spe_unavailable, Vector::spe_data, Vector::spe_round}) {
-        core().esr = st;
+        the_core().esr = st;
         r.esr = 0;
         hv_full_exit(&v, static_cast<u32>(vector));
         EXPECT_EQ(r.esr, spv);
     }
     for (const auto vector : {Vector::fp_unavailable, Vector::ap_unavailable}) {
-        core().esr = st;
+        the_core().esr = st;
         r.esr = 0x04000000;
         hv_full_exit(&v, static_cast<u32>(vector));
         EXPECT_EQ(r.esr, 0x04000000U) << "left alone";
@@ -266,15 +266,15 @@ TEST_F(InterruptTest, AHeldExternalInputIsLetInByTheCoreAndTimersSoonAfter) {
         update_pending(v);
         set_msr(v, ee);
         v.nip = 0x1000;
-        core().decrementer = 1'000'000;
+        the_core().decrementer = 1'000'000;
         deliver_pending(v);
         EXPECT_EQ(v.nip, 0x1000U) << "the core's turn";
         EXPECT_FALSE(v.external_held);
         EXPECT_EQ(r.pending, timer ? ee : 0);
         if (timer) {
-            EXPECT_LE(core().decrementer, 100U);
+            EXPECT_LE(the_core().decrementer, 100U);
         } else {
-            EXPECT_EQ(core().decrementer, 1'000'000U);
+            EXPECT_EQ(the_core().decrementer, 1'000'000U);
         }
     }
 }
@@ -287,9 +287,11 @@ TEST_F(InterruptTest, TheCoreDebugsByStepsAndBranchesAlone) {
         for (const u32 now : {0U, de}) {
             set_msr(v, now);
             ASSERT_EQ(write_spr(v, 308, value), SprResult::done);
-            EXPECT_EQ(core().debug_control, now != 0 ? value & passed_on : 0) << std::hex << value;
+            EXPECT_EQ(the_core().debug_control, now != 0 ? value & passed_on : 0)
+                << std::hex << value;
             set_msr(v, now ^ de);
-            EXPECT_EQ(core().debug_control, now == 0 ? value & passed_on : 0) << std::hex << value;
+            EXPECT_EQ(the_core().debug_control, now == 0 ? value & passed_on : 0)
+                << std::hex << value;
         }
     }
 }
@@ -297,13 +299,13 @@ TEST_F(InterruptTest, TheCoreDebugsByStepsAndBranchesAlone) {
 TEST_F(InterruptTest, AllOfTheCoresSprgsAreBroughtUpToDate) {
     for (u32 n = 0; n < 8; ++n) {
         r.sprg[n] = 0x100 + n;
-        core().sprg[n] = 0;
+        the_core().sprg[n] = 0;
     }
     sync_sprgs(v);
-    EXPECT_EQ(core().sprg[7], 0U) << "nobody said that they are not";
+    EXPECT_EQ(the_core().sprg[7], 0U) << "nobody said that they are not";
     r.notes |= note::sprgs;
     sync_sprgs(v);
-    for (u32 n = 3; n < 8; ++n) EXPECT_EQ(core().sprg.at(n), 0x100 + n);
+    for (u32 n = 3; n < 8; ++n) EXPECT_EQ(the_core().sprg.at(n), 0x100 + n);
     EXPECT_EQ(r.notes & note::sprgs, 0U);
 }
 
@@ -332,7 +334,7 @@ TEST_F(FaultTest, AMissOfTheShadowAloneIsInvisible) {
     const u32 nip = v.nip;
     EXPECT_EQ(resolve(v, 0x5000, mmu::Access::load), FaultResult::resume);
     EXPECT_EQ(v.nip, nip);
-    EXPECT_EQ(core().matches(0x5000, true).size(), 1U);
+    EXPECT_EQ(the_core().matches(0x5000, true).size(), 1U);
 }
 
 TEST_F(FaultTest, MissesGoToTheGuestWithMasDearAndEsr) {

@@ -7,9 +7,9 @@
 #include <random>
 
 #include "core.hpp"
+#include "hv/exit/run.hpp"
+#include "hv/profile/profile.hpp"
 #include "hv/vcpu/interrupt.hpp"
-#include "hv/vcpu/profile.hpp"
-#include "hv/vcpu/run.hpp"
 #include "hv/vcpu/spr.hpp"
 
 extern "C" {
@@ -21,7 +21,7 @@ namespace trapeze::vcpu {
 namespace {
 
 using e500::Vector;
-using test::core;
+using test::the_core;
 namespace msr = e500::msr;
 
 // The guest's instructions, by what they do to translations and modes.
@@ -64,7 +64,7 @@ class Stream {
             if (pick(3) != 0) v_.nip = place();
             if (pick(6) == 0) set_msr(v_, (v_.regs.msr & ~msr::pr) | (pick(2) ? msr::pr : 0));
             registers();
-            core().timebase += 1000 + pick(1'000'000);
+            the_core().timebase += 1000 + pick(1'000'000);
             exit();
         }
         fold_counters(v_);
@@ -105,7 +105,7 @@ class Stream {
     }
 
     void enter(Vector vector) {
-        v_.exit_time = static_cast<u32>(core().timebase) - 40 - pick(1000);
+        v_.exit_time = static_cast<u32>(the_core().timebase) - 40 - pick(1000);
         u32 left = static_cast<u32>(vector);
         if (vector == Vector::data_tlb || vector == Vector::instruction_tlb) {
             left = static_cast<u32>(hv_light_exit(&v_, left));
@@ -115,15 +115,15 @@ class Stream {
     }
 
     void exit() {
-        core().esr = 0;
-        core().dear = place();
+        the_core().esr = 0;
+        the_core().dear = place();
         switch (pick(12)) {
             case 0:
                 return enter(Vector::system_call);
             case 1:
                 return enter(Vector::data_tlb);
             case 2:
-                core().esr = e500::esr::st;
+                the_core().esr = e500::esr::st;
                 return enter(Vector::data_storage);
             case 3:
                 return enter(Vector::alignment);
@@ -131,7 +131,7 @@ class Stream {
                 return enter(Vector::decrementer);
             case 5:  // a device: a load
                 if (v_.virtual_ds()) return enter(Vector::spe_unavailable);
-                core().dear = v_.gpr[11] = test::device_ea + 4 * pick(100);
+                the_core().dear = v_.gpr[11] = test::device_ea + 4 * pick(100);
                 return instruction(test::d_form(32, 5, 11, 0), Vector::data_tlb, 0);
             case 6:
                 return instruction(0, Vector::program, e500::esr::pil);
@@ -144,14 +144,14 @@ class Stream {
     // What the core would do: miss until the page is there, then trap.
     void instruction(u32 word, Vector vector, u32 syndrome) {
         for (unsigned tries = 0; tries < 3; ++tries) {
-            core().guest_words[v_.nip] = word;
+            the_core().guest_words[v_.nip] = word;
             const bool space = v_.shadow.layout().fetch_space(v_.user());
-            if (!core().matches(v_.nip, space).empty()) break;
+            if (!the_core().matches(v_.nip, space).empty()) break;
             enter(Vector::instruction_tlb);
             if (v_.end != End::running) return;
         }
-        core().guest_words[v_.nip] = word;
-        core().esr = syndrome;
+        the_core().guest_words[v_.nip] = word;
+        the_core().esr = syndrome;
         enter(vector);
     }
 
@@ -221,10 +221,10 @@ TEST(ProfileExits, WhatTheFastPathHandsOnIsChargedOnceAndToTheRightSite) {
     constexpr u32 at = 0x2000, before = test::mfspr(5, 22), after = test::mfspr(6, 22);
     v.nip = at;
     ASSERT_EQ(hv_light_exit(&v, static_cast<u32>(Vector::instruction_tlb)), 0);
-    core().esr = e500::esr::ppr;
+    the_core().esr = e500::esr::ppr;
     const auto exit = [&](u32 word, bool handed_on) {
         v.nip = at;
-        core().guest_words[at] = word;
+        the_core().guest_words[at] = word;
         if (handed_on) {
             v.trace_head = (v.trace_head + sizeof(ExitRecord)) % sizeof v.traced;
             v.traced[v.trace_head / sizeof(ExitRecord)].site = v.site;

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hv/vcpu/profile.hpp"
+#include "hv/profile/profile.hpp"
 
 #include <gtest/gtest.h>
 
 #include <memory>
 
 #include "core.hpp"
-#include "hv/irq/timers.hpp"
+#include "hv/exit/run.hpp"
 #include "hv/vcpu/interrupt.hpp"
-#include "hv/vcpu/run.hpp"
+#include "hv/vcpu/timers.hpp"
 
 namespace trapeze::vcpu {
 namespace {
 
 using dbt::Site;
 using dbt::SiteKey;
-using test::core;
 using test::run;
+using test::the_core;
 namespace mas1 = e500::mas1;
 namespace msr = e500::msr;
 
@@ -102,10 +102,10 @@ TEST_F(ProfileTest, ModesAndSpacesAreOtherSites) {
 }
 
 TEST_F(ProfileTest, TheFirstExitIsTimedFromTheGuestsStart) {
-    core().timebase = v.start_time + 12345;
+    the_core().timebase = v.start_time + 12345;
     EXPECT_EQ(site_at(0x2000).first, 12345U);
     charge_site(v, 10);
-    core().timebase += 100;
+    the_core().timebase += 100;
     fold_profile(v);
     EXPECT_EQ(v.site->newest, 12445U);
 }
@@ -280,7 +280,7 @@ TEST_F(ProfileTest, FoldsIntoTheCountersOfTheVcpu) {
     site_at(0x2004, test::tlbsync);
     charge_site(v, 5);
     charge_page(v, Cause::dtlb_shadow, 0x12345678, true, 100);
-    core().timebase += 2 * irq::heartbeat_period;
+    the_core().timebase += 2 * vcpu::heartbeat_period;
     for (unsigned again = 0; again < 2; ++again) {
         fold_counters(v);
         EXPECT_EQ(privileged.folded_count, 4U);
@@ -300,7 +300,7 @@ TEST_F(ProfileTest, DrawsExitsEvenlyOverTheTimeSinceTheLastLook) {
     site_at(0x2000);
     const auto exits = [&](unsigned count, u64 ticks) {
         for (unsigned i = 0; i < count; ++i) charge_site(v, 1);
-        core().timebase += ticks;
+        the_core().timebase += ticks;
         fold_counters(v);
         draw_timeline(v);
     };
@@ -316,7 +316,7 @@ TEST_F(ProfileTest, DrawsExitsEvenlyOverTheTimeSinceTheLastLook) {
 
     start_profile(v, profile.get());
     v.exits[cause] = {};
-    v.start_time = core().timebase;
+    v.start_time = the_core().timebase;
     site_at(0x2000);
     exits(10, 4 * timeline_period - 1);
     const auto& line = profile->timeline;

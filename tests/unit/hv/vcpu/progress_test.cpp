@@ -257,12 +257,12 @@ TEST_F(WatchTest, ProbingIsTheCoresAlone) {
     const u32 before = vcpu::core_msr(v);
     vcpu::probe(v, true);
     EXPECT_EQ(vcpu::core_msr(v), before | e500::msr::de);
-    EXPECT_EQ(test::core().debug_control, e500::dbcr0::idm | e500::dbcr0::icmp);
+    EXPECT_EQ(test::the_core().debug_control, e500::dbcr0::idm | e500::dbcr0::icmp);
     EXPECT_EQ(v.regs.msr & e500::msr::de, 0U);
     EXPECT_EQ(v.regs.dbcr0, 0U);
     vcpu::probe(v, false);
     EXPECT_EQ(vcpu::core_msr(v), before);
-    EXPECT_EQ(test::core().debug_control, 0U);
+    EXPECT_EQ(test::the_core().debug_control, 0U);
 }
 
 }  // namespace

@@ -13,7 +13,7 @@ namespace trapeze::vcpu {
 namespace {
 
 using e500::Vector;
-using test::core;
+using test::the_core;
 
 constexpr u32 lwarx = test::x_form(20, 6, 0, 4), stwcx = test::x_form(150, 6, 0, 4) | 1U;
 constexpr u32 mfdec = test::mfspr(7, 22), nop = 0x60000000;
@@ -30,19 +30,19 @@ class ReservationTest : public testing::Test {
         v.nip = code + 4;
         EXPECT_TRUE(make_accessible(v, code, mmu::Access::fetch));
         v.gpr[4] = word_at;
-        arch::write_ram(hpa(), 4, 5);
+        core::write_ram(hpa(), 4, 5);
         for (ExitRecord& e : v.traced) e.nip = code + 4;
     }
-    static void put(u32 ea, u32 word) { core().guest_words[ea] = word; }
+    static void put(u32 ea, u32 word) { the_core().guest_words[ea] = word; }
     static u64 hpa() { return test::ram_hpa + word_at; }
-    static u32 memory() { return arch::read_ram(hpa(), 4); }
+    static u32 memory() { return core::read_ram(hpa(), 4); }
     // The core has executed the instruction at v.nip.
     void step() {
         v.nip += 4;
         hv_full_exit(&v, static_cast<u32>(Vector::debug));
     }
     void trap() {
-        core().esr = 1U << 26U;
+        the_core().esr = 1U << 26U;
         hv_full_exit(&v, static_cast<u32>(Vector::program));
     }
     u32 cr0() const { return v.cr >> 28U; }
@@ -52,7 +52,7 @@ class ReservationTest : public testing::Test {
 TEST_F(ReservationTest, IsMadeForALoopThatExits) {
     help_reservation(v);
     ASSERT_NE(v.reservation.steps, 0U);
-    EXPECT_FALSE(core().fast_paths);
+    EXPECT_FALSE(the_core().fast_paths);
     EXPECT_NE(core_msr(v) & 0x200U, 0U);
     trap();
     EXPECT_EQ(v.nip, code + 8) << "nothing is reserved yet: the core's stwcx. fails";
@@ -74,7 +74,7 @@ TEST_F(ReservationTest, IsLostByAnInterruptAndByAStore) {
     v.nip = code;
     step_reservation(v);
     ASSERT_TRUE(v.reservation.held);
-    arch::write_ram(hpa(), 4, 77);  // a device's
+    core::write_ram(hpa(), 4, 77);  // a device's
     v.gpr[6] = 6;
     trap();
     EXPECT_EQ(memory(), 77U);
@@ -85,8 +85,8 @@ TEST_F(ReservationTest, IsLostByAnInterruptAndByAStore) {
     inject(v, Vector::external);
     EXPECT_FALSE(v.reservation.held);
     EXPECT_EQ(v.reservation.steps, 0U);
-    EXPECT_TRUE(core().fast_paths);
-    EXPECT_EQ(core().debug_control, 0U);
+    EXPECT_TRUE(the_core().fast_paths);
+    EXPECT_EQ(the_core().debug_control, 0U);
     EXPECT_EQ(core_msr(v) & 0x200U, 0U);
 }
 
@@ -97,8 +97,8 @@ TEST_F(ReservationTest, IsOfOneWordAndTellsSo) {
         for (const u32 xer : {0U, so, 0x4000'0000U}) {
             v.nip = code;
             v.gpr[4] = word_at;
-            arch::write_ram(hpa(), 4, 5);
-            arch::write_ram(test::ram_hpa + elsewhere, 4, 5);
+            core::write_ram(hpa(), 4, 5);
+            core::write_ram(test::ram_hpa + elsewhere, 4, 5);
             help_reservation(v);
             step_reservation(v);
             ASSERT_TRUE(v.reservation.held);
@@ -107,7 +107,7 @@ TEST_F(ReservationTest, IsOfOneWordAndTellsSo) {
             v.xer = xer;
             trap();
             EXPECT_EQ(memory(), at == word_at ? 6U : 5U);
-            EXPECT_EQ(arch::read_ram(test::ram_hpa + elsewhere, 4), 5U) << "reserved elsewhere";
+            EXPECT_EQ(core::read_ram(test::ram_hpa + elsewhere, 4), 5U) << "reserved elsewhere";
             EXPECT_EQ(cr0(), (at == word_at ? 2U : 0U) | (xer == so ? 1U : 0U));
             stop_reservation(v);
         }
@@ -136,7 +136,7 @@ TEST_F(ReservationTest, HelpEnds) {
         step();
     }
     EXPECT_EQ(v.reservation.steps, 0U);
-    EXPECT_TRUE(core().fast_paths);
+    EXPECT_TRUE(the_core().fast_paths);
 }
 
 TEST_F(ReservationTest, HelpEndsAtTheNextHeartbeat) {
@@ -144,7 +144,7 @@ TEST_F(ReservationTest, HelpEndsAtTheNextHeartbeat) {
     ASSERT_NE(v.reservation.steps, 0U);
     help_reservation(v);
     EXPECT_EQ(v.reservation.steps, 0U);
-    EXPECT_TRUE(core().fast_paths);
+    EXPECT_TRUE(the_core().fast_paths);
 }
 
 }  // namespace

@@ -12,7 +12,7 @@
 
 namespace trapeze::vcpu {
 
-// The fast paths' tables, as arch/fast.S sees them.
+// The fast paths' tables, as exit/fast.S sees them.
 extern "C" {
 extern const e500::u16 spr_read_offset[1024];
 extern const e500::u16 spr_write_offset[1024];
@@ -20,8 +20,8 @@ extern const e500::u16 spr_write_offset[1024];
 
 namespace {
 
-using test::core;
 using test::run;
+using test::the_core;
 
 constexpr u32 all = 0xffffffffU;
 
@@ -149,7 +149,7 @@ TEST(SprTables, FastWritesAreWhatThisCodeWrites) {
         const bool copied = number >= 275 && number <= 279;
         EXPECT_EQ((entry & 0x8000U) != 0, copied) << "SPR " << number;
         if (copied) {
-            EXPECT_EQ(core().sprg.at(number - 272), value);
+            EXPECT_EQ(the_core().sprg.at(number - 272), value);
         }
     }
 }
@@ -165,7 +165,7 @@ TEST_F(SprTest, FastPathsKnowTheHotRegisters) {
 TEST_F(SprTest, UserModesViewOfSprgs) {
     for (unsigned n = 3; n < 8; ++n) {
         write(272 + n, 0x1000 + n);
-        EXPECT_EQ(core().sprg.at(n), 0x1000 + n) << "user mode reads it in the core";
+        EXPECT_EQ(the_core().sprg.at(n), 0x1000 + n) << "user mode reads it in the core";
         EXPECT_EQ(read(256 + n), 0x1000 + n);
     }
 }
@@ -174,7 +174,7 @@ TEST_F(SprTest, PidsReachTheCore) {
     write(48, 0x1ff);
     write(633, 2);
     write(634, 3);
-    EXPECT_EQ(core().pid, (std::array<u32, 3>{0xff, 2, 3}));
+    EXPECT_EQ(the_core().pid, (std::array<u32, 3>{0xff, 2, 3}));
 }
 
 TEST_F(SprTest, VectorsFollowIvprAndIvors) {
@@ -197,14 +197,14 @@ TEST_F(SprTest, IdentityAndConfiguration) {
 }
 
 TEST_F(SprTest, TimeBases) {
-    core().timebase = 0x1234'5678'9abc'def0;
+    the_core().timebase = 0x1234'5678'9abc'def0;
     EXPECT_EQ(read(268), 0x9abcdef0U);
     EXPECT_EQ(read(269), 0x12345678U);
     EXPECT_EQ(read(526), 0x9abcdef0U);
     EXPECT_EQ(read(527), 0x12345678U);
     write(284, 5);
     write(285, 7);
-    EXPECT_EQ(core().timebase, 0x7'0000'0005U);
+    EXPECT_EQ(the_core().timebase, 0x7'0000'0005U);
 }
 
 TEST_F(SprTest, DbsrIsClearedByOnes) {
@@ -225,16 +225,16 @@ TEST_F(SprTest, CacheControlsReadBackWithoutTheirCommands) {
     EXPECT_EQ(read(1010), 0x00010001U);
     write(1011, 0x00010103);  // ICPE, ICLFR, ICFI, ICE
     EXPECT_EQ(read(1011), 0x00010001U);
-    EXPECT_EQ(core().icache_invalidations, 1U);
+    EXPECT_EQ(the_core().icache_invalidations, 1U);
     write(1011, 1);
-    EXPECT_EQ(core().icache_invalidations, 1U);
+    EXPECT_EQ(the_core().icache_invalidations, 1U);
     write(1013, 0x201);  // BUCSR: BBFI, BPEN
     EXPECT_EQ(read(1013), 1U);
 }
 
 TEST_F(SprTest, L1csr0ShowsTheCoresFailedLocks) {
     write(1010, 1);
-    core().l1csr0 = 0x401;  // CUL set by a lock instruction in user mode
+    the_core().l1csr0 = 0x401;  // CUL set by a lock instruction in user mode
     EXPECT_EQ(read(1010), 0x401U);
     write(1010, 1);
     EXPECT_EQ(read(1010), 1U) << "the guest cleared it";
@@ -271,12 +271,12 @@ TEST_F(SprTest, PerformanceMonitorRegisters) {
 
 TEST_F(SprTest, ACounterThatWouldCountIsReportedOnce) {
     run(v, test::mtpmr(144, 4), 0x80010000U);
-    EXPECT_EQ(core().console, "") << "frozen";
+    EXPECT_EQ(the_core().console, "") << "frozen";
     run(v, test::mtpmr(144, 4), 0x00010000U);
-    const auto said = core().console;
+    const auto said = the_core().console;
     EXPECT_NE(said, "");
     run(v, test::mtpmr(145, 4), 0x00010000U);
-    EXPECT_EQ(core().console, said);
+    EXPECT_EQ(the_core().console, said);
 }
 
 }  // namespace

@@ -32,7 +32,7 @@ class TlbInstructionsTest : public testing::Test {
         run(v, test::tlbre);
     }
     static bool in_core(u32 ea) {
-        const test::Core& core = test::core();
+        const test::Core& core = test::the_core();
         return !core.matches(ea, false).empty() || !core.matches(ea, true).empty();
     }
     Vcpu& v;
@@ -147,10 +147,10 @@ TEST_F(TlbInstructionsTest, AWrittenPageIsThereAtOnce) {
     v.last_miss_user = true;
     r.dear = 0x90345678;
     ASSERT_TRUE(write(0, 0x80000000, 0x90345000, 0x00777000 | 0x3f));
-    ASSERT_EQ(test::core().matches(0x90345678, false).size(), 1U);
-    EXPECT_EQ(test::core().matches(0x90345678, false)[0].rpn(), test::ram_hpa + 0x777000);
+    ASSERT_EQ(test::the_core().matches(0x90345678, false).size(), 1U);
+    EXPECT_EQ(test::the_core().matches(0x90345678, false)[0].rpn(), test::ram_hpa + 0x777000);
     ASSERT_TRUE(write(0, 0x00000000, 0x90345000, 0));
-    EXPECT_TRUE(test::core().matches(0x90345678, false).empty());
+    EXPECT_TRUE(test::the_core().matches(0x90345678, false).empty());
 }
 
 // Only what the guest executes in now: not the other address space, nor another process.
@@ -178,14 +178,14 @@ TEST_F(TlbInstructionsTest, AllWaysForOnePageAreOneEntryInTheCore) {
             ASSERT_TRUE(
                 write(way << 16U, e500::mas1::v, 0x90345000, 0x00700000U | way << 12U | 0x3f));
             for (const bool space : {false, true}) {
-                EXPECT_LE(test::core().matches(0x90345678, space).size(), 1U);
+                EXPECT_LE(test::the_core().matches(0x90345678, space).size(), 1U);
             }
         }
     }
     run(v, test::dcbi(0, 4), 0x90345678);
     run(v, test::dcbi(0, 4), 0x90345678);
     for (const bool space : {false, true}) {
-        EXPECT_LE(test::core().matches(0x90345678, space).size(), 1U) << "dcbi makes its own";
+        EXPECT_LE(test::the_core().matches(0x90345678, space).size(), 1U) << "dcbi makes its own";
     }
 }
 

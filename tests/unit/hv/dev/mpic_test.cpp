@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hv/irq/mpic.hpp"
+#include "hv/dev/mpic.hpp"
 
 #include <gtest/gtest.h>
 
@@ -11,10 +11,10 @@
 
 extern "C" void hv_full_exit(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 vector);
 
-namespace trapeze::irq {
+namespace trapeze::dev {
 namespace {
 
-using test::core;
+using test::the_core;
 
 constexpr u32 ee = 0x8000, ce = 0x20000;
 constexpr u32 external = 0x00100500, critical = 0x00100100;
@@ -27,7 +27,7 @@ void full_exit(vcpu::Vcpu& v, e500::Vector vector) { hv_full_exit(&v, static_cas
 
 class MpicTest : public testing::Test {
   protected:
-    MpicTest() : v(test::fresh_guest()) { core().io[mpic(task_priority)] = 3; }
+    MpicTest() : v(test::fresh_guest()) { the_core().io[mpic(task_priority)] = 3; }
     vcpu::Vcpu& v;
 };
 
@@ -42,35 +42,35 @@ TEST_F(MpicTest, AMaskedInterruptIsHeldAndSilenced) {
     on_external(v);
     EXPECT_EQ(v.nip, 0x1000U);
     EXPECT_EQ(v.regs.pending, ee);
-    EXPECT_EQ(core().io[mpic(task_priority)], 15U);
+    EXPECT_EQ(the_core().io[mpic(task_priority)], 15U);
     EXPECT_EQ(mpic_read(v, task_priority, 4), 3U) << "the guest sees its own priority";
     mpic_write(v, task_priority, 4, 5);
     EXPECT_EQ(mpic_read(v, 0x80, 4), 5U) << "by either address";
-    EXPECT_EQ(core().io[mpic(task_priority)], 15U);
+    EXPECT_EQ(the_core().io[mpic(task_priority)], 15U);
     on_external(v);
     EXPECT_EQ(mpic_read(v, task_priority, 4), 5U) << "held once";
 
     vcpu::set_msr(v, ee);
     vcpu::deliver_pending(v);
-    EXPECT_EQ(core().io[mpic(task_priority)], 5U) << "the controller raises it again";
+    EXPECT_EQ(the_core().io[mpic(task_priority)], 5U) << "the controller raises it again";
     EXPECT_EQ(v.regs.pending, 0U);
     EXPECT_FALSE(v.external_held);
 }
 
 TEST_F(MpicTest, AcknowledgingReleasesWhatIsHeld) {
     on_external(v);
-    core().io[mpic(acknowledge)] = 42;
+    the_core().io[mpic(acknowledge)] = 42;
     EXPECT_EQ(mpic_read(v, acknowledge, 4), 42U);
-    EXPECT_EQ(core().io[mpic(task_priority)], 3U);
+    EXPECT_EQ(the_core().io[mpic(task_priority)], 3U);
     EXPECT_EQ(v.regs.pending, 0U);
 }
 
 // However the guest got there: what it wrote is its own priority, and the controller stays silent.
 TEST_F(MpicTest, AnUnmaskedControllerIsSilencedAgain) {
     on_external(v);
-    core().io[mpic(task_priority)] = 6;
+    the_core().io[mpic(task_priority)] = 6;
     on_external(v);
-    EXPECT_EQ(core().io[mpic(task_priority)], 15U);
+    EXPECT_EQ(the_core().io[mpic(task_priority)], 15U);
     EXPECT_EQ(mpic_read(v, task_priority, 4), 6U);
     EXPECT_EQ(v.regs.pending, ee);
 }
@@ -88,7 +88,7 @@ TEST_F(MpicTest, AnInputThatStaysUpEndsTheGuest) {
                      "completes no instruction");
     }
     EXPECT_EQ(n, 65536U);
-    EXPECT_EQ(core().requests, 255U) << "and the console was looked at meanwhile";
+    EXPECT_EQ(the_core().requests, 255U) << "and the console was looked at meanwhile";
     EXPECT_EQ(v.end, vcpu::End::guest_died);
 }
 
@@ -107,17 +107,17 @@ TEST_F(MpicTest, ACriticalInputThatStaysUpEndsTheGuest) {
 
 TEST_F(MpicTest, OtherRegistersPassThrough) {
     mpic_write(v, 0x10010, 4, 0x12345678);
-    EXPECT_EQ(core().io[mpic(0x10010)], 0x12345678U);
+    EXPECT_EQ(the_core().io[mpic(0x10010)], 0x12345678U);
     EXPECT_EQ(mpic_read(v, 0x10010, 4), 0x12345678U);
     mpic_write(v, task_priority, 4, 9);
-    EXPECT_EQ(core().io[mpic(task_priority)], 9U);
+    EXPECT_EQ(the_core().io[mpic(task_priority)], 9U);
 }
 
 TEST_F(MpicTest, ExternalProxyModePutsTheVectorIntoEpr) {
     mpic_write(v, configuration, 4, 0x60000000);
-    EXPECT_EQ(core().io[mpic(configuration)] & 0x60000000U, 0x20000000U);
+    EXPECT_EQ(the_core().io[mpic(configuration)] & 0x60000000U, 0x20000000U);
     EXPECT_EQ(mpic_read(v, configuration, 4) & 0x60000000U, 0x60000000U);
-    core().io[mpic(acknowledge)] = 77;
+    the_core().io[mpic(acknowledge)] = 77;
     vcpu::set_msr(v, ee);
     on_external(v);
     EXPECT_EQ(v.nip, external);
@@ -134,17 +134,17 @@ TEST_F(MpicTest, NothingUnmasksAHeldInterrupt) {
             for (u32 offset = page + 0x78; offset < page + 0x90; offset += size) {
                 mpic_write(v, offset, size, 0x0300'0000U >> 8 * (4 - size));
                 mpic_write(v, offset, size, 3);
-                EXPECT_EQ(core().io[mpic(page + 0x80)], page == 0 ? 0U : 15U);
+                EXPECT_EQ(the_core().io[mpic(page + 0x80)], page == 0 ? 0U : 15U);
                 mpic_read(v, offset, size);
             }
         }
     }
-    EXPECT_EQ(core().io[mpic(task_priority)], 15U);
+    EXPECT_EQ(the_core().io[mpic(task_priority)], 15U);
     mpic_write(v, configuration, 4, 0x8000'0000);
-    EXPECT_EQ(core().io[mpic(configuration)], 0x8000'0000U);
+    EXPECT_EQ(the_core().io[mpic(configuration)], 0x8000'0000U);
     EXPECT_EQ(mpic_read(v, task_priority, 4), 15U) << "as after a reset of the controller";
     mpic_write(v, configuration, 1, 0x80);
-    EXPECT_EQ(core().io[mpic(task_priority)], 15U);
+    EXPECT_EQ(the_core().io[mpic(task_priority)], 15U);
     EXPECT_TRUE(v.external_held);
 }
 
@@ -153,12 +153,12 @@ TEST_F(MpicTest, NarrowAccessesAreTheRegistersUpperBytes) {
     EXPECT_EQ(mpic_read(v, 0x10010, 1), 0x12U);
     EXPECT_EQ(mpic_read(v, 0x10010, 2), 0x1234U);
     mpic_write(v, 0x10010, 1, 0xab);
-    EXPECT_EQ(core().io[mpic(0x10010)], 0xab00'0000U);
+    EXPECT_EQ(the_core().io[mpic(0x10010)], 0xab00'0000U);
     mpic_write(v, 0x10012, 2, 0xffff);
-    EXPECT_EQ(core().io[mpic(0x10010)], 0xab00'0000U);
+    EXPECT_EQ(the_core().io[mpic(0x10010)], 0xab00'0000U);
     // Acknowledging by the first byte acknowledges; by another it does not.
     on_external(v);
-    core().io[mpic(acknowledge)] = 42;
+    the_core().io[mpic(acknowledge)] = 42;
     EXPECT_EQ(mpic_read(v, acknowledge + 3, 1), 0xffU);
     EXPECT_TRUE(v.external_held);
     EXPECT_EQ(mpic_read(v, acknowledge, 1), 0U);
@@ -167,7 +167,7 @@ TEST_F(MpicTest, NarrowAccessesAreTheRegistersUpperBytes) {
 
 TEST_F(MpicTest, NobodyResetsTheCore) {
     mpic_write(v, 0x1090, 4, 1);
-    EXPECT_EQ(core().io[mpic(0x1090)], 0U);
+    EXPECT_EQ(the_core().io[mpic(0x1090)], 0U);
 }
 
 TEST_F(MpicTest, CriticalInput) {
@@ -183,4 +183,4 @@ TEST_F(MpicTest, CriticalInput) {
 }
 
 }  // namespace
-}  // namespace trapeze::irq
+}  // namespace trapeze::dev

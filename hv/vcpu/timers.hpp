@@ -7,7 +7,7 @@
 // 2.6, 8.4). The first and the last are deadlines on the VMM's clock, the other two are edges of
 // the time base. The core's decrementer is set to the nearest of all: it is the one timer of a
 // Book E core that also fires in QEMU 7.2, whose FIT and watchdog never do.
-namespace trapeze::irq {
+namespace trapeze::vcpu {
 
 using e500::u32;
 using e500::u64;
@@ -65,4 +65,4 @@ constexpr u64 until_edge(u64 timebase, u32 bit) {
 static_assert(until_edge(0, 3) == 8 && until_edge(8, 3) == 16 && until_edge(7, 3) == 1);
 static_assert(until_edge(~u64{0}, 3) == 9 && until_edge(u64{1} << 63, 63) == 0);
 
-}  // namespace trapeze::irq
+}  // namespace trapeze::vcpu

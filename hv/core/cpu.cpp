@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hv/arch/cpu.hpp"
+#include "hv/core/cpu.hpp"
 
 #include "dbt/spr.hpp"
 #include "hv/board/ppce500.hpp"
 #include "hv/core/own_map.hpp"
 
-namespace trapeze::arch {
+namespace trapeze::core {
 
 using dbt::Spr;
 
@@ -290,4 +290,4 @@ void write_io(u64 hpa, unsigned size, u32 value) {
     asm volatile("mbar" ::: "memory");
 }
 
-}  // namespace trapeze::arch
+}  // namespace trapeze::core

@@ -3,7 +3,7 @@
 
 #include <type_traits>
 
-#include "hv/arch/e500.hpp"
+#include "hv/core/e500.hpp"
 
 // The VMM's console (UART1): lines of text, formatted without heap or C library.
 namespace trapeze::console {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "hv/arch/e500.hpp"
+#include "hv/core/e500.hpp"
 
 // What the portable rooms (vcpu, mmu, irq) ask of the core they stand on. cpu.cpp beside this
 // file answers with instructions; the host tests answer with a fake.
-namespace trapeze::arch {
+namespace trapeze::core {
 
 using e500::u16;
 using e500::u32;
@@ -84,4 +84,4 @@ u64 own_hpa(const void* at);
 u32 read_io(u64 hpa, unsigned size);
 void write_io(u64 hpa, unsigned size, u32 value);
 
-}  // namespace trapeze::arch
+}  // namespace trapeze::core

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hv/monitor/console.hpp"
+#include "hv/console/console.hpp"
 
-#include "hv/arch/clock.hpp"
-#include "hv/arch/cpu.hpp"
 #include "hv/board/ppce500.hpp"
+#include "hv/core/clock.hpp"
+#include "hv/core/cpu.hpp"
 
 namespace trapeze::console {
 
@@ -39,7 +39,7 @@ constinit const CrcTable crc_table = make_crc_table();
 u64 uart(u32 reg) { return board::ccsr_base + board::uart1_offset + reg; }
 
 void drain() {
-    while (!(arch::read_io(uart(line_status), 1) & transmitter_empty)) {
+    while (!(core::read_io(uart(line_status), 1) & transmitter_empty)) {
     }
     fifo_room = fifo_size;
 }
@@ -119,7 +119,7 @@ void put(char c) {
     }
     if (fifo_room == 0) drain();
     --fifo_room;
-    arch::write_io(uart(data_register), 1, static_cast<u32>(static_cast<unsigned char>(c)));
+    core::write_io(uart(data_register), 1, static_cast<u32>(static_cast<unsigned char>(c)));
     // The guest goes on after a whole line, and after the last one of what is checked.
     if (c == '\n' && !checking) {
         drain();
@@ -142,8 +142,8 @@ Check end_check() {
 }
 
 int poll() {
-    if (!(arch::read_io(uart(line_status), 1) & data_ready)) return -1;
-    const u32 byte = arch::read_io(uart(data_register), 1);
+    if (!(core::read_io(uart(line_status), 1) & data_ready)) return -1;
+    const u32 byte = core::read_io(uart(data_register), 1);
     board::restate_uart0();
     return static_cast<int>(byte);
 }
@@ -169,7 +169,7 @@ void print_arguments(const char* format, const Argument* arguments, unsigned cou
 void begin_line() {
     u64 seconds = 0, micros = 0;
     if (clock_frequency != 0) {
-        const u64 ticks = arch::now();
+        const u64 ticks = core::now();
         seconds = ticks / clock_frequency;
         micros = (ticks % clock_frequency) * 1000000u / clock_frequency;
     }
@@ -180,7 +180,7 @@ void begin_line() {
     put("] ");
 }
 
-void start() { arch::write_io(uart(fifo_control), 1, fifo_enable); }
+void start() { core::write_io(uart(fifo_control), 1, fifo_enable); }
 
 void set_clock(u32 frequency) { clock_frequency = frequency; }
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hv/vcpu/profile.hpp"
+#include "hv/profile/profile.hpp"
 
 #include "dbt/decode.hpp"
-#include "hv/arch/clock.hpp"
-#include "hv/arch/cpu.hpp"
-#include "hv/vcpu/run.hpp"
+#include "hv/core/clock.hpp"
+#include "hv/core/cpu.hpp"
+#include "hv/exit/run.hpp"
 
 namespace trapeze::vcpu {
 
@@ -49,7 +49,7 @@ void look_up_site(Vcpu& v, u32 word) {
         // One of them may make way: no record may point to it.
         for (ExitRecord& record : v.traced) record = settled(record);
     }
-    v.site = &sites.enter(key, arch::now() - v.start_time,
+    v.site = &sites.enter(key, core::now() - v.start_time,
                           static_cast<u8>(counter_of(dbt::decode(word).op)), small);
     // Gone from the guest's TLB though the core ran it a moment ago: known by its EA alone, and
     // not for long, as no entry will go that would tell of the change.
@@ -73,7 +73,7 @@ void fold_counters(Vcpu& v) {
 }
 
 void fold_profile(Vcpu& v) {
-    const auto sums = v.profile->sites.fold(arch::now() - v.start_time);
+    const auto sums = v.profile->sites.fold(core::now() - v.start_time);
     auto& privileged = v.exits[static_cast<unsigned>(Cause::privileged)];
     privileged.folded_count += sums.count;
     privileged.folded_ticks += sums.ticks;
@@ -85,7 +85,7 @@ void fold_profile(Vcpu& v) {
 
 void draw_timeline(Vcpu& v) {
     Profile& p = *v.profile;
-    const u64 now = arch::now() - v.start_time;
+    const u64 now = core::now() - v.start_time;
     const u64 elapsed = now - p.drawn;
     // When an exit was in the time since the last look nobody knows: evenly, a part for each span.
     constexpr u64 most = 16;

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hv/vcpu/run.hpp"
+#include "hv/exit/run.hpp"
 
 #include "dbt/decode.hpp"
-#include "hv/arch/clock.hpp"
-#include "hv/arch/cpu.hpp"
+#include "hv/core/clock.hpp"
+#include "hv/core/cpu.hpp"
 #include "hv/dev/bus.hpp"
-#include "hv/irq/mpic.hpp"
-#include "hv/irq/timers.hpp"
+#include "hv/dev/mpic.hpp"
 #include "hv/monitor/monitor.hpp"
 #include "hv/patch/patcher.hpp"
+#include "hv/profile/profile.hpp"
 #include "hv/vcpu/emulate.hpp"
 #include "hv/vcpu/fault.hpp"
 #include "hv/vcpu/interrupt.hpp"
-#include "hv/vcpu/profile.hpp"
 #include "hv/vcpu/reservation.hpp"
 #include "hv/vcpu/spr.hpp"
+#include "hv/vcpu/timers.hpp"
 #include "hv/vcpu/tlb_instructions.hpp"
 
 extern "C" {
@@ -37,7 +37,7 @@ namespace msr = e500::msr;
 namespace {
 
 // Everything between vector and return is compiled twice, for a Vcpu with a profile and for one
-// without, which then pays nothing for it (as the fast paths, arch/fast.inc).
+// without, which then pays nothing for it (as the fast paths, exit/fast.inc).
 
 // The page that a full exit has to do with. The ring has it, but for what the ring leaves out.
 [[gnu::noinline]] void charge_other(Vcpu& v, Cause cause, u32 ticks) {
@@ -55,7 +55,7 @@ namespace {
 
 template <bool profiled>
 void charge(Vcpu& v, Cause cause) {
-    const u32 ticks = arch::timebase_low() - v.exit_time;
+    const u32 ticks = core::timebase_low() - v.exit_time;
     if constexpr (!profiled) {
         v.exits[static_cast<unsigned>(cause)].add(ticks);
     } else if (cause == Cause::privileged) {
@@ -90,7 +90,7 @@ bool handed_on(const Vcpu& v, u32 word) {
 }
 
 bool fetch(Vcpu& v, u32& word) {
-    return arch::load_guest_word(v.nip, v.shadow.layout().fetch_space(v.user()), word);
+    return core::load_guest_word(v.nip, v.shadow.layout().fetch_space(v.user()), word);
 }
 
 // The trap in a stub: what the stub could not do is done here.
@@ -112,7 +112,7 @@ Cause stub_exit(Vcpu& v, const patch::Left& left) {
 
 template <bool profiled>
 Cause program_exit(Vcpu& v) {
-    const u32 syndrome = arch::read_esr();
+    const u32 syndrome = core::read_esr();
     u32 word = 0;
     const bool candidate = (syndrome & esr::ppr) || (syndrome & esr::pil);
     if (!fetch(v, word) && candidate) return Cause::itlb_shadow;  // fetch again
@@ -152,7 +152,7 @@ Cause device_exit(Vcpu& v, u32 ea) {
 Cause tracing_exit(Vcpu& v, u32 ea) {
     u32 word = 0;
     if (!fetch(v, word)) return Cause::itlb_shadow;
-    const bool store = (arch::read_esr() & esr::st) != 0;
+    const bool store = (core::read_esr() & esr::st) != 0;
     const Cause cause = patch::cause_of_trace(v, ea, store);
     record(v, cause, word, ea);
     patch::trace(v, word, ea, store);
@@ -170,8 +170,8 @@ Cause flush_exit(Vcpu& v) {
 
 template <bool profiled>
 Cause storage_exit(Vcpu& v) {
-    const u32 syndrome = arch::read_esr();
-    const u32 ea = arch::read_dear();
+    const u32 syndrome = core::read_esr();
+    const u32 ea = core::read_dear();
     record(v, Cause::dsi, 0, ea);
     if (syndrome & (esr::dlk | esr::ilk)) {
         // A user-mode core locks by leave of MSR[UCLE], which the guest's own MSR gives or not.
@@ -204,7 +204,7 @@ Cause alignment_exit(Vcpu& v) {
     if (!fetch(v, word)) return Cause::itlb_shadow;  // fetch again
     record(v, Cause::alignment, word);
     v.regs.esr = alignment_syndrome(dbt::decode(word));
-    v.regs.dear = arch::read_dear();
+    v.regs.dear = core::read_dear();
     inject(v, Vector::alignment);
     return Cause::alignment;
 }
@@ -225,7 +225,7 @@ Cause unavailable_exit(Vcpu& v, Vector vector) {
     probe(v, false);
     v.progress.stepped();
     if (debugging(v)) return false;
-    arch::take_debug_status();
+    core::take_debug_status();
     v.beat_nip = v.nip | (v.user() ? 1u : 0u);
     return true;
 }
@@ -234,23 +234,23 @@ Cause debug_exit(Vcpu& v) {
     if (v.probing && probed(v)) return Cause::heartbeat;
     record(v, Cause::debug, 0);
     if (v.reservation.steps != 0) {
-        arch::take_debug_status();
+        core::take_debug_status();
         return Cause::debug;
     }
     // QEMU's core marks a completion too that ended in an exception, and that no interrupt tells.
-    v.regs.dbsr |= arch::take_debug_status() & v.regs.dbcr0;
+    v.regs.dbsr |= core::take_debug_status() & v.regs.dbcr0;
     inject(v, Vector::debug);
     return Cause::debug;
 }
 
 Cause timer_exit(Vcpu& v) {
-    const bool heartbeat = irq::on_timer(v);
+    const bool heartbeat = vcpu::on_timer(v);
     v.beat_nip = v.nip | (v.user() ? 1u : 0u);
     if (!heartbeat) record(v, Cause::decrementer, 0);
     deliver_pending(v);
     if (!heartbeat) {
         if (v.profile != nullptr &&
-            arch::now() - v.start_time - v.profile->drawn >= timeline_period) {
+            core::now() - v.start_time - v.profile->drawn >= timeline_period) {
             fold_counters(v);
             draw_timeline(v);
         }
@@ -282,7 +282,7 @@ Cause input_exit(Vcpu& v, Vector vector) {
     const Cause cause = external ? Cause::external : Cause::critical;
     const bool again = external ? v.external_held : v.critical_held;
     if (!again) record(v, cause, 0);
-    external ? irq::on_external(v) : irq::on_critical_input(v);
+    external ? dev::on_external(v) : dev::on_critical_input(v);
     return again ? held_again(v, cause) : cause;
 }
 
@@ -290,7 +290,7 @@ Cause miss_exit(Vcpu& v, mmu::Access access) {
     // The light path was here before: what is left is a device, or the guest's end.
     if (v.end != End::running) return Cause::dtlb_guest;
     if (access == mmu::Access::fetch) return Cause::itlb_shadow;
-    const u32 ea = arch::read_dear();
+    const u32 ea = core::read_dear();
     return v.traced_fault ? tracing_exit(v, ea) : device_exit(v, ea);
 }
 
@@ -348,7 +348,7 @@ template <bool profiled>
             break;
     }
     record(v, Cause::machine_check, 0);
-    inject_machine_check(v, arch::take_mcsr(), v.nip,
+    inject_machine_check(v, core::take_mcsr(), v.nip,
                          "checkstop: machine check while the guest has MSR[ME]=0");
     return Cause::machine_check;
 }
@@ -363,7 +363,7 @@ template <bool profiled>
                 "the guest waits (MSR[WE]) with all interrupts disabled: it can never wake");
         } else {
             charge<profiled>(v, cause);
-            v.idle_since = arch::now();
+            v.idle_since = core::now();
             hv_wait(v.hv_msr | msr::we | msr::ee | (v.critical_held ? 0 : msr::ce));
         }
     }
@@ -390,9 +390,9 @@ template <bool profiled>
 int light_exit(Vcpu& v, Vector vector) {
     using mmu::Access;
     const bool fetch = vector == Vector::instruction_tlb;
-    const u32 ea = fetch ? v.nip : arch::read_dear();
+    const u32 ea = fetch ? v.nip : core::read_dear();
     const Access access = fetch                          ? Access::fetch
-                          : (arch::read_esr() & esr::st) ? Access::store
+                          : (core::read_esr() & esr::st) ? Access::store
                                                          : Access::load;
     Cause cause = fetch ? Cause::itlb_shadow : Cause::dtlb_shadow;
     [[maybe_unused]] const bool user = v.user();
@@ -414,7 +414,7 @@ int light_exit(Vcpu& v, Vector vector) {
     if (v.end != End::running) return static_cast<int>(vector);
     v.entry_msr = core_msr(v);
     if constexpr (profiled) {
-        charge_page(v, cause, ea, user, arch::timebase_low() - v.exit_time);
+        charge_page(v, cause, ea, user, core::timebase_low() - v.exit_time);
     } else {
         charge<false>(v, cause);
     }
@@ -447,10 +447,10 @@ void reset(Vcpu& v, const Boot& boot, const mmu::Layout& layout, mmu::Hole hole)
     set_msr(v, 0);
     layout_changes(v);
     v.moved = false;
-    v.start_time = v.last_dump = arch::now();
+    v.start_time = v.last_dump = core::now();
     v.progress.start(v.start_time);
-    v.next_sample = arch::never;
-    irq::reset_timers(v);
+    v.next_sample = core::never;
+    vcpu::reset_timers(v);
 }
 
 void run(Vcpu& v) {
@@ -494,6 +494,6 @@ void hv_full_exit(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 vector) {
 
 void hv_idle_exit(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 vector) {
     // The exit's own time starts where waiting ended.
-    v->idle_ticks += trapeze::arch::now() - v->idle_since;
+    v->idle_ticks += trapeze::core::now() - v->idle_since;
     hv_full_exit(v, vector);
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hv/arch/setup.hpp"
+#include "hv/exit/setup.hpp"
 
-#include "hv/arch/cpu.hpp"
 #include "hv/board/ppce500.hpp"
+#include "hv/core/cpu.hpp"
 #include "hv/core/own_map.hpp"
 
 extern "C" {
-// arch/entry.S and arch/fast.S (fast.inc, miss.inc), in IVOR order.
+// exit/entry.S and exit/fast.S (fast.inc, miss.inc), in IVOR order.
 extern const char vectors[];
 extern const char vector_critical[], vector_machine_check[], vector_dsi[], vector_isi[],
     vector_external[], vector_alignment[], vector_program[], vector_fp_unavailable[],
@@ -17,7 +17,7 @@ extern const char vector_critical[], vector_machine_check[], vector_dsi[], vecto
     vector_dtlb_profiled[], vector_itlb_profiled[];
 }
 
-namespace trapeze::arch {
+namespace trapeze::core {
 
 namespace {
 
@@ -93,4 +93,4 @@ void setup(vcpu::Vcpu* vcpu) {
     asm volatile("mtmsr %0\n\tisync" ::"r"(me) : "memory");
 }
 
-}  // namespace trapeze::arch
+}  // namespace trapeze::core

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hv/irq/timers.hpp"
+#include "hv/vcpu/timers.hpp"
 
-#include "hv/arch/clock.hpp"
-#include "hv/arch/cpu.hpp"
+#include "hv/core/clock.hpp"
+#include "hv/core/cpu.hpp"
 #include "hv/patch/patcher.hpp"
 #include "hv/vcpu/interrupt.hpp"
 
-namespace trapeze::irq {
+namespace trapeze::vcpu {
 
 namespace tcr = e500::tcr;
 namespace tsr = e500::tsr;
@@ -37,8 +37,8 @@ struct Moment {
     u64 timebase, now;
 };
 Moment moment() {
-    const u64 timebase = arch::read_timebase();
-    return {timebase, arch::clock.at(timebase)};
+    const u64 timebase = core::read_timebase();
+    return {timebase, core::clock.at(timebase)};
 }
 
 // Latches what came due up to now.
@@ -82,7 +82,7 @@ void schedule(const Vcpu& v, const Moment& m) {
     const bool exact = v.dec_running && next == v.dec_deadline;
     if (!exact && delay < shortest) delay = shortest;
     if (delay > longest) delay = longest;
-    arch::write_decrementer(static_cast<u32>(delay));
+    core::write_decrementer(static_cast<u32>(delay));
 }
 
 // Not in step with what the guest does at regular times; the same in each run.
@@ -105,7 +105,7 @@ void reset_timers(Vcpu& v) {
     v.fit_seen = v.watchdog_seen = m.timebase;
     v.beat_random = 1;
     plan_heartbeat(v, m.now);
-    arch::write_tcr(tcr::die);
+    core::write_tcr(tcr::die);
     schedule(v, m);
 }
 
@@ -152,12 +152,12 @@ void write_timebase(Vcpu& v, bool upper, u32 value) {
     const Moment before = moment();
     latch_events(v, before);
     if (upper) {
-        arch::write_timebase_high(value);
+        core::write_timebase_high(value);
     } else {
-        arch::write_timebase_low(value);
+        core::write_timebase_low(value);
     }
-    const u64 after = arch::read_timebase();
-    arch::clock.moved(before.timebase, after);
+    const u64 after = core::read_timebase();
+    core::clock.moved(before.timebase, after);
     v.exit_time += static_cast<u32>(after - before.timebase);  // the vector read it
     v.fit_seen = v.watchdog_seen = after;
     vcpu::update_pending(v);
@@ -171,7 +171,7 @@ bool hold_back(Vcpu& v) {
     const u32 state = vcpu::digest(v.gpr, 32, v.ctr);
     const bool gets_on =
         v.nip != v.given_nip || state != v.given_state || v.hold_ticks >= longest_hold ||
-        (arch::load_guest_word(v.nip, v.shadow.layout().fetch_space(v.user()), word) &&
+        (core::load_guest_word(v.nip, v.shadow.layout().fetch_space(v.user()), word) &&
          word == branch_to_self);
     if (gets_on) {
         v.given_nip = v.nip;
@@ -183,12 +183,12 @@ bool hold_back(Vcpu& v) {
     // A loaded host may take long over the first instruction: it is given twice as long each time,
     // and not a multiple, at which a short loop would be where it was.
     v.hold_ticks = v.hold_ticks == 0 ? static_cast<u32>(shortest) : 2 * v.hold_ticks + 37;
-    arch::write_decrementer(v.hold_ticks);
+    core::write_decrementer(v.hold_ticks);
     return true;
 }
 
 bool on_timer(Vcpu& v) {
-    arch::clear_tsr(tsr::dis);
+    core::clear_tsr(tsr::dis);
     const Moment m = moment();
     const bool heartbeat = m.now >= v.next_heartbeat;
     if (heartbeat) plan_heartbeat(v, m.now);
@@ -198,4 +198,4 @@ bool on_timer(Vcpu& v) {
     return heartbeat;
 }
 
-}  // namespace trapeze::irq
+}  // namespace trapeze::vcpu

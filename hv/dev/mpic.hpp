@@ -12,7 +12,7 @@
 // External proxy mode (the core acknowledges an interrupt as it takes it and finds the vector in
 // EPR) is the guest's only: the controller stays in mixed mode, the VMM acknowledges when the
 // guest takes the interrupt. QEMU's ppce500 offers it on every core, and Linux for it asks for it.
-namespace trapeze::irq {
+namespace trapeze::dev {
 
 using e500::u32;
 using e500::u64;
@@ -29,4 +29,4 @@ void on_critical_input(Vcpu& v);
 u32 mpic_read(Vcpu& v, u32 offset, unsigned size);
 void mpic_write(Vcpu& v, u32 offset, unsigned size, u32 value);
 
-}  // namespace trapeze::irq
+}  // namespace trapeze::dev

@@ -5,7 +5,7 @@ namespace trapeze::vcpu {
 struct Vcpu;
 }
 
-namespace trapeze::arch {
+namespace trapeze::core {
 
 // Makes the core the VMM's: vectors, device window, quiet timers. `vcpu` is what the vectors
 // find in SPRG2.
@@ -15,4 +15,4 @@ void setup(vcpu::Vcpu* vcpu);
 // Vcpu has a profile.
 void use_profile(bool on);
 
-}  // namespace trapeze::arch
+}  // namespace trapeze::core

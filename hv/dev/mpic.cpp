@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hv/irq/mpic.hpp"
+#include "hv/dev/mpic.hpp"
 
-#include "hv/arch/cpu.hpp"
 #include "hv/board/ppce500.hpp"
+#include "hv/core/cpu.hpp"
 #include "hv/vcpu/interrupt.hpp"
 
-namespace trapeze::irq {
+namespace trapeze::dev {
 
 namespace {
 
@@ -28,15 +28,15 @@ constexpr u32 processor_register(u32 offset) {
 
 u64 address(u32 offset) { return board::ccsr_base + board::mpic_offset + offset; }
 
-u32 priority() { return arch::read_io(address(processor_page + task_priority), 4) & mask_all; }
-void set_priority(u32 value) { arch::write_io(address(processor_page + task_priority), 4, value); }
+u32 priority() { return core::read_io(address(processor_page + task_priority), 4) & mask_all; }
+void set_priority(u32 value) { core::write_io(address(processor_page + task_priority), 4, value); }
 
 }  // namespace
 
 void on_external(Vcpu& v) {
     const bool admitted = (v.regs.msr & e500::msr::ee) != 0;
     if (admitted && v.mpic_proxy && !v.external_held) {
-        v.regs.epr = arch::read_io(address(processor_page + acknowledge), 4);
+        v.regs.epr = core::read_io(address(processor_page + acknowledge), 4);
         ++v.signs;
         vcpu::inject(v, e500::Vector::external);
         return;
@@ -74,17 +74,17 @@ namespace {
 u32 read_word(Vcpu& v, u32 offset) {
     const u32 reg = processor_register(offset);
     if (offset == global_configuration && v.mpic_proxy) {
-        return (arch::read_io(address(offset), 4) & ~mode_mask) | mode_proxy;
+        return (core::read_io(address(offset), 4) & ~mode_mask) | mode_proxy;
     }
     if (reg == task_priority && v.external_held) return v.external_priority;
     if (reg == acknowledge && v.external_held) {
         // In service from here on, the interrupt masks its equals by itself.
         release_external(v);
-        const u32 vector = arch::read_io(address(offset), 4);
+        const u32 vector = core::read_io(address(offset), 4);
         vcpu::update_pending(v);
         return vector;
     }
-    return arch::read_io(address(offset), 4);
+    return core::read_io(address(offset), 4);
 }
 
 void write_word(Vcpu& v, u32 offset, u32 value) {
@@ -102,7 +102,7 @@ void write_word(Vcpu& v, u32 offset, u32 value) {
             v.mpic_proxy = false;
         }
     }
-    arch::write_io(address(offset), 4, value);
+    core::write_io(address(offset), 4, value);
 }
 
 // Registers that are not only the guest's.
@@ -120,11 +120,11 @@ u32 mpic_read(Vcpu& v, u32 offset, unsigned size) {
     if (size == 4) return read_word(v, offset);
     const unsigned shift = 8 * (4 - size);
     if (offset % 4 == 0) return read_word(v, offset) >> shift;
-    return mediated(offset & ~3u) ? ~0u >> shift : arch::read_io(address(offset), size);
+    return mediated(offset & ~3u) ? ~0u >> shift : core::read_io(address(offset), size);
 }
 
 void mpic_write(Vcpu& v, u32 offset, unsigned size, u32 value) {
     if (offset % 4 == 0) write_word(v, offset, value << 8 * (4 - size));
 }
 
-}  // namespace trapeze::irq
+}  // namespace trapeze::dev

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The VMM's console: formats, the check of a dump, and manners towards the two UARTs.
-#include "hv/monitor/console.hpp"
+#include "hv/console/console.hpp"
 
 #include <zlib.h>
 
@@ -8,8 +8,8 @@
 #include <cstdint>
 #include <limits>
 
-#include "hv/arch/clock.hpp"
 #include "hv/board/ppce500.hpp"
+#include "hv/core/clock.hpp"
 #include "monitored_guest.hpp"
 
 namespace trapeze::test {
@@ -75,8 +75,8 @@ TEST_F(ConsoleTest, LinesHaveTheTime) {
                            Row{second - 1, "[vmm    0.999999] x\n"},
                            Row{12 * second + 34 * micro, "[vmm   12.000034] x\n"},
                            Row{123'456 * second, "[vmm 123456.000000] x\n"}}) {
-        core().timebase = row.ticks;
-        arch::clock = {};
+        the_core().timebase = row.ticks;
+        core::clock = {};
         console::log("x");
         EXPECT_EQ(sent(), row.text);
     }
@@ -111,17 +111,17 @@ TEST_F(ConsoleTest, TheUartIsNotOverrun) {
         std::size_t reads, writes;
     };
     console::put('\n');
-    core().io_reads.clear();
+    the_core().io_reads.clear();
     sent();
-    core().io_writes.clear();
+    the_core().io_writes.clear();
     std::size_t looks = 0;
     for (unsigned i = 1; i <= 100; ++i) {
         console::put('x');
-        looks = core().io_reads.size();
+        looks = the_core().io_reads.size();
         EXPECT_GE(16 * (looks + 1), i) << "one look was made before";
     }
     EXPECT_LE(looks, 7U) << "nor at each byte";
-    for (const IoWrite& write : core().io_writes) EXPECT_EQ(write.hpa, uart);
+    for (const IoWrite& write : the_core().io_writes) EXPECT_EQ(write.hpa, uart);
 }
 
 // The guest goes on after a line: then the UART is quiet, and UART0 says again what it asks for.

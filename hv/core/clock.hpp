@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "hv/arch/cpu.hpp"
+#include "hv/core/cpu.hpp"
 
 // The VMM's own time: time-base ticks since its start. A guest may write the time base, which all
 // of the core shares; what the VMM measures, waits for and prints is on this clock, which goes on
 // as if nothing had been written. It starts near zero and does not wrap (in 1,400 years at 400
 // MHz), so that its times compare and subtract as plain numbers; times of the time base do not.
-namespace trapeze::arch {
+namespace trapeze::core {
 
 class Clock {
   public:
@@ -31,4 +31,4 @@ inline constinit Clock clock;
 
 inline u64 now() { return clock.at(read_timebase()); }
 
-}  // namespace trapeze::arch
+}  // namespace trapeze::core

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hv/irq/timers.hpp"
+#include "hv/vcpu/timers.hpp"
 
 #include <gtest/gtest.h>
 
 #include "core.hpp"
-#include "hv/arch/clock.hpp"
+#include "hv/core/clock.hpp"
 #include "hv/vcpu/interrupt.hpp"
 
-namespace trapeze::irq {
+namespace trapeze::vcpu {
 namespace {
 
-using test::core;
+using test::the_core;
 
 // TSR and TCR by their places in the manual (2.6.1, 2.6.2).
 constexpr u32 enw = 0x80000000, wis = 0x40000000, dis = 0x08000000, fis = 0x04000000;
@@ -24,10 +24,10 @@ constexpr u32 watchdog_period(u32 n) { return (n & 3U) << 30U | (n >> 2U) << 17U
 class TimersTest : public testing::Test {
   protected:
     TimersTest() : v(test::fresh_guest()) {}
-    static void pass(u64 ticks) { core().timebase += ticks; }
+    static void pass(u64 ticks) { the_core().timebase += ticks; }
     // Lets time pass until the core's decrementer fires, and serves it.
     void fire() {
-        pass(core().decrementer);
+        pass(the_core().decrementer);
         on_timer(v);
     }
     // The decrementer has run out while the guest is at 0x4000 with its spaces laid out anew.
@@ -44,7 +44,7 @@ class TimersTest : public testing::Test {
 
 TEST_F(TimersTest, DecrementerCountsDownAndStopsAtZero) {
     write_decrementer(v, 5000);
-    EXPECT_EQ(core().decrementer, read_decrementer(v) < 5000 ? 0 : core().decrementer);
+    EXPECT_EQ(the_core().decrementer, read_decrementer(v) < 5000 ? 0 : the_core().decrementer);
     pass(1999);
     EXPECT_EQ(read_decrementer(v), 3001U);
     EXPECT_EQ(read_tsr(v) & dis, 0U);
@@ -64,12 +64,12 @@ TEST_F(TimersTest, WhatReloadsItselfComesOnceUntilItIsSeenTo) {
     write_decrementer(v, 1);
     fire();
     EXPECT_EQ(v.regs.tsr & dis, dis);
-    EXPECT_GT(core().decrementer, 100'000U) << "the heartbeat is next";
+    EXPECT_GT(the_core().decrementer, 100'000U) << "the heartbeat is next";
     write_tsr(v, dis);
-    EXPECT_LE(core().decrementer, 2U);
+    EXPECT_LE(the_core().decrementer, 2U);
     fire();
     EXPECT_EQ(v.regs.tsr & dis, dis);
-    EXPECT_GT(core().decrementer, 100'000U);
+    EXPECT_GT(the_core().decrementer, 100'000U);
 }
 
 TEST_F(TimersTest, ZeroStandsStill) {
@@ -108,23 +108,23 @@ TEST_F(TimersTest, AutoReloadStartsAgainFromDecar) {
 
 TEST_F(TimersTest, CoreDecrementerIsSetToWhatTheGuestWaitsFor) {
     write_decrementer(v, 5000);
-    EXPECT_NE(core().decrementer, 5000U) << "nobody waits without TCR[DIE]";
+    EXPECT_NE(the_core().decrementer, 5000U) << "nobody waits without TCR[DIE]";
     write_tcr(v, die);
-    EXPECT_EQ(core().decrementer, 5000U);
+    EXPECT_EQ(the_core().decrementer, 5000U);
     pass(2000);
     write_decrementer(v, 40);
-    EXPECT_EQ(core().decrementer, 40U) << "its own time is exact";
+    EXPECT_EQ(the_core().decrementer, 40U) << "its own time is exact";
     fire();
     EXPECT_EQ(v.regs.pending, ee);
-    EXPECT_NE(core().cleared_tsr & dis, 0U);
+    EXPECT_NE(the_core().cleared_tsr & dis, 0U);
 }
 
 TEST_F(TimersTest, HeartbeatComesWhateverTheGuestDoes) {
     unsigned beats = 0;
-    const u64 start = core().timebase;
-    while (core().timebase - start < 10 * heartbeat_period) {
-        ASSERT_NE(core().decrementer, 0U);
-        pass(core().decrementer);
+    const u64 start = the_core().timebase;
+    while (the_core().timebase - start < 10 * heartbeat_period) {
+        ASSERT_NE(the_core().decrementer, 0U);
+        pass(the_core().decrementer);
         beats += on_timer(v);
     }
     EXPECT_GE(beats, 9U);
@@ -134,7 +134,7 @@ TEST_F(TimersTest, HeartbeatComesWhateverTheGuestDoes) {
 
 TEST_F(TimersTest, FixedIntervalTimerSeesItsBitRise) {
     constexpr u32 n = 63 - 16;  // bit 16 from the right rises every 131072 ticks
-    core().timebase = 0x20000;
+    the_core().timebase = 0x20000;
     reset_timers(v);
     write_tcr(v, fit_period(n) | fie);
     pass(0xffff);
@@ -158,7 +158,7 @@ TEST_F(TimersTest, LongestPeriodNeverEnds) {
         on_timer(v);
     }
     write_tcr(v, fie | wie);
-    EXPECT_GT(core().decrementer, 100000U);
+    EXPECT_GT(the_core().decrementer, 100000U);
 }
 
 TEST_F(TimersTest, EventsOfEveryPeriod) {
@@ -181,7 +181,7 @@ TEST_F(TimersTest, EventsOfEveryPeriod) {
 
 TEST_F(TimersTest, WatchdogWarnsInterruptsAndResets) {
     constexpr u32 n = 63 - 20;
-    core().timebase = 0;
+    the_core().timebase = 0;
     reset_timers(v);
     write_tcr(v, watchdog_period(n) | wie);
     const u64 period = u64{1} << 21U;
@@ -219,25 +219,25 @@ TEST_F(TimersTest, TsrIsClearedByOnes) {
 TEST_F(TimersTest, WritesOfTheTimeBaseLeaveTheClockAlone) {
     write_tcr(v, die);
     write_decrementer(v, 50000);
-    const u64 now = arch::now();
+    const u64 now = core::now();
     write_timebase(v, true, 0x100);
     write_timebase(v, false, 0xfffffff0U);
-    EXPECT_EQ(core().timebase, 0x100'ffff'fff0U);
-    EXPECT_EQ(arch::now(), now);
+    EXPECT_EQ(the_core().timebase, 0x100'ffff'fff0U);
+    EXPECT_EQ(core::now(), now);
     pass(20000);
-    EXPECT_EQ(arch::now(), now + 20000);
+    EXPECT_EQ(core::now(), now + 20000);
     EXPECT_EQ(read_decrementer(v), 30000U);
     EXPECT_EQ(read_tsr(v), 0U) << "no timer sees the jump";
     write_timebase(v, true, 0);
     pass(30000);
     EXPECT_EQ(read_tsr(v) & dis, dis);
-    EXPECT_LE(v.next_heartbeat - arch::now(), heartbeat_period / 4 * 5);
+    EXPECT_LE(v.next_heartbeat - core::now(), heartbeat_period / 4 * 5);
 }
 
 // What the guest jumps over has not passed, forwards or backwards.
 TEST_F(TimersTest, AWriteOfTheTimeBaseIsNoEdge) {
     constexpr u32 bit = 24, half = 1U << bit;
-    core().timebase = half - 1000;
+    the_core().timebase = half - 1000;
     reset_timers(v);
     write_tcr(v, fit_period(63 - bit) | watchdog_period(63 - bit) | fie | wie);
     for (const u32 to : {half + 1000, 3 * half + 1000, half - 1000, 0U, 5 * half, half - 1}) {
@@ -256,7 +256,7 @@ TEST_F(TimersTest, TheEndOfTheTimeBaseIsATimeLikeAnyOther) {
         write_timebase(v, false, 0 - before);
         write_tsr(v, ~0U);
         write_decrementer(v, 5000);
-        EXPECT_LE(core().decrementer, 5000U) << before;
+        EXPECT_LE(the_core().decrementer, 5000U) << before;
         EXPECT_EQ(read_tsr(v) & dis, 0U) << before;
         pass(4999);
         EXPECT_EQ(read_decrementer(v), 1U) << before;
@@ -264,21 +264,21 @@ TEST_F(TimersTest, TheEndOfTheTimeBaseIsATimeLikeAnyOther) {
         pass(1);
         EXPECT_EQ(read_tsr(v) & dis, dis) << before;
         // Bit 12 has risen when some 0x1000 modulo 0x2000 was passed.
-        const u64 passed = rising_edges(u64{0} - before, core().timebase, 12);
+        const u64 passed = rising_edges(u64{0} - before, the_core().timebase, 12);
         EXPECT_EQ((read_tsr(v) & fis) != 0, passed != 0) << before;
         write_tsr(v, fis);
-        EXPECT_LE(core().decrementer, 0x2000U) << before;
+        EXPECT_LE(the_core().decrementer, 0x2000U) << before;
         fire();
         EXPECT_EQ(read_tsr(v) & fis, fis) << before;
     }
 }
 
 TEST_F(TimersTest, AWriteOfTheTimeBaseBringsEdgesNearer) {
-    core().timebase = 0;
+    the_core().timebase = 0;
     reset_timers(v);
     write_tcr(v, fit_period(63 - 24) | fie);
     write_timebase(v, false, (1U << 24U) - 5000);
-    EXPECT_LE(core().decrementer, 5000U);
+    EXPECT_LE(the_core().decrementer, 5000U);
     fire();
     EXPECT_EQ(v.regs.tsr & fis, fis);
 }
@@ -295,8 +295,8 @@ TEST_F(TimersTest, AMovedGuestGetsOnFirst) {
     for (unsigned i = 0; i < 8; ++i) {
         vcpu::deliver_pending(v);
         ASSERT_EQ(v.nip, 0x4000U) << i;
-        EXPECT_GT(core().decrementer, before) << "longer each time";
-        before = core().decrementer;
+        EXPECT_GT(the_core().decrementer, before) << "longer each time";
+        before = the_core().decrementer;
     }
     v.nip = 0x4004;
     vcpu::deliver_pending(v);
@@ -327,4 +327,4 @@ TEST_F(TimersTest, AMovedGuestThatStandsStillIsInterrupted) {
 }
 
 }  // namespace
-}  // namespace trapeze::irq
+}  // namespace trapeze::vcpu
