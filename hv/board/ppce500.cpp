@@ -7,10 +7,6 @@ namespace trapeze::board {
 
 namespace {
 
-// GPIO pin 0 is the power switch; guts RSTCR bit 1 asks for a hard reset (MPC8548E manual 20.4).
-constexpr u32 gpio_direction = 0x0, gpio_data = 0x8, power_pin = 0x8000'0000u;
-constexpr u32 guts_rstcr = 0xb0, hreset_request = 0x2;
-
 // 16550: the interrupt enables stand behind the divisor latch, which a bit opens.
 constexpr u32 interrupt_enable = 1, line_control = 3;
 constexpr u32 enable_line_status = 0x04, divisor_latch = 0x80;

@@ -25,6 +25,11 @@ inline constexpr u32 guts_offset = 0xe'0000;
 inline constexpr u32 exits_offset = 0xf'0000;  // nothing on the board: the VMM's own device
 inline constexpr u32 gpio_offset = 0xf'f000;
 
+// Registers of those blocks that reset and switch off (MPC8548E manual 20.4): RSTCR asks for a hard
+// reset; GPIO pin 0, once it is an output, is the power switch.
+inline constexpr u32 guts_rstcr = 0xb0, hreset_request = 0x2;
+inline constexpr u32 gpio_direction = 0x0, gpio_data = 0x8, power_pin = 0x8000'0000u;
+
 // Windows of the PCI host bridge, and the platform bus behind which QEMU puts flash.
 inline constexpr u64 pci_memory_base = 0xc'0000'0000;
 inline constexpr u64 pci_memory_size = 0x2000'0000;

@@ -86,6 +86,13 @@ inline constexpr u64 page_sizes[16] = {
     1ULL << 10, 1ULL << 12, 1ULL << 14, 1ULL << 16, 1ULL << 18, 1ULL << 20, 1ULL << 22, 1ULL << 24,
     1ULL << 26, 1ULL << 28, 1ULL << 30, 1ULL << 32, 1ULL << 34, 1ULL << 36, 1ULL << 38, 1ULL << 40};
 constexpr u64 page_size(u32 t) { return page_sizes[t & 15U]; }
+// TSIZE, in its place, of the least page of 4 KiB or more that holds `bytes`.
+constexpr u32 tsize_for(u64 bytes) {
+    u32 t = 1;
+    while (page_size(t) < bytes) ++t;
+    return t << 8;
+}
+inline constexpr u32 tsize_4k = tsize_for(4096);
 }  // namespace mas1
 namespace mas2 {
 inline constexpr u32 epn_mask = 0xfffff000u;
@@ -155,10 +162,16 @@ inline constexpr u32 idm = 1u << 30, rst_mask = 3u << 28, icmp = 1u << 27, brt =
                      trap = 1u << 24;
 // Every event it can enable: ICMP BRT IRPT TRAP IAC1 IAC2 DAC1 DAC2 RET.
 inline constexpr u32 events = 0x0fcf8000;
+// Those that the core does for the guest. No address compares: the VMM has IAC1 and IAC2 for
+// itself (exit/entry.S).
+inline constexpr u32 passed_on = idm | icmp | brt;
 }  // namespace dbcr0
 namespace dbsr {
 inline constexpr u32 ide = 1u << 31, ude = 1u << 30, mrr_mask = 3u << 28, icmp = 1u << 27,
                      brt = 1u << 26, trap = 1u << 24;
+}
+namespace hid0 {
+inline constexpr u32 doze = 1u << 23, nap = 1u << 22, sleep = 1u << 21, tben = 1u << 14;
 }
 namespace mcsr {
 inline constexpr u32 bus_rbe = 1u << 3;  // data read bus error

@@ -37,8 +37,8 @@ u32 guts_read(Vcpu& /*v*/, u32 offset, unsigned size) {
 }
 
 void guts_write(Vcpu& v, u32 offset, unsigned size, u32 value) {
-    constexpr u32 rstcr = 0xb0, hreset_request = 0x2;
-    if (size != 4 || offset != rstcr) return;
+    using namespace board;
+    if (size != 4 || offset != guts_rstcr) return;
     if (value & hreset_request) vcpu::end(v, End::reset, "the guest asked for a reset (RSTCR)");
 }
 
@@ -52,12 +52,12 @@ u32 gpio_read(Vcpu& /*v*/, u32 offset, unsigned size) {
 
 // The power switch follows the data register: pin 0 going to 1 while it is an output.
 void gpio_write(Vcpu& v, u32 offset, unsigned size, u32 value) {
-    constexpr u32 direction = 0x0, data = 0x8, power_pin = 0x8000'0000u;
-    const u64 base = board::ccsr_base + board::gpio_offset;
+    using namespace board;
+    const u64 base = ccsr_base + gpio_offset;
     if (size != 4 || offset >= gpio_registers) return;
-    if (offset == data) {
-        const u32 rising = value & ~core::read_io(base + data, 4);
-        if (core::read_io(base + direction, 4) & rising & power_pin) {
+    if (offset == gpio_data) {
+        const u32 rising = value & ~core::read_io(base + gpio_data, 4);
+        if (core::read_io(base + gpio_direction, 4) & rising & power_pin) {
             vcpu::end(v, End::poweroff, "the guest switched its power off (GPIO 0)");
             return;
         }

@@ -11,6 +11,13 @@ using e500::u8;
 
 enum class Access : u8 { fetch, load, store };
 
+// The bit of MAS3 that lets a mode do it; a supervisor's stands one below the user's.
+constexpr u32 permission_for(Access access, bool user) {
+    using namespace e500::mas3;
+    const u32 bit = access == Access::fetch ? ux : access == Access::load ? ur : uw;
+    return user ? bit : bit >> 1;
+}
+
 // How the guest's two modes are laid over the core's two address spaces (docs/mmu.md). Guest
 // kernel and guest user both run with PR=1; what tells them apart is the pair (IS, DS). The
 // permissions of a shadow entry follow: a space lets a user-mode access execute what the mode

@@ -20,16 +20,6 @@ bool slot_overlaps(const ShadowTlb::Slot& slot, u32 ea, u64 bytes) {
     return (slot.mas1 & mas1::v) && u64{base} < u64{ea} + bytes &&
            u64{ea} < u64{base} + slot_size(slot);
 }
-u32 permission_for(Access access, bool user) {
-    switch (access) {
-        case Access::fetch:
-            return user ? mas3::ux : mas3::sx;
-        case Access::load:
-            return user ? mas3::ur : mas3::sr;
-        default:
-            return user ? mas3::uw : mas3::sw;
-    }
-}
 
 }  // namespace
 
@@ -105,7 +95,7 @@ bool ShadowTlb::come_back() {
 
 Fill ShadowTlb::fill(const MemoryMap& memory, const VirtualEntry& entry, u32 ea, Access access,
                      bool user) {
-    if (!(entry.mas3 & permission_for(access, user))) return Fill::protection;
+    if (!entry.allows(access, user)) return Fill::protection;
 
     const u64 gpa = entry.gpa(ea);
     const Region* const region = memory.find(gpa);
@@ -265,7 +255,7 @@ void ShadowTlb::drop_blocks(u32 ea, u64 bytes) {
 
 void ShadowTlb::fill_stub(u32 ea, u64 hpa) {
     Slot slot{};
-    slot.mas1 = mas1::v | (layout().kernel_is ? mas1::ts : 0) | 1u << 8;
+    slot.mas1 = mas1::v | (layout().kernel_is ? mas1::ts : 0) | mas1::tsize_4k;
     slot.mas2 = (ea & mas2::epn_mask) | mas2::m;
     slot.mas3 = (static_cast<u32>(hpa) & mas3::rpn_mask) | mas3::sr | mas3::ux;
     slot.mas7 = static_cast<u32>(hpa >> 32);

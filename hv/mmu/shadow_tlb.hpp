@@ -178,14 +178,11 @@ class ShadowTlb {
 inline bool ShadowTlb::fill_small(const MemoryMap& memory, const VirtualEntry& entry, Access access,
                                   bool user) {
     namespace mas3 = e500::mas3;
-    const u32 user_bit = access == Access::fetch  ? mas3::ux
-                         : access == Access::load ? mas3::ur
-                                                  : mas3::uw;
     const u32 ea = entry.mas2 & e500::mas2::epn_mask;
     const bool space =
         access == Access::fetch ? layout_.fetch_space(user) : layout_.data_space(user);
     u32 hpa = 0;
-    if (!(entry.mas3 & (user ? user_bit : user_bit >> 1)) || entry.mas7 != 0 ||
+    if (!entry.allows(access, user) || entry.mas7 != 0 ||
         !memory.in_low_ram(entry.mas3 & mas3::rpn_mask, hpa) ||
         (!space && ea - hole_.base < hole_.size) ||
         (overlay_ != nullptr &&
@@ -193,7 +190,7 @@ inline bool ShadowTlb::fill_small(const MemoryMap& memory, const VirtualEntry& e
         return false;
     }
     const u32 m1 = e500::mas1::v | (entry.mas1 & e500::mas1::tid_mask) |
-                   (space ? e500::mas1::ts : 0) | 1u << 8;
+                   (space ? e500::mas1::ts : 0) | e500::mas1::tsize_4k;
     const u32 m3 = hpa | mas3::sr | mas3::sw | (entry.mas3 & mas3::user_bits) |
                    permissions_[space][entry.mas3 & mas3::permissions];
     ++replayed_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "hv/core/e500.hpp"
+#include "hv/mmu/layout.hpp"
 
 namespace trapeze::mmu {
 
@@ -23,6 +24,9 @@ struct VirtualEntry {
     u32 tid() const { return e500::mas1::tid(mas1); }
     u64 gpa(u32 ea) const {
         return (u64{mas7} << 32 | (mas3 & e500::mas3::rpn_mask & page_mask)) | (ea & ~page_mask);
+    }
+    bool allows(Access access, bool user) const {
+        return (mas3 & permission_for(access, user)) != 0;
     }
     // An entry serves the address spaces of TID 0 (all) or of a PID register that equals its TID.
     bool serves(const u32 (&pids)[3]) const {
@@ -75,7 +79,8 @@ class VirtualTlb {
         // It holds 4 KiB pages whatever TSIZE says, and has no IPROT (manual 12.3.2).
         small_frames_[frame(m3) / 32] |= 1u << frame(m3) % 32;
         constexpr u32 without = e500::mas1::tsize_mask | e500::mas1::iprot;
-        entry = {(m1 & ~without) | 1u << 8, m2, m3, m7, generation_, e500::mas2::epn_mask};
+        entry = {
+            (m1 & ~without) | e500::mas1::tsize_4k, m2, m3, m7, generation_, e500::mas2::epn_mask};
     }
     void invalidate(VirtualEntry& entry) {
         entry.mas1 &= ~e500::mas1::v;

@@ -6,16 +6,8 @@
 #include "hv/patch/parts.hpp"
 #include "hv/profile/profile.hpp"
 #include "hv/vcpu/interrupt.hpp"
+#include "hv/vcpu/spr.hpp"
 #include "hv/vcpu/timers.hpp"
-
-namespace trapeze::vcpu {
-extern "C" {
-struct OffsetTable {
-    e500::u16 offset[1024];
-};
-extern const OffsetTable spr_read_offset, spr_write_offset;
-}
-}  // namespace trapeze::vcpu
 
 namespace trapeze::patch {
 

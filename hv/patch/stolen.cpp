@@ -128,7 +128,7 @@ void pin_stubs(Vcpu& v) {
     }
     const u32 space = v.shadow.layout().fetch_space(false) ? mas1::ts : 0;
     core::write_tlb(1, stub_slot,
-                    {mas1::v | space | 3u << 8, ea | mas2::m,
+                    {mas1::v | space | mas1::tsize_for(block_bytes), ea | mas2::m,
                      static_cast<u32>(p.overlay.stub_hpa) | mas3::ux | mas3::sr, 0});
 }
 
@@ -342,7 +342,7 @@ void pin(Vcpu& v) {
     const u32 space = v.shadow.layout().data_space(false) ? mas1::ts : 0;
     // Nothing of the guest's is there that the core might have (free_for_registers).
     core::write_tlb(1, register_slot,
-                    {mas1::v | space | 1u << 8, p.register_ea | mas2::m,
+                    {mas1::v | space | mas1::tsize_4k, p.register_ea | mas2::m,
                      static_cast<u32>(core::own_hpa(&v.regs)) | mas3::ur | mas3::uw, 0});
     pin_stubs(v);
 }

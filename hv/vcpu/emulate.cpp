@@ -2,6 +2,7 @@
 #include "hv/vcpu/emulate.hpp"
 
 #include "dbt/decode.hpp"
+#include "dbt/spr.hpp"
 #include "hv/core/cpu.hpp"
 #include "hv/vcpu/fault.hpp"
 #include "hv/vcpu/interrupt.hpp"
@@ -27,7 +28,8 @@ void return_from(Vcpu& v, u32 nip, u32 value) {
 void change_msr(Vcpu& v, u32 value) {
     next(v);
     // MSR[WE] waits only in a power-saving mode that HID0 chooses (DOZE, NAP, SLEEP).
-    if ((value & msr::we) && !(v.regs.hid0 & 0x00e00000u)) value &= ~msr::we;
+    constexpr u32 power_saving = e500::hid0::doze | e500::hid0::nap | e500::hid0::sleep;
+    if ((value & msr::we) && !(v.regs.hid0 & power_saving)) value &= ~msr::we;
     set_msr(v, value);
 }
 
@@ -103,8 +105,10 @@ bool emulated_though_illegal(const Vcpu& v, u32 word) {
     const auto& info = dbt::info(insn.op);
     if (info.has(dbt::flag::absent)) return false;
     if (v.user()) {
+        constexpr auto atbl = static_cast<unsigned>(dbt::Spr::ATBL);
+        constexpr auto atbu = static_cast<unsigned>(dbt::Spr::ATBU);
         return (insn.op == dbt::Op::mfpmr && !(insn.pmr() & 16u)) ||
-               (insn.op == dbt::Op::mfspr && insn.spr() >= 526 && insn.spr() <= 527);
+               (insn.op == dbt::Op::mfspr && (insn.spr() == atbl || insn.spr() == atbu));
     }
     return info.kind == dbt::Kind::supervisor || info.has(dbt::flag::locking);
 }

@@ -23,18 +23,6 @@ void blame(Vcpu& v, u32 ea, Access access) {
 
 u32 store_bit(Access access) { return access == Access::store ? e500::esr::st : 0; }
 
-bool allows(const mmu::VirtualEntry& entry, Access access, bool user) {
-    using namespace e500::mas3;
-    switch (access) {
-        case Access::fetch:
-            return (entry.mas3 & (user ? ux : sx)) != 0;
-        case Access::load:
-            return (entry.mas3 & (user ? ur : sr)) != 0;
-        default:
-            return (entry.mas3 & (user ? uw : sw)) != 0;
-    }
-}
-
 void reflect_miss(Vcpu& v, u32 ea, Access access, bool space) {
     set_miss_registers(v, ea, space);
     v.last_miss_user = v.user();
@@ -94,7 +82,7 @@ FaultResult resolve(Vcpu& v, u32 ea, Access access) {
         reflect_miss(v, ea, access, space);
         return FaultResult::reflected;
     }
-    if (!allows(*hit.entry, access, user)) {
+    if (!hit.entry->allows(access, user)) {
         reflect_protection(v, ea, access);
         return FaultResult::reflected;
     }
@@ -137,7 +125,7 @@ bool make_accessible(Vcpu& v, u32 ea, Access access) {
 bool translate(Vcpu& v, u32 ea, Access access, u64& gpa) {
     const bool space = access == Access::fetch ? v.virtual_is() : v.virtual_ds();
     const auto hit = v.tlb.find(ea, space, v.regs.pid);
-    if (hit.entry == nullptr || !allows(*hit.entry, access, v.user())) return false;
+    if (hit.entry == nullptr || !hit.entry->allows(access, v.user())) return false;
     gpa = hit.entry->gpa(ea);
     return true;
 }

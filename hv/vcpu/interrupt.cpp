@@ -110,11 +110,9 @@ void sync_sprgs(Vcpu& v) {
 }
 
 void update_debug(Vcpu& v) {
-    // No address compares: the core's IAC1 and IAC2 are the VMM's scratch registers.
-    constexpr u32 passed_on = e500::dbcr0::idm | e500::dbcr0::icmp | e500::dbcr0::brt;
     const bool steps = v.probing || v.reservation.steps != 0;
     const u32 own = steps ? e500::dbcr0::idm | e500::dbcr0::icmp : 0;
-    core::write_debug_control(debugging(v) ? v.regs.dbcr0 & passed_on : own);
+    core::write_debug_control(debugging(v) ? v.regs.dbcr0 & e500::dbcr0::passed_on : own);
     note_slow(v);
     if (v.patcher != nullptr) patch::mode_changes(v);
 }

@@ -42,12 +42,6 @@ constexpr bool copied_to_core(unsigned number) {
     return number >= number_of(Spr::SPRG3) && number <= number_of(Spr::SPRG7);
 }
 
-// The two tables of the fast paths (exit/fast.inc), indexed by the instruction's SPR field as it
-// stands, halves swapped: byte offset in the Vcpu, 0 for "ask C++". For writes, the sign bit marks
-// the registers that are copied to the core.
-struct OffsetTable {
-    u16 offset[1024];
-};
 constexpr OffsetTable make_table(bool write) {
     OffsetTable table{};
     for (const auto& row : dbt::spr_rows) {
@@ -69,12 +63,8 @@ constexpr OffsetTable make_table(bool write) {
 
 // The register page is the Vcpu's first member, so that its offsets are the Vcpu's.
 static_assert(offsetof(Vcpu, regs) == 0);
-extern "C" {
-extern const OffsetTable spr_read_offset;
-extern const OffsetTable spr_write_offset;
 constinit const OffsetTable spr_read_offset = make_table(false);
 constinit const OffsetTable spr_write_offset = make_table(true);
-}
 
 namespace {
 
@@ -145,8 +135,7 @@ void write_debug_control(Vcpu& v, u32 value) {
     if (value & dbcr0::rst_mask) end(v, End::reset, "the guest wrote DBCR0[RST]");
     v.regs.dbcr0 = value & ~dbcr0::rst_mask;
     update_debug(v);
-    constexpr u32 passed_on = dbcr0::idm | dbcr0::icmp | dbcr0::brt;
-    if ((v.regs.dbcr0 & dbcr0::idm) && (v.regs.dbcr0 & dbcr0::events & ~passed_on) &&
+    if ((v.regs.dbcr0 & dbcr0::idm) && (v.regs.dbcr0 & dbcr0::events & ~dbcr0::passed_on) &&
         !v.reported_debug) {
         v.reported_debug = true;
         console::log(

@@ -20,6 +20,14 @@ SprResult write_spr(Vcpu& v, unsigned number, u32 value);
 SprResult read_pmr(Vcpu& v, unsigned number, u32& value);
 SprResult write_pmr(Vcpu& v, unsigned number, u32 value);
 
+// The two tables of the fast paths (exit/fast.inc), indexed by the instruction's SPR field as it
+// stands, halves swapped: byte offset in the Vcpu, 0 for "ask C++". For writes, the sign bit marks
+// the registers that are copied to the core.
+struct OffsetTable {
+    u16 offset[1024];
+};
+extern "C" const OffsetTable spr_read_offset, spr_write_offset;
+
 // Recomputes the handler addresses after IVPR or an IVOR changed.
 void update_vectors(Vcpu& v);
 

@@ -64,7 +64,7 @@ void Mirror::add(MirrorFrame& frame, unsigned i, uint32_t ea) {
     frame.page[i].ea = ea;
     frame.page[i].patches = 0;
     for (uint32_t& words : patched_[number(frame)][i]) words = 0;
-    frame.page[i].debt = frame.page[i].credit = 0;
+    frame.page[i].debt = 0;
     ++frame.mirrored;
 }
 

@@ -15,8 +15,7 @@ struct MirrorPage {
     std::uint8_t strikes;   ///< How often it was given back, as a power of two of time.
     std::uint8_t reserved;
     std::uint32_t faults;      ///< Tracing faults, ever.
-    std::uint32_t debt;        ///< Ticks lately spent in them (see Account).
-    std::uint32_t credit;      ///< Ticks that its patches save in a beat.
+    std::uint32_t debt;        ///< Ticks lately spent in them, as the user counts them.
     std::uint32_t not_before;  ///< Time, of the user's own, before which it is left alone.
 };
 

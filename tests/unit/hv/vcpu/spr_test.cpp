@@ -12,12 +12,6 @@
 
 namespace trapeze::vcpu {
 
-// The fast paths' tables, as exit/fast.S sees them.
-extern "C" {
-extern const e500::u16 spr_read_offset[1024];
-extern const e500::u16 spr_write_offset[1024];
-}
-
 namespace {
 
 using test::run;
@@ -120,7 +114,7 @@ TEST_F(SprTest, EveryOtherNumberIsAnIllegalInstruction) {
 
 TEST_F(SprTest, FastReadsAreWhatThisCodeReads) {
     for (unsigned number = 0; number < 1024; ++number) {
-        const auto offset = spr_read_offset[test::spr_field(number)];
+        const auto offset = spr_read_offset.offset[test::spr_field(number)];
         if (offset == 0) {
             continue;
         }
@@ -133,7 +127,7 @@ TEST_F(SprTest, FastReadsAreWhatThisCodeReads) {
 
 TEST(SprTables, FastWritesAreWhatThisCodeWrites) {
     for (unsigned number = 0; number < 1024; ++number) {
-        const auto entry = spr_write_offset[test::spr_field(number)];
+        const auto entry = spr_write_offset.offset[test::spr_field(number)];
         if (entry == 0) {
             continue;
         }
@@ -157,8 +151,8 @@ TEST(SprTables, FastWritesAreWhatThisCodeWrites) {
 TEST_F(SprTest, FastPathsKnowTheHotRegisters) {
     for (const unsigned number : {26U, 27U, 58U, 59U, 61U, 62U, 272U, 273U, 274U, 275U, 624U, 625U,
                                   626U, 627U, 628U, 630U, 944U}) {
-        EXPECT_NE(spr_read_offset[test::spr_field(number)], 0) << number;
-        EXPECT_NE(spr_write_offset[test::spr_field(number)], 0) << number;
+        EXPECT_NE(spr_read_offset.offset[test::spr_field(number)], 0) << number;
+        EXPECT_NE(spr_write_offset.offset[test::spr_field(number)], 0) << number;
     }
 }
 
