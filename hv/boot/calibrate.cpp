@@ -2,12 +2,8 @@
 #include "hv/boot/boot.hpp"
 #include "hv/console/console.hpp"
 #include "hv/core/cpu.hpp"
+#include "hv/exit/entry.hpp"
 #include "hv/profile/profile.hpp"
-
-extern "C" {
-// boot/calibrate.S
-extern const unsigned char calibrate_begin[], calibrate_end[];
-}
 
 namespace trapeze::boot {
 
@@ -17,6 +13,12 @@ namespace {
 enum Times : unsigned { nothing = 20, load_exit, load, stub_exit, stub, fault };
 
 patch::Costs costs;
+
+// What is to be done when the program has ended: a Vcpu carries a function and no more.
+struct {
+    u64 program_hpa;
+    void (*then)(vcpu::Vcpu&);
+} after;
 
 // Ticks / 1000 of one turn of a loop that took `ticks`, without what the loop itself takes.
 u32 each(u32 ticks, u32 empty, u32 turns) {
@@ -62,16 +64,25 @@ void read_costs(const vcpu::Vcpu& v, u64 program) {
     }
 }
 
+// The program has ended: of it the costs stay, and the guest's memory is as before.
+void ended(vcpu::Vcpu& v) {
+    read_costs(v, after.program_hpa);
+    patch::stop(v);
+    v.shadow.flush();
+    map_linear();
+    const auto size = static_cast<u32>(calibrate_end - calibrate_begin);
+    for (u32 i = 0; i < size; ++i) at(after.program_hpa)[i] = 0;
+    after.then(v);
+}
+
 }  // namespace
 
 const patch::Costs& measured_costs() { return costs; }
 
 void calibrate(vcpu::Vcpu& v, patch::Patcher& patcher, u64 ram_hpa, const patch::Config& config,
                const mmu::Layout& layout, mmu::Hole hole, void (*then)(vcpu::Vcpu&)) {
-    static void (*go_on)(vcpu::Vcpu&);
-    static u64 program_hpa;
-    go_on = then;
-    program_hpa = ram_hpa + patch::calibrate_at;
+    const u64 program_hpa = ram_hpa + patch::calibrate_at;
+    after = {program_hpa, then};
     const auto size = static_cast<u32>(calibrate_end - calibrate_begin);
     for (u32 i = 0; i < size; ++i) at(program_hpa)[i] = calibrate_begin[i];
     core::invalidate_icache();
@@ -84,15 +95,7 @@ void calibrate(vcpu::Vcpu& v, patch::Patcher& patcher, u64 ram_hpa, const patch:
     patch::start(
         v, &patcher,
         {patch::Mode::hot, patch::calibrate_threshold, {}, config.mirror_hpa, config.frames});
-    v.on_calibrated = [](vcpu::Vcpu& done) {
-        read_costs(done, program_hpa);
-        patch::stop(done);
-        done.shadow.flush();
-        map_linear();
-        const auto bytes = static_cast<u32>(calibrate_end - calibrate_begin);
-        for (u32 i = 0; i < bytes; ++i) at(program_hpa)[i] = 0;
-        go_on(done);
-    };
+    v.on_calibrated = ended;
     vcpu::run(v);
 }
 

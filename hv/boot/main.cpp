@@ -8,11 +8,10 @@
 #include "hv/core/cpu.hpp"
 #include "hv/core/own_map.hpp"
 #include "hv/dev/devices.hpp"
+#include "hv/exit/entry.hpp"
 #include "hv/exit/setup.hpp"
 #include "hv/monitor/machine.hpp"
 #include "hv/profile/profile.hpp"
-
-extern "C" trapeze::e500::u8 image_end[];
 
 namespace trapeze {
 
@@ -83,7 +82,7 @@ void make_guest() {
 
 }  // namespace trapeze
 
-extern "C" [[noreturn]] void hv_main(trapeze::e500::u32 tree_hpa) {
+void hv_main(trapeze::e500::u32 tree_hpa) {
     using namespace trapeze;
     core::clock.start(core::read_timebase());
     core::setup(&guest_vcpu);
@@ -92,7 +91,7 @@ extern "C" [[noreturn]] void hv_main(trapeze::e500::u32 tree_hpa) {
     console::put("\n");
     plan.host = boot::read_host(tree_hpa);
     const boot::Host& host = plan.host;
-    monitor::machine_info() = {host.timebase_frequency, host.ram};
+    monitor::machine_info().timebase_frequency = host.timebase_frequency;
     console::set_clock(host.timebase_frequency);
     console::log("Trapeze on {}: PVR {:x}, {} MiB RAM, time base {} Hz", board::name,
                  core::read_pvr(), host.ram >> 20, host.timebase_frequency);

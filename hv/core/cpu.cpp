@@ -1,26 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hv/core/cpu.hpp"
 
-#include "dbt/spr.hpp"
 #include "hv/board/ppce500.hpp"
+#include "hv/core/calls.hpp"
 #include "hv/core/own_map.hpp"
+#include "hv/core/spr.hpp"
 
 namespace trapeze::core {
 
-using dbt::Spr;
-
 namespace {
-
-template <Spr spr>
-u32 get() {
-    u32 value;
-    asm volatile("mfspr %0, %1" : "=r"(value) : "i"(static_cast<int>(spr)));
-    return value;
-}
-template <Spr spr>
-void put(u32 value) {
-    asm volatile("mtspr %0, %1" ::"i"(static_cast<int>(spr)), "r"(value) : "memory");
-}
 
 u32 read_msr() {
     u32 value;
@@ -28,11 +16,14 @@ u32 read_msr() {
     return value;
 }
 
-extern "C" int hv_probe_word(u32 ea, u32 msr, u32* value);
-extern "C" int hv_probe_flush(u32 ea, u32 msr);
-extern "C" void hv_read_upper_half(unsigned n, u32* value);
-extern "C" void hv_write_upper_half(unsigned n, u32 value);
-extern "C" void hv_copy_text(void* to, const void* from);
+[[gnu::always_inline]] inline void put_entry(u32 mas0, const TlbWrite& write) {
+    put<Spr::MAS0>(mas0);
+    put<Spr::MAS1>(write.mas1);
+    put<Spr::MAS2>(write.mas2);
+    put<Spr::MAS3>(write.mas3);
+    put<Spr::MAS7>(write.mas7);
+    asm volatile("isync\n\ttlbwe\n\tmsync\n\tisync" ::: "memory");
+}
 
 // Two pages of the VMM's own addresses show any page of memory: entries of TLB0, which may be
 // replaced at any time and are written again for each use, always in the same way.
@@ -43,7 +34,7 @@ u8* window(Window which, u64 hpa, u32 attributes = e500::mas2::m) {
     const u32 ea = own_map::window_base + 0x1000 * which;
     constexpr unsigned way = 3;
     write_tlb(0, way,
-              {mas1::v | 1u << 8, ea | attributes,
+              {mas1::v | mas1::tsize_4k, ea | attributes,
                (static_cast<u32>(hpa) & mas3::rpn_mask) | mas3::sr | mas3::sw,
                static_cast<u32>(hpa >> 32)});
     return reinterpret_cast<u8*>(ea + (static_cast<u32>(hpa) & 0xfff));
@@ -159,21 +150,11 @@ void write_pid(unsigned n, u32 value) {
 }
 
 void write_tlb(unsigned tlb, unsigned entry, const TlbWrite& write) {
-    put<Spr::MAS0>(e500::mas0::make(tlb, entry));
-    put<Spr::MAS1>(write.mas1);
-    put<Spr::MAS2>(write.mas2);
-    put<Spr::MAS3>(write.mas3);
-    put<Spr::MAS7>(write.mas7);
-    asm volatile("isync\n\ttlbwe\n\tmsync\n\tisync" ::: "memory");
+    put_entry(e500::mas0::make(tlb, entry), write);
 }
 
 void write_tlb0(unsigned way, u32 mas1, u32 mas2, u32 mas3, u32 mas7) {
-    put<Spr::MAS0>(e500::mas0::make(0, way));
-    put<Spr::MAS1>(mas1);
-    put<Spr::MAS2>(mas2);
-    put<Spr::MAS3>(mas3);
-    put<Spr::MAS7>(mas7);
-    asm volatile("isync\n\ttlbwe\n\tmsync\n\tisync" ::: "memory");
+    put_entry(e500::mas0::make(0, way), {mas1, mas2, mas3, mas7});
 }
 
 void flush_tlb0() {

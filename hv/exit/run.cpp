@@ -6,6 +6,7 @@
 #include "hv/core/cpu.hpp"
 #include "hv/dev/bus.hpp"
 #include "hv/dev/mpic.hpp"
+#include "hv/exit/entry.hpp"
 #include "hv/monitor/monitor.hpp"
 #include "hv/patch/patcher.hpp"
 #include "hv/profile/profile.hpp"
@@ -16,17 +17,6 @@
 #include "hv/vcpu/spr.hpp"
 #include "hv/vcpu/timers.hpp"
 #include "hv/vcpu/tlb_instructions.hpp"
-
-extern "C" {
-[[noreturn]] void hv_resume();
-[[noreturn]] void hv_wait(trapeze::e500::u32 msr);
-int hv_light_exit(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 vector);
-bool hv_tlbwe(trapeze::vcpu::Vcpu* v);
-int hv_middle_exit(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 word);
-void hv_leave(trapeze::vcpu::Vcpu* v);
-void hv_full_exit(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 vector);
-void hv_idle_exit(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 vector);
-}
 
 namespace trapeze::vcpu {
 
@@ -437,10 +427,9 @@ void reset(Vcpu& v, const Boot& boot, const mmu::Layout& layout, mmu::Hole hole)
 
     v.tlb.reset(boot.tlb0_sets);
     v.shadow.reset(layout, hole);
-    u32 tsize = 1;
-    while (e500::mas1::page_size(tsize) < boot.initial_map_size) ++tsize;
     using namespace e500;
-    v.tlb.write(v.tlb.tlb1(0), 1, mas1::v | tsize << 8, 0, mas3::permissions, 0);
+    v.tlb.write(v.tlb.tlb1(0), 1, mas1::v | mas1::tsize_for(boot.initial_map_size), 0,
+                mas3::permissions, 0);
 
     v.hv_msr = msr::me;
     update_vectors(v);

@@ -8,7 +8,6 @@ namespace trapeze::monitor {
 // What the VMM learnt of the machine at start.
 struct MachineInfo {
     e500::u32 timebase_frequency;  // Hz
-    e500::u64 ram_bytes;           // all of it, the VMM's and the guest's
 };
 MachineInfo& machine_info();
 

@@ -3,11 +3,12 @@
 #include "hv/console/console.hpp"
 #include "hv/core/clock.hpp"
 #include "hv/core/cpu.hpp"
+#include "hv/exit/entry.hpp"
 #include "hv/monitor/monitor.hpp"
 
 // A defect of the VMM: say what can be said, and end.
-extern "C" [[noreturn]] void hv_panic(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 vector,
-                                      trapeze::e500::u32 stack, trapeze::e500::u32 link) {
+void hv_panic(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 vector, trapeze::e500::u32 stack,
+              trapeze::e500::u32 link) {
     using trapeze::console::log;
     log("---- the VMM itself failed: exception IVOR{} at {:x} (MSR {:x}), ESR {:x}, DEAR {:x}",
         vector, trapeze::core::read_srr0(), trapeze::core::read_srr1(), trapeze::core::read_esr(),

@@ -57,7 +57,7 @@ vcpu::Vcpu& make_guest(Source& source) {
     static const auto profile = std::make_unique<vcpu::Profile>();
     static const auto patcher = std::make_unique<patch::Patcher>();
     vcpu::Vcpu& v = test::fresh_guest(source.rarely(2) ? mmu::crossed : mmu::straight);
-    monitor::machine_info() = {400'000'000, u64{512} << 20U};
+    monitor::machine_info().timebase_frequency = 400'000'000;
     const bool profiled = !source.rarely(4);
     vcpu::start_profile(v, profiled ? profile.get() : nullptr);
     patch::Config config{};

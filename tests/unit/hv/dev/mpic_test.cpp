@@ -7,9 +7,8 @@
 
 #include "core.hpp"
 #include "hv/board/ppce500.hpp"
+#include "hv/exit/entry.hpp"
 #include "hv/vcpu/interrupt.hpp"
-
-extern "C" void hv_full_exit(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 vector);
 
 namespace trapeze::dev {
 namespace {

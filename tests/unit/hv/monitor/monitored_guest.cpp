@@ -44,7 +44,7 @@ MonitorTest::MonitorTest(const mmu::Layout& layout) : PatchTest(layout) {
     read_so_far = 0;
     the_core().io_writes.clear();
     receive(-1);
-    monitor::machine_info() = {frequency, u64{256} << 20U};
+    monitor::machine_info().timebase_frequency = frequency;
     console::set_clock(frequency);
 }
 

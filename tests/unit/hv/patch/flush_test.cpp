@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // dcbi as dcbf: only while the guest kernel may store wherever it may load, and the other way, and
 // what does not complete is dcbi's.
+#include "hv/exit/entry.hpp"
 #include "hv/exit/run.hpp"
 #include "patched_guest.hpp"
-
-extern "C" {
-int hv_light_exit(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 vector);
-void hv_full_exit(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 vector);
-}
 
 namespace trapeze {
 namespace {

@@ -3,11 +3,10 @@
 
 #include <algorithm>
 
+#include "hv/exit/entry.hpp"
 #include "hv/vcpu/fault.hpp"
 #include "hv/vcpu/reservation.hpp"
 #include "patched_guest.hpp"
-
-extern "C" void hv_full_exit(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 vector);
 
 namespace trapeze::test {
 namespace {

@@ -7,6 +7,7 @@
 
 #include "hv/board/ppce500.hpp"
 #include "hv/core/clock.hpp"
+#include "hv/exit/entry.hpp"
 #include "hv/exit/run.hpp"
 #include "hv/vcpu/emulate.hpp"
 #include "hv/vcpu/spr.hpp"
@@ -239,9 +240,5 @@ void write_io(u64 hpa, unsigned size, u32 value) {
 
 }  // namespace trapeze::core
 
-extern "C" {
-[[noreturn]] void hv_resume();
-[[noreturn]] void hv_wait(trapeze::e500::u32 msr);
 void hv_resume() { throw std::runtime_error("resumed"); }
 void hv_wait(trapeze::e500::u32 /*msr*/) { throw std::runtime_error("waits"); }
-}

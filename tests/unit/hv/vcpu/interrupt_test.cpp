@@ -4,11 +4,10 @@
 #include <gtest/gtest.h>
 
 #include "core.hpp"
+#include "hv/exit/entry.hpp"
 #include "hv/exit/run.hpp"
 #include "hv/vcpu/fault.hpp"
 #include "hv/vcpu/spr.hpp"
-
-extern "C" void hv_full_exit(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 vector);
 
 namespace trapeze::vcpu {
 namespace {

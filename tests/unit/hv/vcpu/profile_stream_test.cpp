@@ -7,15 +7,11 @@
 #include <random>
 
 #include "core.hpp"
+#include "hv/exit/entry.hpp"
 #include "hv/exit/run.hpp"
 #include "hv/profile/profile.hpp"
 #include "hv/vcpu/interrupt.hpp"
 #include "hv/vcpu/spr.hpp"
-
-extern "C" {
-int hv_light_exit(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 vector);
-void hv_full_exit(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 vector);
-}
 
 namespace trapeze::vcpu {
 namespace {

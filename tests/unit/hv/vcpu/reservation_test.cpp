@@ -4,10 +4,9 @@
 #include <gtest/gtest.h>
 
 #include "core.hpp"
+#include "hv/exit/entry.hpp"
 #include "hv/vcpu/fault.hpp"
 #include "hv/vcpu/interrupt.hpp"
-
-extern "C" void hv_full_exit(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 vector);
 
 namespace trapeze::vcpu {
 namespace {
