@@ -10,8 +10,8 @@ using std::uint8_t;
 
 namespace {
 
-constexpr uint32_t lwz = 32U << 26U, stw = 36U << 26U, nop = 0x6000'0000;
-constexpr uint32_t dcbf = 31U << 26U | 86U << 1U, operand_fields = 0x001f'f800;  // RA and RB
+constexpr uint32_t lwz = word_of(Op::lwz), stw = word_of(Op::stw), nop = 0x6000'0000;
+constexpr uint32_t dcbf = word_of(Op::dcbf), operand_fields = 0x001f'f800;  // RA and RB
 constexpr uint32_t register_field = 0x03e0'0000;  // RT and RS stand at the same place in all
 
 // SPRG3 to 7, as they are written.

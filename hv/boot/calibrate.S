@@ -6,8 +6,6 @@
 // between its first and its second time.
 #include "offsets.h"
 
-#define SPR_TBL 268
-
     .section .rodata.calibrate, "a"
     .balign 16
     .globl  calibrate_begin, calibrate_end

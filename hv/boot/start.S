@@ -4,25 +4,19 @@
 // r3 = device tree. Maps the image at its own address (TLB1 entry 15) and goes there.
 #include "offsets.h"
 
-#define SPR_MAS0 624
-#define SPR_MAS1 625
-#define SPR_MAS2 626
-#define SPR_MAS3 627
-#define SPR_MAS7 944
-
     .section .text.start, "ax"
     .globl  _start
 _start:
-    mr      r31, r3
-    lis     r4, 0x100f                  // MAS0: TLB1, entry 15
+    mr      r31, r3                     // the entry of the image: 16 MiB, for the VMM alone
+    lis     r4, IMAGE_MAS0@h
     mtspr   SPR_MAS0, r4
-    lis     r4, 0xc000                  // MAS1: V, IPROT, AS0,
-    ori     r4, r4, 0x0700              // 16 MiB
+    lis     r4, IMAGE_MAS1@h
+    ori     r4, r4, IMAGE_MAS1@l
     mtspr   SPR_MAS1, r4
-    lis     r4, HV_BASE@h
-    ori     r4, r4, 0x4                 // MAS2: M
+    lis     r4, IMAGE_MAS2@h
+    ori     r4, r4, IMAGE_MAS2@l
     mtspr   SPR_MAS2, r4
-    li      r4, 0x15                    // MAS3: SX, SW, SR
+    li      r4, IMAGE_MAS3
     mtspr   SPR_MAS3, r4
     li      r4, 0
     mtspr   SPR_MAS7, r4

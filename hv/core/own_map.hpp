@@ -5,7 +5,7 @@
 
 // The VMM's own effective addresses, in address space 0 of the core (docs/mmu.md), wherever the
 // board has what stands there. The linker script and the assembly have them from here
-// (arch/offsets.cpp).
+// (exit/offsets.cpp).
 namespace trapeze::own_map {
 
 // The hole that a guest sees there.
@@ -18,7 +18,7 @@ inline constexpr std::uint32_t image_size = 0x100'0000;
 // The board's device registers (CCSR).
 inline constexpr std::uint32_t io_base = image_base + image_size;
 inline constexpr std::uint32_t io_size = 0x10'0000;
-// Pages that show any other: for copies, guest memory and devices (arch/cpu.cpp).
+// Pages that show any other: for copies, guest memory and devices (core/cpu.cpp).
 inline constexpr std::uint32_t window_base = base + 0x140'0000;
 inline constexpr std::uint32_t window_size = 0x2000;
 

@@ -3,15 +3,18 @@
 // The upper halves of the 64-bit GPRs. C++ code and the paths through an exit touch the lower ones
 // alone (manual 2.3.1), so that the upper ones are the guest's all the time. A row per register;
 // the assembler knows no SPE with -mcpu=8548, so its instructions are words.
+#include "hv/core/fields.inc"
 
     .text
+
+#define EVMERGELO (4 << 26 | 0x22d)  // RT = the lower halves of RA and RB; no row of the decoder's
 
     .set    row, 0
 
 // Sets MSR[SPE], r5 = the MSR before, and goes to row r3 of \table.
     .macro  go_to_row table
     mfmsr   r5
-    oris    r6, r5, 0x0200              // MSR[SPE]
+    oris    r6, r5, MSR_SPE@h
     mtmsr   r6
     isync
     lis     r7, \table@ha
@@ -27,7 +30,7 @@
 hv_read_upper_half:
     go_to_row 1f
 1:  .rept   32
-    .long   4 << 26 | row << 21 | 4 << 16 | 0x339           // evstwwe row, 0(4)
+    .long   INSN_EVSTWWE | IN(FIELD_RS, row) | IN(FIELD_RA, 4)  // evstwwe row, 0(r4)
     b       restore_msr
     .set    row, row + 1
     .endr
@@ -38,11 +41,12 @@ hv_read_upper_half:
 hv_write_upper_half:
     go_to_row 2f
 2:  .rept   32
-    .long   4 << 26 | row << 21 | 4 << 16 | row << 11 | 0x22d   // evmergelo row, 4, row
+    .long   EVMERGELO | IN(FIELD_RT, row) | IN(FIELD_RA, 4) | IN(FIELD_RB, row)
     b       restore_msr
     .set    row, row + 1
     .endr
 
+// In: r5 = the MSR before.
 restore_msr:
     mtmsr   r5
     isync

@@ -49,24 +49,24 @@ from_hv_\name:
     .balign 65536                       // IVPR holds the upper 16 bits
     .globl  vectors
 vectors:
-    slot_critical critical,      0, SPR_CSRR0, SPR_CSRR1, hv_hit_critical
-    slot_critical machine_check, 1, SPR_MCSRR0, SPR_MCSRR1, hv_defect
-    slot dsi,               2, full_exit
-    slot isi,               3, full_exit
-    slot external,          4, full_exit
-    slot alignment,         5, full_exit
-    slot fp_unavailable,    7, full_exit
-    slot ap_unavailable,    9, full_exit
-    slot decrementer,      10, full_exit
-    slot fixed_interval,   11, full_exit
-    slot_critical watchdog,     12, SPR_CSRR0, SPR_CSRR1, hv_hit_critical
-    slot_critical debug,        15, SPR_CSRR0, SPR_CSRR1, hv_hit_critical
-    slot spe_unavailable,  16, full_exit
-    slot spe_data,         17, full_exit
-    slot spe_round,        18, full_exit
-    slot performance,      19, full_exit
-    slot program_full,      6, full_exit    // without fast paths: use_fast_paths
-    slot system_call_full,  8, full_exit
+    slot_critical critical, VECTOR_CRITICAL, SPR_CSRR0, SPR_CSRR1, hv_hit_critical
+    slot_critical machine_check, VECTOR_MACHINE_CHECK, SPR_MCSRR0, SPR_MCSRR1, hv_defect
+    slot dsi,              VECTOR_DATA_STORAGE, full_exit
+    slot isi,              VECTOR_INSTRUCTION_STORAGE, full_exit
+    slot external,         VECTOR_EXTERNAL, full_exit
+    slot alignment,        VECTOR_ALIGNMENT, full_exit
+    slot fp_unavailable,   VECTOR_FP_UNAVAILABLE, full_exit
+    slot ap_unavailable,   VECTOR_AP_UNAVAILABLE, full_exit
+    slot decrementer,      VECTOR_DECREMENTER, full_exit
+    slot fixed_interval,   VECTOR_FIXED_INTERVAL, full_exit
+    slot_critical watchdog, VECTOR_WATCHDOG, SPR_CSRR0, SPR_CSRR1, hv_hit_critical
+    slot_critical debug,    VECTOR_DEBUG, SPR_CSRR0, SPR_CSRR1, hv_hit_critical
+    slot spe_unavailable,  VECTOR_SPE_UNAVAILABLE, full_exit
+    slot spe_data,         VECTOR_SPE_DATA, full_exit
+    slot spe_round,        VECTOR_SPE_ROUND, full_exit
+    slot performance,      VECTOR_PERFORMANCE, full_exit
+    slot program_full,     VECTOR_PROGRAM, full_exit     // without fast paths: use_fast_paths
+    slot system_call_full, VECTOR_SYSTEM_CALL, full_exit
 
 // The registers that a C++ function may change, and where the guest was, but r10 to r12, CR and CTR.
     .macro  save_most
@@ -85,6 +85,7 @@ vectors:
     stw     r5, VCPU_CTR(vcpu)
     .endm
 // Light: C++ decides; 0 resumes the guest at once, else everything is saved and handed over.
+// In: vcpu, r12 = vector; guest r12, CR in the Vcpu, guest r13 in SPRG0. Back to the guest.
     .globl  light_exit
 light_exit:
     save_volatile
@@ -94,7 +95,8 @@ light_exit:
     mr      r4, r12
     bl      hv_light_exit
     cmpwi   r3, 0
-    bne-    1f
+    bne-    light_left
+// In: vcpu; all that a light exit saves, and where the guest goes on, in the Vcpu. Back to the guest.
 light_return:
     lwz     r4, VCPU_NIP(vcpu)
     mtspr   SPR_SRR0, r4
@@ -114,14 +116,14 @@ light_return:
     lwz     r\n, GPR(\n)(vcpu)
     .endr
     rfi
-1:  mr      r4, r3                      // the light part returned the vector
+// In: vcpu, r3 = vector; all that a light exit saves in the Vcpu.
+light_left:
+    mr      r4, r3
     b       full_exit_rest
 
-// Middle: from a fast path that has fetched and recorded the guest kernel's privileged instruction,
-// r10, and has saved r10 to r12, CR and CTR. Of r14 to r31 only those stand in the Vcpu that its
-// fields for RS, RA and RB name.
-    .macro  save_named rotate
-    rlwinm  r11, r10, \rotate, 24, 28
+// Of r14 to r31 the register that a field of the instruction in r10 names; r11, CR and CTR are lost.
+    .macro  save_named first, last
+    field   r11, r10, \first, \last, 3
     cmplwi  r11, 8 * 14
     blt     1f
     addis   r11, r11, (2f - 8 * 14)@ha
@@ -134,12 +136,18 @@ light_return:
     .endr
 1:
     .endm
+// Middle: from a fast path that has fetched and recorded the guest kernel's privileged instruction.
+// Of r14 to r31 only those stand in the Vcpu that its fields for RS, RA and RB name.
+// In: vcpu, r10 = instruction; guest r10 to r12, CR, CTR in the Vcpu, guest r13 in SPRG0. Back to the
+// guest.
     .globl  middle_exit, middle_exit_bare
 middle_exit:
-    save_named 14
-    save_named 19
-    save_named 24
-middle_exit_bare:                       // it names none
+    save_named FIELD_RT
+    save_named FIELD_RA
+    save_named FIELD_RB
+// The same of an instruction that names none.
+// In: as middle_exit.
+middle_exit_bare:
     stw     r2, GPR(2)(vcpu)
     save_most
     on_stack
@@ -148,7 +156,7 @@ middle_exit_bare:                       // it names none
     lwz     r2, GPR(2)(vcpu)
     cmpwi   r3, 0
     beq+    light_return
-    blt-    1f
+    blt-    middle_left
     addi    r11, r3, (2f - 8 * 14)@l    // 8 times the register that it has written, of r14 to r31
     addis   r11, r11, (2f - 8 * 14)@ha
     mtctr   r11
@@ -157,7 +165,10 @@ middle_exit_bare:                       // it names none
     lwz     r\n, GPR(\n)(vcpu)
     b       light_return
     .endr
-1:                                      // the guest ends or waits
+// The guest ends or waits.
+// In: vcpu; in the Vcpu what a light exit saves, r2, and of r14 to r31 those that were named. Back to
+// the guest.
+middle_left:
     .irp    n, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
     stw     r\n, GPR(\n)(vcpu)
     .endr
@@ -165,11 +176,13 @@ middle_exit_bare:                       // it names none
     bl      hv_leave
     b       full_return
 
-// Full: from a vector (r12 = vector number, CR and r12 saved).
+// Full: from a vector.
+// In: vcpu, r12 = vector; guest r12, CR in the Vcpu, guest r13 in SPRG0. Back to the guest.
     .globl  full_exit
 full_exit:
     save_volatile
     mr      r4, r12
+// In: vcpu, r4 = vector; all that a light exit saves in the Vcpu. Back to the guest.
 full_exit_rest:
     stw     r2, GPR(2)(vcpu)
     .irp    n, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
@@ -177,7 +190,7 @@ full_exit_rest:
     .endr
     on_stack
     bl      hv_full_exit
-    .globl  full_return
+// In: vcpu; all of the guest's registers in the Vcpu. Back to the guest.
 full_return:
     lwz     r2, GPR(2)(vcpu)
     .irp    n, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
@@ -185,13 +198,13 @@ full_return:
     .endr
     b       light_return
 
-// An exception while the VMM ran: r13 = vector; r12 and CR0 are lost but for SPRG1. Three cases:
-// waiting for an interrupt (nothing else in the VMM runs with EE=1), a probe of guest memory that
-// found no mapping, or a defect.
+// An exception while the VMM ran. Three cases: waiting for an interrupt (nothing else in the VMM
+// runs with EE=1), a probe of guest memory that found no mapping, or a defect.
+// In: r13 = vector; r12 and CR are lost. Back to the guest, or to the probe.
     .globl  from_hv
 from_hv:
     mfspr   r12, SPR_SRR1
-    andi.   r12, r12, 0x8000            // MSR[EE]
+    andi.   r12, r12, MSR_EE
     bne     idle_exit
     mtspr   SPR_SPRG0, r11
     mfspr   r11, SPR_SRR0
@@ -199,9 +212,13 @@ from_hv:
     addi    r12, r12, probe_begin@l
     subf    r12, r12, r11
     cmplwi  r12, probe_end - probe_begin
-    blt     2f
+    blt     probe_failed
+
+// A defect: say so and end.
+// In: r13 = vector, r1 and LR as the VMM had them.
+    .globl  hv_defect
 hv_defect:
-    mr      r4, r13                     // a defect: say so and end
+    mr      r4, r13
     mr      r5, r1
     mflr    r6
     mfspr   vcpu, SPR_SPRG2
@@ -211,20 +228,22 @@ hv_defect:
     b       hv_panic
 
 // A critical interrupt while the VMM ran: put it off until the guest runs again, with CE=1.
+// In: r12 = CR; the VMM's r12 in IAC2, its r13 in IAC1. Back to the VMM, or, if it waits, the guest.
 hv_hit_critical:
     mfspr   r13, SPR_CSRR1
-    andi.   r13, r13, 0x8000
-    bne     1f
+    andi.   r13, r13, MSR_EE
+    bne     1f                          // MSR[EE]: it waits
     mfspr   r13, SPR_CSRR1
-    rlwinm  r13, r13, 0, 15, 13         // without CE
-    rlwinm  r13, r13, 0, 23, 21         // without DE
+    rlwinm  r13, r13, 0, ~MSR_CE
+    rlwinm  r13, r13, 0, ~MSR_DE
     mtspr   SPR_CSRR1, r13
     mtcr    r12
     mfspr   r12, SPR_IAC2
     mfspr   r13, SPR_IAC1
     rfci
-1:  li      r13, 0
-idle_exit:                              // every guest register stands in the Vcpu
+1:  li      r13, VECTOR_CRITICAL
+// In: r13 = vector; all of the guest's registers in the Vcpu. Back to the guest.
+idle_exit:
     mr      r4, r13
     mfspr   vcpu, SPR_SPRG2
     mfspr   r12, SPR_TBL
@@ -233,19 +252,19 @@ idle_exit:                              // every guest register stands in the Vc
     bl      hv_idle_exit
     b       full_return
 
-2:  lis     r12, probe_fixup@ha         // probes declare r11, r12 and cr0 as lost
+// In: nothing. Back to the probe's fixup; r11, r12, cr0 are lost, as probes declare.
+probe_failed:
+    lis     r12, probe_fixup@ha
     addi    r12, r12, probe_fixup@l
     mtspr   SPR_SRR0, r12
     mfspr   vcpu, SPR_SPRG2
     rfi
 
-// [[noreturn]] void hv_resume(): enters the guest with the registers of the Vcpu.
     .globl  hv_resume
 hv_resume:
     mfspr   vcpu, SPR_SPRG2
     b       full_return
 
-// [[noreturn]] void hv_wait(u32 msr): waits with this MSR; an interrupt ends in hv_idle_exit.
     .globl  hv_wait
 hv_wait:
     msync
@@ -253,8 +272,8 @@ hv_wait:
     isync
 1:  b       1b
 
-// int hv_probe_word(u32 ea, u32 msr, u32* value): loads a word under another MSR[DS]; the value
-// is stored under the VMM's own. 0, or -1 if nothing maps the address.
+// What faults between probe_begin and probe_end goes on at probe_fixup. Only what must: a word is
+// stored under the VMM's own MSR[DS].
     .globl  hv_probe_word
 hv_probe_word:
     mfmsr   r10
@@ -262,9 +281,8 @@ hv_probe_word:
     isync
 probe_begin:
     lwz     r9, 0(r3)
-    b       1f
+    b       probed_word
     .globl  hv_probe_flush
-// int hv_probe_flush(u32 ea, u32 msr): the same for dcbf.
 hv_probe_flush:
     mfmsr   r10
     mtmsr   r4
@@ -275,11 +293,14 @@ hv_probe_flush:
     li      r3, 0
     blr
 probe_end:
-1:  mtmsr   r10
+// In: r9 = the word, r10 = the VMM's MSR, r5 = where it goes.
+probed_word:
+    mtmsr   r10
     isync
     stw     r9, 0(r5)
     li      r3, 0
     blr
+// In: r10 = the VMM's MSR. Returns -1 to the probe's caller.
 probe_fixup:
     mtmsr   r10
     isync

@@ -4,8 +4,8 @@
 // both use.
 #include "common.inc"
 
-#define MSR_PR_DE  0x4200
-#define MSR_IS_DS_DE 0x0230
+#define MSR_PR_DE    (MSR_PR | MSR_DE)
+#define MSR_IS_DS_DE (MSR_IS | MSR_DS | MSR_DE)
 
     .section .text.vectors, "ax"
 
@@ -27,7 +27,7 @@
     .macro  next_record at
     lwz     \at, VCPU_TRACE_HEAD(vcpu)
     addi    \at, \at, RECORD_SIZE
-    rlwinm  \at, \at, 0, 22, 26         // modulo 32 records of 32 bytes
+    rlwinm  \at, \at, 0, RECORD_RING   // modulo the size of the ring
     stw     \at, VCPU_TRACE_HEAD(vcpu)
     add     \at, \at, vcpu
     .endm
@@ -103,11 +103,11 @@
 // Counts an exit at the page of the instruction in r10, in the mode that MSR[PR] in r12 says, or
 // leaves it, and the exit, to \slow. r10, r11, r12 are lost.
     .macro  count_page cause, slow
-    rlwinm  r10, r10, 0, 0, 19
-    ori     r10, r10, \cause << 1
-    rlwimi  r10, r12, 18, 31, 31
+    rlwinm  r10, r10, 0, PAGE_MASK
+    ori     r10, r10, \cause << PAGE_CAUSE_SHIFT
+    rlwimi  r10, r12, 32 - MSR_PR_SHIFT, PAGE_USER
     addis   r11, r10, PAGE_SALT_HIGH * \cause
-    rlwinm  r11, r11, 26, 15, 25        // page number modulo 2048 sets of 64 bytes
+    rlwinm  r11, r11, PAGE_SET_ROTATE, PAGE_SET_MASK
     lwz     r12, VCPU_PAGE_SLOTS(vcpu)
     add     r11, r11, r12
     lwz     r12, PAGE_KEY(r11)
@@ -120,7 +120,7 @@
 
 // Branches to \table + 8 * (RT or RS of the instruction in r10).
     .macro  by_register table
-    rlwinm  r11, r10, 14, 24, 28
+    field   r11, r10, FIELD_RT, 3
     addis   r11, r11, \table@ha
     addi    r11, r11, \table@l
     mtctr   r11

@@ -187,6 +187,11 @@ constexpr Insn decode(std::uint32_t word) {
 /// What there is to know about `op`.
 constexpr const OpInfo& info(Op op) { return detail::infos[static_cast<std::size_t>(op)]; }
 
+/// The word of `op` with all its operands, and the bits that it ignores, 0.
+constexpr std::uint32_t word_of(Op op) {
+    return detail::patterns[static_cast<std::size_t>(op)].value;
+}
+
 /// Whether the core, in user mode, refuses this with a privileged-instruction exception. For a move
 /// to or from an SPR or PMR its number says it, by the same bit (Book E, "SPR numbers"; e500
 /// manual, PMR tables of the register model).
