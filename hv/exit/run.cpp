@@ -370,7 +370,7 @@ int middle_exit(Vcpu& v, u32 word) {
     if (v.end != End::running || (v.regs.msr & msr::we)) return -1;
     v.entry_msr = core_msr(v);
     charge<profiled>(v, Cause::privileged);
-    constexpr u32 first_saved = 14, mfspr = 31U << 26 | 339U << 1, form = 0xfc0007feU;
+    constexpr u32 first_saved = 14, mfspr = dbt::word_of(dbt::Op::mfspr), form = 0xfc0007feU;
     const u32 rt = word >> 21 & 31U;
     return (word & form) == mfspr && rt >= first_saved ? static_cast<int>(8 * rt) : 0;
 }
