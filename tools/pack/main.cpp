@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // trapeze-pack: the command line around the library beside it.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdio>
+#include <cerrno>
+#include <cstring>
 #include <exception>
+#include <filesystem>
 #include <fstream>
 #include <ios>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "pack/devicetree.hpp"
@@ -15,10 +19,12 @@
 #include "pack/image.hpp"
 #include "pack/initrd.hpp"
 #include "pack/symbols.hpp"
+#include "streams.hpp"
 
 namespace {
 
 using namespace trapeze::pack;
+namespace streams = trapeze::streams;
 
 constexpr int status_input = 2;
 constexpr int status_internal = 3;
@@ -38,19 +44,31 @@ struct Options {
     bool describe = false;
 };
 
-void describe(const Guest& guest) {
-    fmt::print("kind: {}\ntitle: {}\nentry: {:#x}\n", name_of(guest.kernel.kind),
-               guest.kernel.title, guest.kernel.entry);
+std::string description(const Guest& guest) {
+    std::string text =
+        fmt::format("kind: {}\ntitle: {}\nentry: {:#x}\n", name_of(guest.kernel.kind),
+                    guest.kernel.title, guest.kernel.entry);
     for (const Segment& segment : guest.kernel.segments) {
-        fmt::print("segment: {:#x} to {:#x}, {} bytes of data\n", segment.load,
-                   segment.load + segment.mem_size, segment.data.size());
+        text += fmt::format("segment: {:#x} to {:#x}, {} bytes of data\n", segment.load,
+                            segment.load + segment.mem_size, segment.data.size());
     }
     for (const Load& load : guest.loads) {
-        fmt::print("load: {:#x}, {} bytes, {}\n", load.address, load.data.size(), load.name);
+        text +=
+            fmt::format("load: {:#x}, {} bytes, {}\n", load.address, load.data.size(), load.name);
     }
-    fmt::print("initrd: {} bytes\n", guest.initrd ? guest.initrd->size() : 0);
-    fmt::print("device tree: {} bytes\n", guest.dtb ? guest.dtb->size() : 0);
-    fmt::print("symbols: {}\nbootargs: {}\n", guest.kernel.symbols.size(), guest.bootargs);
+    text += fmt::format("initrd: {} bytes\n", guest.initrd ? guest.initrd->size() : 0);
+    text += fmt::format("device tree: {} bytes\n", guest.dtb ? guest.dtb->size() : 0);
+    text += fmt::format("symbols: {}\nbootargs: {}\n", guest.kernel.symbols.size(), guest.bootargs);
+    return text;
+}
+
+void print(const std::string& text) {
+    // A reader that has left misses nothing.
+    if (streams::write_all(STDOUT_FILENO, text) || errno == EPIPE) {
+        return;
+    }
+    throw InputError(
+        fmt::format("standard output: {}", errno == EBADF ? "is closed" : std::strerror(errno)));
 }
 
 void write_file(const std::string& path, const Bytes& data) {
@@ -59,6 +77,11 @@ void write_file(const std::string& path, const Bytes& data) {
                static_cast<std::streamsize>(data.size()));
     file.close();
     if (!file) {
+        // Half an image would be taken for a whole one. A device stays.
+        std::error_code ignored;
+        if (std::filesystem::is_regular_file(path, ignored)) {
+            std::filesystem::remove(path, ignored);
+        }
         throw InputError(fmt::format("{}: cannot be written", path));
     }
 }
@@ -106,15 +129,14 @@ void pack(const Options& options) {
         write_file(options.output, make_fit(guest));
     }
     if (options.describe) {
-        describe(guest);
+        print(description(guest));
     }
 }
 
 }  // namespace
 
-// Should printing an error fail, nothing is left to do.
-// NOLINTNEXTLINE(bugprone-exception-escape)
 int main(int argc, char** argv) {
+    streams::claim();
     CLI::App app{"Checks a guest's files and packs them into one image for the VMM."};
     app.footer(
         "Exit status: 0 packed, 2 something is wrong with an option or a file (one line on\n"
@@ -134,20 +156,23 @@ int main(int argc, char** argv) {
     app.add_flag("--raw", options.raw, "take --kernel as a raw binary whatever it looks like");
     app.add_flag("--describe", options.describe, "print what was found");
     try {
-        app.parse(argc, argv);
+        try {
+            app.parse(argc, argv);
+        } catch (const CLI::CallForHelp&) {
+            print(app.help());
+            return 0;
+        }
         if (options.output.empty() && !options.describe) {
             throw InputError("nothing to do: give --output or --describe");
         }
         pack(options);
         return 0;
-    } catch (const CLI::Success& help) {
-        return app.exit(help);
     } catch (const CLI::Error& error) {
-        fmt::print(stderr, "trapeze-pack: {} (see --help)\n", error.what());
+        streams::complain(fmt::format("trapeze-pack: {} (see --help)", error.what()));
     } catch (const InputError& error) {
-        fmt::print(stderr, "trapeze-pack: {}\n", error.what());
+        streams::complain(fmt::format("trapeze-pack: {}", error.what()));
     } catch (const std::exception& error) {
-        fmt::print(stderr, "trapeze-pack: internal error: {}\n", error.what());
+        streams::complain(fmt::format("trapeze-pack: internal error: {}", error.what()));
         return status_internal;
     }
     return status_input;

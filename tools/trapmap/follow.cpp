@@ -10,6 +10,7 @@
 #include <cstring>
 #include <optional>
 
+#include "streams.hpp"
 #include "trapmap/input.hpp"
 #include "trapmap/program.hpp"
 #include "trapmap/screen.hpp"
@@ -125,9 +126,11 @@ class Follower {
                 std::optional<Dump> dump = stream_.next();
                 more = dump.has_value();
                 if (more) take(std::move(*dump));
+            } catch (const OutputError&) {
+                throw;
             } catch (const Error& error) {
                 watch_.trouble = fmt::format("left out: {}", error.what());
-                if (!screen_) fmt::print(stderr, "trapmap: {}\n", watch_.trouble);
+                if (!screen_) streams::complain("trapmap: " + watch_.trouble);
             }
         }
     }

@@ -11,7 +11,7 @@
 #include <cstddef>
 #include <cstring>
 
-#include "trapmap/dump.hpp"
+#include "streams.hpp"
 
 namespace trapeze::trapmap {
 
@@ -76,20 +76,13 @@ void write_output(const std::string& path, std::string_view text) {
                         ? STDOUT_FILENO
                         : ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
     if (file.number() < 0) throw failed(name);
-    while (!text.empty()) {
-        const ssize_t put = ::write(file.number(), text.data(), text.size());
-        if (put < 0 && errno == EINTR) continue;
-        if (put < 0 && errno == EPIPE) throw BrokenPipe();
-        if (put < 0) {
-            const int why = errno;
-            // Half a file would be taken for a whole one. A device has nothing to cut off.
-            const bool whole = standard || ftruncate(file.number(), 0) == 0;
-            static_cast<void>(whole);
-            errno = why;
-            throw failed(name);
-        }
-        text.remove_prefix(static_cast<std::size_t>(put));
-    }
+    if (streams::write_all(file.number(), text)) return;
+    const int why = errno;
+    if (why == EPIPE) throw BrokenPipe();
+    // Half a file would be taken for a whole one. A device has nothing to cut off.
+    const bool whole = standard || ftruncate(file.number(), 0) == 0;
+    static_cast<void>(whole);
+    throw OutputError(fmt::format("{}: {}", name, why == EBADF ? "is closed" : std::strerror(why)));
 }
 
 }  // namespace trapeze::trapmap

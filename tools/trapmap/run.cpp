@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "trapmap/run.hpp"
 
-#include <fmt/format.h>
-
-#include <cstdio>
 #include <memory>
 #include <set>
 #include <utility>
 
+#include "streams.hpp"
 #include "trapmap/annotate.hpp"
 #include "trapmap/diff.hpp"
 #include "trapmap/follow.hpp"
@@ -31,7 +29,7 @@ void say_remarks(std::initializer_list<const Model*> models) {
     std::set<std::string> said;
     for (const Model* model : models) {
         for (const std::string& remark : model->remarks()) {
-            if (said.insert(remark).second) fmt::print(stderr, "trapmap: {}\n", remark);
+            if (said.insert(remark).second) streams::complain("trapmap: " + remark);
         }
     }
 }
