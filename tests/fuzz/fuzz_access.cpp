@@ -22,6 +22,7 @@ using e500::u64;
 using e500::u8;
 using fuzz::require;
 using fuzz::Source;
+using test::is_emulated;
 using test::Model;
 
 constexpr u32 page_bytes = 4096, instruction = 0x2000;
@@ -139,25 +140,6 @@ void load_registers(vcpu::Vcpu& v, const Model& model) {
     v.storm_count = 0;
     v.regs.msr = e500::msr::me;
     v.regs.dear = v.regs.esr = v.regs.srr0 = v.regs.mcsrr0 = 0;
-}
-
-/// The model takes any form, also what the core takes for an illegal instruction.
-bool is_emulated(Op op) {
-    const dbt::OpInfo& about = dbt::info(op);
-    switch (op) {
-        case Op::dcba:
-        case Op::dcbf:
-        case Op::dcbst:
-        case Op::dcbt:
-        case Op::dcbtst:
-        case Op::dcbz:
-        case Op::icbi:
-        case Op::icbt:
-            return true;
-        default:
-            return (about.kind == dbt::Kind::load || about.kind == dbt::Kind::store) &&
-                   !about.has(dbt::flag::reserve);
-    }
 }
 
 const Place* place_of(u32 ea) {

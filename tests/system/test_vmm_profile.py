@@ -54,6 +54,15 @@ class Profile(Case):
         self.assertEqual(sums(dump), [])
         return dump
 
+    def interrupted(self, process):
+        """The last dump of a boot that Ctrl-C ends now."""
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=120)
+        self.assertEqual(process.returncode, 130)
+        dump = self.whole(content("guest.trap"), "end")
+        self.agrees_with_summary(dump)
+        return dump
+
     def agrees_with_summary(self, dump):
         """The summary of the same run counts the same."""
         summary = json.loads(content("summary.json"))
@@ -181,17 +190,11 @@ class Profile(Case):
         # What a dump takes is the machine's: the guest is busy until there are four.
         process = start("boot", "--quiet", "--timeout", "300", "--dump-every", "1", "--run",
                         "while :; do date +%s > /dev/null; done")
-        try:
-            fourth = os.path.join(LAST, "dump-0004.trap")
-            while process.poll() is None and not os.path.exists(fourth):
-                time.sleep(0.1)
-            process.send_signal(signal.SIGINT)
-            process.communicate(timeout=120)
-        finally:
-            finish(process)
-        self.assertEqual(process.returncode, 130)
-        last = self.whole(content("guest.trap"), "end")
-        self.agrees_with_summary(last)
+        self.addCleanup(finish, process)
+        fourth = os.path.join(LAST, "dump-0004.trap")
+        while process.poll() is None and not os.path.exists(fourth):
+            time.sleep(0.1)
+        last = self.interrupted(process)
         dumps = [self.whole(content(f"dump-{number:04}.trap"), "periodic")
                  for number in range(1, last.sequence)]
         self.assertGreaterEqual(len(dumps), 4)
@@ -268,15 +271,9 @@ class Profile(Case):
     def test_interrupted(self):
         """Ctrl-C: the dump is there and whole."""
         process = start("boot", "--run", "echo is up; sleep 60")
-        try:
-            read_until(process.stdout, b"is up")
-            process.send_signal(signal.SIGINT)
-            process.communicate(timeout=120)
-        finally:
-            finish(process)
-        self.assertEqual(process.returncode, 130)
-        dump = self.whole(content("guest.trap"), "end")
-        self.agrees_with_summary(dump)
+        self.addCleanup(finish, process)
+        read_until(process.stdout, b"is up")
+        dump = self.interrupted(process)
         self.assertGreater(dump.causes["privileged"].count, 10_000)
 
 

@@ -18,6 +18,16 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.S
           signal.SIGIO)
 
 
+def at_once(jobs):
+    """Runs each of the functions in a thread of its own, and waits for them. A signal does not: it
+    leaves them behind, with what they run, which ends with the front door."""
+    threads = [threading.Thread(target=job, daemon=True) for job in jobs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
 class Stopped(BaseException):
     """A signal has come that ends the front door. Not an Exception: nothing else catches it."""
 

@@ -112,11 +112,7 @@ class Run:
 
     def go(self, jobs):
         """All of them; raises what ended a worker."""
-        workers = [threading.Thread(target=self.work, daemon=True) for _ in range(jobs)]
-        for thread in workers:
-            thread.start()
-        for thread in workers:
-            thread.join()
+        children.at_once([self.work] * jobs)
         if self._failure:
             raise self._failure
 

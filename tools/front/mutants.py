@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`trapeze test --mutants`: plants each mistake of tests/mutants, and says which tests notice."""
+import functools
 import json
 import os
 import re
@@ -205,12 +206,8 @@ class Run:
         """All of them; raises the first Failure of a worker."""
         units = sorted({unit for mistake in self._waiting for unit in mistake.units})
         python = sorted({name for mistake in self._waiting for name in mistake.python})
-        workers = [threading.Thread(target=self.work, args=(Worker(number, jobs), units, python),
-                                    daemon=True) for number in range(count)]
-        for thread in workers:
-            thread.start()
-        for thread in workers:
-            thread.join()
+        children.at_once([functools.partial(self.work, Worker(number, jobs), units, python)
+                          for number in range(count)])
         if self._failure:
             raise self._failure
 

@@ -7,6 +7,26 @@ namespace trapeze::test {
 
 using vcpu::AccessResult;
 
+bool is_emulated(dbt::Op op) {
+    using dbt::Op;
+    switch (op) {
+        case Op::dcba:
+        case Op::dcbf:
+        case Op::dcbst:
+        case Op::dcbt:
+        case Op::dcbtst:
+        case Op::dcbz:
+        case Op::icbi:
+        case Op::icbt:
+            return true;
+        default: {
+            const dbt::OpInfo& about = dbt::info(op);
+            return (about.kind == dbt::Kind::load || about.kind == dbt::Kind::store) &&
+                   !about.has(dbt::flag::reserve);
+        }
+    }
+}
+
 PortMemory& port_memory() {
     static PortMemory instance;
     return instance;

@@ -7,6 +7,7 @@
 #include <map>
 #include <vector>
 
+#include "dbt/decode.hpp"
 #include "hv/vcpu/access.hpp"
 
 namespace trapeze::test {
@@ -37,6 +38,10 @@ struct PortMemory {
 };
 PortMemory& port_memory();
 const vcpu::Port& memory_port();
+
+/// Whether the emulator of accesses executes it; the model takes any form, also what the core takes
+/// for an illegal instruction.
+bool is_emulated(dbt::Op op);
 
 /// An e500v2's registers and memory, and its loads, stores and cache instructions as the manuals
 /// write them down, a byte at a time. Shares nothing with the VMM.

@@ -17,6 +17,7 @@ namespace trapeze::vcpu {
 namespace {
 
 using dbt::Op;
+using test::is_emulated;
 using test::Model;
 
 // Two writable pages, one of each other kind, some none; also where addresses wrap.
@@ -29,25 +30,6 @@ test::Memory make_pages() {
     pages[0x00014000].load = false;
     pages[0x00016000].refused = true;
     return pages;
-}
-
-bool is_emulated(Op op) {
-    switch (op) {
-        case Op::dcba:
-        case Op::dcbf:
-        case Op::dcbst:
-        case Op::dcbt:
-        case Op::dcbtst:
-        case Op::dcbz:
-        case Op::icbi:
-        case Op::icbt:
-            return true;
-        default: {
-            const dbt::OpInfo& about = dbt::info(op);
-            return (about.kind == dbt::Kind::load || about.kind == dbt::Kind::store) &&
-                   !about.has(dbt::flag::reserve);
-        }
-    }
 }
 
 class AccessRowsTest : public testing::Test {
