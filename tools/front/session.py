@@ -23,6 +23,8 @@ STOP_MOST = 20.0
 # How long the guest must be silent before it is told again that its input has ended: an end
 # that comes while a program changes the terminal's mode is lost.
 END_OF_INPUT_PACE = 1.0
+# How much of the input is held until the guest takes it, in bytes: some inputs have no end.
+TYPED_MOST = 1 << 16
 # How long after a line end a marker may follow; /init prints one right behind the other.
 MARKER_GRACE = 0.3
 
@@ -106,11 +108,24 @@ class Session:
             wake_out.close()
 
     def _watch_stdin(self):
+        """Reads on while there is room for it; what is typed at a terminal always is."""
+        room = self.interactive or len(self._typed) < TYPED_MOST
+        watched = sys.stdin in self._selector.get_map()
+        if self._input_ended or room == watched:
+            return
+        if watched:
+            self._selector.unregister(sys.stdin)
+            return
         try:
             self._selector.register(sys.stdin, selectors.EVENT_READ, self._on_stdin)
         except PermissionError:
-            # epoll takes no regular file: one is always ready, so read it whole.
-            self._typed += sys.stdin.buffer.read()
+            # epoll takes no regular file, nor /dev/zero: those are always ready.
+            self._take_input(os.read(sys.stdin.fileno(), TYPED_MOST))
+
+    def _take_input(self, data):
+        if data:
+            self._typed += data
+        else:
             self._input_ended = True
 
     def _loop(self):
@@ -122,6 +137,8 @@ class Session:
             self._keep_time()
             if self.live:
                 self.live.tick()
+            if self._stdin:
+                self._watch_stdin()
             self._send_typed()
             if ended and not self._open():
                 return
@@ -276,10 +293,8 @@ class Session:
         data = os.read(sys.stdin.fileno(), 4096)
         if not data:
             self._selector.unregister(sys.stdin)
-            self._input_ended = True
-            return
-        if not self.interactive:
-            self._typed += data
+        if not data or not self.interactive:
+            self._take_input(data)
             return
         for_guest, commands = self._keys.feed(data)
         self._typed += for_guest
