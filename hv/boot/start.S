@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Entry by ePAPR: AS0, PR=0, one TLB1 entry that maps EA 0 to physical 0 over the loaded images,
-// r3 = device tree. Maps the image at its own address (TLB1 entry 15) and goes there.
+// r3 = device tree. Maps the image at its own address (core/own_map.hpp) and goes there.
 #include "offsets.h"
 
     .section .text.start, "ax"
     .globl  _start
 _start:
-    mr      r31, r3                     // the entry of the image: 16 MiB, for the VMM alone
+    mr      r31, r3
+    // The entry of the image: nobody but the VMM may use it, nothing takes it away (IPROT).
     lis     r4, IMAGE_MAS0@h
     mtspr   SPR_MAS0, r4
     lis     r4, IMAGE_MAS1@h

@@ -223,7 +223,7 @@ void sync_text(u64 hpa) {
 }
 
 void sync_own_text(const u32* words, unsigned count) {
-    constexpr unsigned line = 8;  // words
+    constexpr unsigned line = e500::cache_block / 4;  // words
     const u32* const end = words + count;
     for (const u32* at = words; at < end + line - 1; at += line) {
         asm volatile("dcbst 0, %0" ::"r"(at) : "memory");

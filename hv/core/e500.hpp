@@ -81,14 +81,16 @@ inline constexpr u32 tsize_mask = 0xfu << 8;
 inline constexpr u32 implemented = v | iprot | tid_mask | ts | tsize_mask;
 constexpr u32 tid(u32 m) { return (m >> 16) & 0xff; }
 constexpr u32 tsize(u32 m) { return (m >> 8) & 0xf; }
-// A page of TSIZE t is 4^t KiB: 4 KiB (1) to 4 GiB (11).
+// A page of TSIZE t is 4^t KiB: 4 KiB to 4 GiB.
+inline constexpr u32 smallest_tsize = 1, largest_tsize = 11;
 inline constexpr u64 page_sizes[16] = {
     1ULL << 10, 1ULL << 12, 1ULL << 14, 1ULL << 16, 1ULL << 18, 1ULL << 20, 1ULL << 22, 1ULL << 24,
     1ULL << 26, 1ULL << 28, 1ULL << 30, 1ULL << 32, 1ULL << 34, 1ULL << 36, 1ULL << 38, 1ULL << 40};
 constexpr u64 page_size(u32 t) { return page_sizes[t & 15U]; }
+constexpr bool is_page_size(u32 t) { return t >= smallest_tsize && t <= largest_tsize; }
 // TSIZE, in its place, of the least page of 4 KiB or more that holds `bytes`.
 constexpr u32 tsize_for(u64 bytes) {
-    u32 t = 1;
+    u32 t = smallest_tsize;
     while (page_size(t) < bytes) ++t;
     return t << 8;
 }
@@ -122,6 +124,10 @@ inline constexpr u32 implemented = spid_mask | sas;
 constexpr u32 spid(u32 m) { return (m >> 16) & 0xff; }
 }  // namespace mas6
 inline constexpr u32 mas7_implemented = 0xfu;  // RPN bits 32-35: 36-bit physical addresses
+// Of the address that tlbivax takes.
+namespace tlbivax {
+inline constexpr u32 tlb1 = 1u << 3, all = 1u << 2;
+}
 namespace mmucsr0 {
 inline constexpr u32 tlb0_fi = 1u << 2, tlb1_fi = 1u << 1;
 }
@@ -147,6 +153,7 @@ inline constexpr u32 enw = 1u << 31, wis = 1u << 30, wrs_mask = 3u << 28, dis = 
 }
 
 // Caches and debug (manual 2.11, 2.13).
+inline constexpr u32 cache_block = 32;  // bytes, in both L1 caches
 namespace l1csr0 {
 inline constexpr u32 cpe = 1u << 16, cpi = 1u << 15, cslc = 1u << 11, cul = 1u << 10, clo = 1u << 9,
                      clfr = 1u << 8, cfi = 1u << 1, ce = 1u << 0;

@@ -66,6 +66,8 @@ static_assert(field_of('E').first == std::countl_zero(msr::ee), "fast.inc copies
 static_assert(std::has_single_bit(ready_bytes) && std::has_single_bit(set_bytes * PageTable::sets),
               "the assembly masks page numbers");
 static_assert((image_mas0 & 0xffff) == 0 && image_mas3 < 0x8000, "start.S loads half of them");
+static_assert(2 * trapeze::e500::cache_block == 16 * sizeof(trapeze::e500::u32),
+              "as copy.S copies");
 static_assert(offsetof(Site, limit) == 28, "the exits of a known site touch one cache line");
 void offsets() {
     DEFINE(HV_BASE, own_map::image_base);
@@ -105,6 +107,8 @@ void offsets() {
     DEFINE(ESR_PIL, esr::pil);
     DEFINE(MAS1_TID, mas1::tid_mask);
     DEFINE(PAGE_MASK, mas2::epn_mask);
+    DEFINE(PAGE_BYTES, 1U << page_shift);
+    DEFINE(CACHE_BLOCK, trapeze::e500::cache_block);
     VECTOR(critical);
     VECTOR(machine_check);
     VECTOR(data_storage);

@@ -54,7 +54,7 @@ bool is_patch(Vcpu& v, const Text& text, u32 own, u32 copy) {
 // An instruction cache block that the guest invalidates may have been written by a device: its
 // words are fetched again.
 void fetch_again(Vcpu& v, u32 ea) {
-    constexpr unsigned block = 32;
+    constexpr unsigned block = e500::cache_block;
     u64 gpa = 0;
     if (!vcpu::translate(v, ea, Access::load, gpa)) return;
     gpa &= ~u64{block - 1};

@@ -18,7 +18,7 @@ namespace flag = dbt::flag;
 namespace {
 
 constexpr u32 page_bytes = 4096;
-constexpr u32 block_bytes = 32;  // of a cache block, for dcbz
+constexpr u32 block_bytes = e500::cache_block;
 constexpr u32 xer_count = 0x7f;
 
 // lmw of r0, the longest; a string has at most 127 bytes.

@@ -75,7 +75,7 @@ bool write_entry(Vcpu& v) {
     mmu::VirtualEntry* const entry = v.tlb.select(r.mas0, r.mas2);
     if (entry == nullptr) return false;
     const u32 tsize = mas1::tsize(r.mas1);
-    if ((r.mas1 & mas1::v) && (tsize < 1 || tsize > 11)) return false;
+    if ((r.mas1 & mas1::v) && !mas1::is_page_size(tsize)) return false;
     if (v.tlb.valid(*entry, tlb)) {
         v.shadow.drop(*entry);
         if (v.profile != nullptr) entry_changes(v, *entry);
@@ -115,8 +115,8 @@ void search_entry(Vcpu& v, u32 ea) {
 }
 
 void invalidate_entries(Vcpu& v, u32 ea) {
-    const bool all = (ea & 4) != 0;
-    const bool tlb1 = (ea & 8) != 0;
+    const bool all = (ea & e500::tlbivax::all) != 0;
+    const bool tlb1 = (ea & e500::tlbivax::tlb1) != 0;
     if (!tlb1) {
         if (all) {
             v.tlb.flush_tlb0();

@@ -60,6 +60,26 @@ class Style(unittest.TestCase):
     def test_no_number_stands_far_away(self):
         self.assertEqual([], assembly.far(self.assembly()))
 
+    def whoever_says(self, pattern, *folders):
+        """The files below `folders` that the pattern is found in."""
+        found = set()
+        for name in tracked():
+            if name.startswith(folders):
+                with open(os.path.join(ROOT, name), encoding="utf-8") as handle:
+                    if re.search(pattern, handle.read()):
+                        found.add(name)
+        return found
+
+    def test_the_base_stands_once(self):
+        self.assertEqual(self.whoever_says("(?i)0xf4(00)?'?0000", "hv/", "cmake/", "tests/unit/hv/support/"),
+                         {"hv/core/own_map.hpp"})
+
+    def test_assembly_is_declared_in_its_headers(self):
+        # offsets.cpp is not linked, string.cpp has what the compiler calls.
+        self.assertEqual(self.whoever_says('extern "C"', "hv/"),
+                         {"hv/core/calls.hpp", "hv/exit/entry.hpp", "hv/vcpu/spr.hpp",
+                          "hv/exit/offsets.cpp", "hv/boot/string.cpp"})
+
 
 class Assembly(unittest.TestCase):
     """What finds a number in a register's place."""
