@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "hv/exit/run.hpp"
-#include "hv/patch/patcher.hpp"
+#include "hv/guest/guest.hpp"
 
 // From the board's device tree and the guest image to a guest that can be entered. Runs once;
 // afterwards nothing is allocated. Any error in what was handed in ends in reject().
@@ -30,20 +30,7 @@ void unmap_linear();
 const char* text_of(const void* tree, int node, const char* name);
 
 // The VMM's command line (docs/options.md).
-struct Options {
-    u64 memory = 0;             // bytes of guest RAM; 0: all there is
-    u32 watchdog = 0;           // seconds; 0: off
-    bool profile = true;        // count exits by trap site and page
-    bool exits_device = false;  // let the guest read the exit counters
-    u32 dump_every = 0;         // seconds between dumps of the profile; 0: off
-    patch::Mode patch = patch::Mode::hot;
-    bool crossed = true;           // how the guest is laid over the core's two address spaces
-    u32 threshold = 0;             // exits of a site before it is patched; 0: as the costs say
-    u32 mirror_mib = 16;           // memory for patched text
-    u32 tlb0_entries = 2048;       // of the virtual TLB0: 512 (the core's own), 1024 or 2048
-    bool debug_as_manual = false;  // a non-critical interrupt leaves the guest's MSR[DE] alone
-};
-Options parse_options(const char* p);
+guest::Options parse_options(const char* p);
 
 // What the board's device tree says.
 struct Host {
@@ -62,13 +49,10 @@ Host read_host(u64 tree_hpa);
 u64 place_ram(const Host& host, u64& size, u64& mirror, u64& mirror_size);
 
 // Runs a small guest in guest RAM that nothing stands in yet, to time exits, patches and tracing
-// faults (docs/patching.md), and goes on at `then`. Both the Vcpu and
-// `patcher` have been used.
-[[noreturn]] void calibrate(vcpu::Vcpu& v, patch::Patcher& patcher, u64 ram_hpa,
-                            const patch::Config& config, const mmu::Layout& layout, mmu::Hole hole,
-                            void (*then)(vcpu::Vcpu&));
-// What that found; zeroes before.
-const patch::Costs& measured_costs();
+// faults (docs/patching.md), puts what it found into guest::machine, and goes on at `then`. All of
+// `g` has been used.
+[[noreturn]] void calibrate(guest::Guest& g, const patch::Config& config, const mmu::Layout& layout,
+                            mmu::Hole hole, void (*then)());
 
 // What the guest sees at each physical address: its RAM from 0, then the board's devices at the
 // addresses they have. The models of trapped ones are added to `devices`.
@@ -81,7 +65,9 @@ struct SymbolRoom {
     u32 size;
 };
 
-// Copies the guest image into guest RAM and makes its device tree.
-vcpu::Boot load_guest(const Host& host, u64 ram_hpa, u64 ram_size, const SymbolRoom& room);
+// Copies the guest image into guest RAM and makes its device tree; its symbols, if there is room
+// for them, go to `room`.
+vcpu::Boot load_guest(const Host& host, u64 ram_hpa, u64 ram_size, const SymbolRoom& room,
+                      guest::Symbols& symbols);
 
 }  // namespace trapeze::boot

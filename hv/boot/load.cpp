@@ -8,7 +8,6 @@
 #include "hv/boot/place.hpp"
 #include "hv/boot/tree.hpp"
 #include "hv/console/console.hpp"
-#include "hv/monitor/monitor.hpp"
 
 namespace trapeze::boot {
 
@@ -95,7 +94,8 @@ u32 room_of(const Blob& tree, const char* arguments) {
 
 }  // namespace
 
-vcpu::Boot load_guest(const Host& host, u64 ram_hpa, u64 ram_size, const SymbolRoom& room) {
+vcpu::Boot load_guest(const Host& host, u64 ram_hpa, u64 ram_size, const SymbolRoom& room,
+                      guest::Symbols& symbols) {
     const void* const image = at(host.image);
     if (find_damage(image, host.image_end - host.image) != 0) {
         reject("the guest image is not one trapeze-pack made, or is cut short");
@@ -132,10 +132,10 @@ vcpu::Boot load_guest(const Host& host, u64 ram_hpa, u64 ram_size, const SymbolR
     set_memory(guest_tree, ram_size);
     withhold_devices(guest_tree);
 
-    const Blob symbols = find_image(image, images, "symbols");
-    if (symbols.size != 0 && symbols.size <= room.size) {
-        memcpy(room.at, symbols.data, symbols.size);
-        monitor::set_symbols(room.at, symbols.size);
+    const Blob names = find_image(image, images, "symbols");
+    if (names.size != 0 && names.size <= room.size) {
+        memcpy(room.at, names.data, names.size);
+        symbols.set(room.at, names.size);
     }
 
     const u64 entry = cells64(image, config, "entry");

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cstring>
+#include <new>
 
 #include "hv/board/ppce500.hpp"
 #include "hv/boot/boot.hpp"
 #include "hv/console/console.hpp"
 #include "hv/core/clock.hpp"
+#include "hv/core/core.hpp"
 #include "hv/core/cpu.hpp"
 #include "hv/core/own_map.hpp"
 #include "hv/dev/devices.hpp"
 #include "hv/exit/entry.hpp"
 #include "hv/exit/setup.hpp"
-#include "hv/monitor/machine.hpp"
-#include "hv/profile/profile.hpp"
+#include "hv/guest/machine.hpp"
 
 namespace trapeze {
 
@@ -19,25 +19,15 @@ namespace {
 
 using e500::u32;
 using e500::u64;
+using guest::Guest;
 
-vcpu::Vcpu guest_vcpu;
-vcpu::Profile guest_profile;
-patch::Patcher guest_patcher;
-dev::DeviceTable guest_devices;
+core::Core boot_core;
 
-}  // namespace
-
-monitor::MachineInfo& monitor::machine_info() {
-    static MachineInfo info{};
-    return info;
-}
-
-namespace {
-
-// What there is to boot, from the first line of hv_main to the guest's first instruction.
+// From the first line of hv_main to the guest's first instruction: what there is to boot. The core
+// that boots has it for itself.
 struct {
     boot::Host host;
-    boot::Options options;
+    guest::Options options;
     u64 ram_hpa, ram_size;
     patch::Config patch;
 } plan;
@@ -46,36 +36,48 @@ constexpr mmu::Hole hole{own_map::base, own_map::size};
 
 const mmu::Layout& layout() { return plan.options.crossed ? mmu::crossed : mmu::straight; }
 
-// Symbols stay reachable: in the VMM's own 16 MiB, behind its image.
+// The VMM's memory behind its image is the guest's, and then its symbols'.
+void* pool() {
+    constexpr u32 align = alignof(Guest);
+    return reinterpret_cast<void*>((reinterpret_cast<u32>(image_end) + align - 1) & ~(align - 1));
+}
 boot::SymbolRoom room_for_symbols() {
-    const u32 from = (reinterpret_cast<u32>(image_end) + 15) & ~15u;
-    return {reinterpret_cast<e500::u8*>(from), own_map::image_base + own_map::image_size - from};
+    auto* const from = static_cast<e500::u8*>(pool()) + sizeof(Guest);
+    return {from, own_map::image_base + own_map::image_size - reinterpret_cast<u32>(from)};
 }
 
-void make_guest() {
-    memset(static_cast<void*>(&guest_vcpu), 0, sizeof guest_vcpu);
-    guest_devices = {};
-    boot::build_memory_map(guest_vcpu.memory, guest_devices, plan.host.tree, plan.ram_hpa,
-                           plan.ram_size, plan.options.exits_device);
-    guest_vcpu.devices = &guest_devices;
-    dev::reset_pci_bridge(guest_vcpu);
-    dev::reset_exit_counters(guest_vcpu);
-    guest_vcpu.hang_ticks = u64{plan.options.watchdog} * plan.host.timebase_frequency;
-    guest_vcpu.dump_ticks = u64{plan.options.dump_every} * plan.host.timebase_frequency;
-    vcpu::start_profile(guest_vcpu, plan.options.profile ? &guest_profile : nullptr);
+// Nothing of what was there before stays.
+Guest& make_guest() {
+    Guest& g = *new (pool()) Guest{};
+    g.vcpu.guest = &g;
+    g.vcpu.core = &boot_core;
+    g.vcpu.memory = &g.memory;
+    g.vcpu.devices = &g.devices;
+    g.options = plan.options;
+    g.ram_hpa = plan.ram_hpa;
+    g.ram_size = plan.ram_size;
+    boot::build_memory_map(g.memory, g.devices, plan.host.tree, g.ram_hpa, g.ram_size,
+                           g.options.exits_device);
+    dev::reset_pci_bridge(g.vcpu);
+    dev::reset_exit_counters(g.vcpu);
+    g.watch.hang_ticks = u64{g.options.watchdog} * guest::machine.timebase_frequency;
+    g.watch.dump_ticks = u64{g.options.dump_every} * guest::machine.timebase_frequency;
+    vcpu::start_profile(g.vcpu, g.options.profile ? &g.profile : nullptr);
+    return g;
 }
 
-[[noreturn]] void enter_guest(vcpu::Vcpu& v) {
-    plan.patch.costs = boot::measured_costs();
-    make_guest();
-    vcpu::Boot start = boot::load_guest(plan.host, plan.ram_hpa, plan.ram_size, room_for_symbols());
-    start.debug_as_manual = plan.options.debug_as_manual;
-    start.tlb0_sets = plan.options.tlb0_entries / mmu::VirtualTlb::ways;
+[[noreturn]] void enter_guest() {
+    Guest& g = make_guest();
+    vcpu::Boot start =
+        boot::load_guest(plan.host, g.ram_hpa, g.ram_size, room_for_symbols(), g.symbols);
+    start.debug_as_manual = g.options.debug_as_manual;
+    start.tlb0_sets = g.options.tlb0_entries / mmu::VirtualTlb::ways;
     console::log("guest: entering");
     boot::unmap_linear();
-    vcpu::reset(v, start, layout(), hole);
-    patch::start(v, plan.patch.mode != patch::Mode::off ? &guest_patcher : nullptr, plan.patch);
-    vcpu::run(v);
+    vcpu::reset(g.vcpu, start, layout(), hole);
+    plan.patch.costs = guest::machine.costs;
+    patch::start(g.vcpu, plan.patch.mode != patch::Mode::off ? &g.patcher : nullptr, plan.patch);
+    vcpu::run(g.vcpu);
 }
 
 }  // namespace
@@ -85,18 +87,18 @@ void make_guest() {
 void hv_main(trapeze::e500::u32 tree_hpa) {
     using namespace trapeze;
     core::clock.start(core::read_timebase());
-    core::setup(&guest_vcpu);
+    core::setup(&static_cast<Guest*>(pool())->vcpu);
     boot::map_linear();
     console::start();
     console::put("\n");
     plan.host = boot::read_host(tree_hpa);
     const boot::Host& host = plan.host;
-    monitor::machine_info().timebase_frequency = host.timebase_frequency;
+    guest::machine.timebase_frequency = host.timebase_frequency;
     console::set_clock(host.timebase_frequency);
     console::log("Trapeze on {}: PVR {:x}, {} MiB RAM, time base {} Hz", board::name,
                  core::read_pvr(), host.ram >> 20, host.timebase_frequency);
     plan.options = boot::parse_options(host.command_line);
-    const boot::Options& options = plan.options;
+    const guest::Options& options = plan.options;
 
     plan.ram_size = options.memory;
     const bool patches = options.profile && options.patch != patch::Mode::off;
@@ -109,8 +111,6 @@ void hv_main(trapeze::e500::u32 tree_hpa) {
     plan.patch.mode = plan.patch.frames != 0 ? options.patch : patch::Mode::off;
     plan.patch.threshold = options.threshold;
     core::use_profile(options.profile);
-    if (plan.patch.mode == patch::Mode::off) enter_guest(guest_vcpu);
-    make_guest();
-    boot::calibrate(guest_vcpu, guest_patcher, plan.ram_hpa, plan.patch, layout(), hole,
-                    [](vcpu::Vcpu& v) { enter_guest(v); });
+    if (plan.patch.mode == patch::Mode::off) enter_guest();
+    boot::calibrate(make_guest(), plan.patch, layout(), hole, enter_guest);
 }

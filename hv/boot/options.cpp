@@ -42,8 +42,8 @@ bool take_number(const char*& p, const char* key, u64& value) {
 
 }  // namespace
 
-Options parse_options(const char* p) {
-    Options options;
+guest::Options parse_options(const char* p) {
+    guest::Options options;
     while (*p != 0) {
         if (*p == ' ') {
             ++p;

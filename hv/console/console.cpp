@@ -15,12 +15,13 @@ constexpr u32 data_ready = 0x01, transmitter_empty = 0x20;
 constexpr u32 fifo_enable = 0x01;
 constexpr unsigned fifo_size = 16;
 
-unsigned fifo_room = 0;  // bytes that may go without another look at the line status
-
-u32 clock_frequency = 0;
-
-Check check = {};
-bool checking = false;
+// The machine's: the core that prints a line has it until the line ends.
+struct {
+    unsigned fifo_room = 0;   // bytes that may go without another look at the line status
+    u32 clock_frequency = 0;  // Hz
+    Check check = {};
+    bool checking = false;
+} uart_console;
 
 struct CrcTable {
     u32 entry[256];
@@ -41,7 +42,7 @@ u64 uart(u32 reg) { return board::ccsr_base + board::uart1_offset + reg; }
 void drain() {
     while (!(core::read_io(uart(line_status), 1) & transmitter_empty)) {
     }
-    fifo_room = fifo_size;
+    uart_console.fifo_room = fifo_size;
 }
 
 // Text may come from a guest or a user, and must not make a line of its own.
@@ -112,16 +113,17 @@ void print_one(const Argument& argument, const Format& format) {
 }  // namespace
 
 void put(char c) {
-    if (checking) {
-        check.crc =
-            crc_table.entry[(check.crc ^ static_cast<unsigned char>(c)) & 0xff] ^ check.crc >> 8;
-        if (c == '\n') ++check.lines;
+    if (uart_console.checking) {
+        uart_console.check.crc =
+            crc_table.entry[(uart_console.check.crc ^ static_cast<unsigned char>(c)) & 0xff] ^
+            uart_console.check.crc >> 8;
+        if (c == '\n') ++uart_console.check.lines;
     }
-    if (fifo_room == 0) drain();
-    --fifo_room;
+    if (uart_console.fifo_room == 0) drain();
+    --uart_console.fifo_room;
     core::write_io(uart(data_register), 1, static_cast<u32>(static_cast<unsigned char>(c)));
     // The guest goes on after a whole line, and after the last one of what is checked.
-    if (c == '\n' && !checking) {
+    if (c == '\n' && !uart_console.checking) {
         drain();
         board::restate_uart0();
     }
@@ -132,13 +134,13 @@ void put(const char* text) {
 }
 
 void begin_check() {
-    check = {~0u, 0};
-    checking = true;
+    uart_console.check = {~0u, 0};
+    uart_console.checking = true;
 }
 
 Check end_check() {
-    checking = false;
-    return {~check.crc, check.lines};
+    uart_console.checking = false;
+    return {~uart_console.check.crc, uart_console.check.lines};
 }
 
 int poll() {
@@ -168,10 +170,10 @@ void print_arguments(const char* format, const Argument* arguments, unsigned cou
 
 void begin_line() {
     u64 seconds = 0, micros = 0;
-    if (clock_frequency != 0) {
+    if (uart_console.clock_frequency != 0) {
         const u64 ticks = core::now();
-        seconds = ticks / clock_frequency;
-        micros = (ticks % clock_frequency) * 1000000u / clock_frequency;
+        seconds = ticks / uart_console.clock_frequency;
+        micros = (ticks % uart_console.clock_frequency) * 1000000u / uart_console.clock_frequency;
     }
     print("[vmm {:4}.", seconds);
     for (u64 unit = 100000; unit != 0; unit /= 10) {
@@ -182,6 +184,6 @@ void begin_line() {
 
 void start() { core::write_io(uart(fifo_control), 1, fifo_enable); }
 
-void set_clock(u32 frequency) { clock_frequency = frequency; }
+void set_clock(u32 frequency) { uart_console.clock_frequency = frequency; }
 
 }  // namespace trapeze::console

@@ -31,7 +31,7 @@ u32 read_mmucfg();
 // The guest's own single-step and branch-taken debugging, which the core does (manual 2.13).
 void write_debug_control(u32 dbcr0);
 // Whether program and system call exits may take the paths without C++ (fast.inc).
-void use_fast_paths(bool on);
+void use_fast_paths(bool on, bool profiled);
 u32 take_debug_status();  // reads and clears DBSR
 u32 take_mcsr();          // reads and clears MCSR
 u32 read_srr0();          // of the exception that is being handled

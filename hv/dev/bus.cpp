@@ -32,7 +32,7 @@ struct Place {
 // violation, or the machine check for memory it does not have.
 [[gnu::always_inline]] inline bool locate(Vcpu& v, u32 ea, Access access, Place& at) {
     if (vcpu::translate(v, ea, access, at.gpa)) {
-        at.region = v.memory.find(at.gpa);
+        at.region = v.memory->find(at.gpa);
         if (at.region != nullptr) return true;
     }
     vcpu::make_accessible(v, ea, access);

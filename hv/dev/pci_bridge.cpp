@@ -48,7 +48,7 @@ void program_inbound(const Vcpu& v, unsigned index) {
         return;
     }
     const u64 gpa = u64{w[translation / 4] & 0xff'ffffu} << 12;
-    const mmu::Region* const region = v.memory.find(gpa);
+    const mmu::Region* const region = v.memory->find(gpa);
     if (region == nullptr || region->kind != mmu::RegionKind::ram ||
         (attribute_word & target_mask) != target_local) {
         console::log("PCI inbound window {} at guest-physical {:X} is not guest RAM: left closed",

@@ -7,6 +7,7 @@
 #include "hv/dev/bus.hpp"
 #include "hv/dev/mpic.hpp"
 #include "hv/exit/entry.hpp"
+#include "hv/guest/guest.hpp"
 #include "hv/monitor/monitor.hpp"
 #include "hv/patch/patcher.hpp"
 #include "hv/profile/profile.hpp"
@@ -213,7 +214,7 @@ Cause unavailable_exit(Vcpu& v, Vector vector) {
 // The guest has completed an instruction. True if that is all there is to this exit.
 [[gnu::noinline, gnu::cold]] bool probed(Vcpu& v) {
     probe(v, false);
-    v.progress.stepped();
+    v.guest->watch.progress.stepped();
     if (debugging(v)) return false;
     core::take_debug_status();
     v.beat_nip = v.nip | (v.user() ? 1u : 0u);
@@ -261,9 +262,9 @@ Cause timer_exit(Vcpu& v) {
 // executes nothing before it does so once more, and no heartbeat comes.
 [[gnu::noinline, gnu::cold]] Cause held_again(Vcpu& v, Cause cause) {
     const ExitStats& stats = v.exits[static_cast<unsigned>(cause)];
-    const auto next = v.repeats.again(v.nip, stats.folded_count + stats.count);
+    const auto next = v.guest->watch.repeats.again(v.nip, stats.folded_count + stats.count);
     if (next == Repeats::Next::requests) monitor::requests(v);
-    if (next == Repeats::Next::stalled) end_stalled(v, cause, v.repeats.count());
+    if (next == Repeats::Next::stalled) end_stalled(v, cause, v.guest->watch.repeats.count());
     return cause;
 }
 
@@ -436,8 +437,8 @@ void reset(Vcpu& v, const Boot& boot, const mmu::Layout& layout, mmu::Hole hole)
     set_msr(v, 0);
     layout_changes(v);
     v.moved = false;
-    v.start_time = v.last_dump = core::now();
-    v.progress.start(v.start_time);
+    v.start_time = v.guest->watch.last_dump = core::now();
+    v.guest->watch.progress.start(v.start_time);
     v.next_sample = core::never;
     vcpu::reset_timers(v);
 }

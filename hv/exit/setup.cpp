@@ -16,11 +16,9 @@ void point(const char* handler) {
     put<ivor>(reinterpret_cast<e500::u32>(handler) & 0xffff);
 }
 
-bool profiled = false;
-
 }  // namespace
 
-void use_fast_paths(bool on) {
+void use_fast_paths(bool on, bool profiled) {
     point<Spr::IVOR6>(!on        ? vector_program_full
                       : profiled ? vector_program_profiled
                                  : vector_program);
@@ -30,8 +28,7 @@ void use_fast_paths(bool on) {
 }
 
 void use_profile(bool on) {
-    profiled = on;
-    use_fast_paths(true);
+    use_fast_paths(true, on);
     point<Spr::IVOR13>(on ? vector_dtlb_profiled : vector_dtlb);
     point<Spr::IVOR14>(on ? vector_itlb_profiled : vector_itlb);
 }

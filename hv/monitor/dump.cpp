@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The heatmap dump, version 1 (docs/dump-format.md).
 #include "hv/console/console.hpp"
+#include "hv/core/core.hpp"
 #include "hv/core/cpu.hpp"
 #include "hv/exit/run.hpp"
-#include "hv/monitor/machine.hpp"
+#include "hv/guest/guest.hpp"
+#include "hv/guest/machine.hpp"
 #include "hv/monitor/monitor.hpp"
 #include "hv/patch/patcher.hpp"
 #include "hv/profile/profile.hpp"
@@ -20,7 +22,8 @@ using vcpu::Vcpu;
 namespace {
 
 // Sites by address; too large for the stack.
-e500::u16 site_order[SiteTable::max_sites];
+static_assert(SiteTable::max_sites <= core::Core::scratch_words);
+using SiteOrder = e500::u16[core::Core::scratch_words];
 
 const char* name(Dump kind) {
     switch (kind) {
@@ -121,7 +124,7 @@ u32 news_of_the_hottest(const SiteTable& sites, unsigned most) {
 
 // Which sites of `site_order` a live dump has: the hottest, and others that have changed in turn.
 // The rest of `site_order` is overwritten; returns how many stay.
-unsigned choose_live(vcpu::Profile& profile) {
+unsigned choose_live(vcpu::Profile& profile, SiteOrder& site_order) {
     const SiteTable& sites = profile.sites;
     const u32 enough = news_of_the_hottest(sites, live_sites / 2);
     unsigned others = live_sites / 2, chosen = 0;
@@ -146,17 +149,18 @@ unsigned choose_live(vcpu::Profile& profile) {
 void dump_sites(const Vcpu& v, bool live, u64 now) {
     vcpu::Profile& profile = *v.profile;
     SiteTable& sites = profile.sites;
+    SiteOrder& site_order = v.core->scratch;
     // A beat's exits a second, from what SiteTable::beat makes of them.
     const u64 rate_unit = SiteTable::recent_scale * vcpu::heartbeat_period;
-    const u64 frequency = machine_info().timebase_frequency;
+    const u64 frequency = guest::machine.timebase_frequency;
     u32 function = ~0u;
     sites.sort(site_order);
-    const unsigned count = live ? choose_live(profile) : sites.used();
+    const unsigned count = live ? choose_live(profile, site_order) : sites.used();
     for (unsigned i = 0; i < count; ++i) {
         dbt::Site& site = sites.site(site_order[i]);
         site.news = 0;
         u32 offset = 0;
-        const char* const symbol_name = symbol(site.ea, offset);
+        const char* const symbol_name = v.guest->symbols.find(site.ea, offset);
         if (symbol_name != nullptr && site.ea - offset != function) {
             function = site.ea - offset;
             print("symbol {:x} ", function);
@@ -211,9 +215,9 @@ void dump(Vcpu& v, Dump kind, u64 now) {
     const bool live = kind == Dump::live;
 
     console::begin_check();
-    print("@@trapeze-dump 1 {} {}\n", name(kind), ++v.dumps);
-    print("clock {} {}\n", machine_info().timebase_frequency, total);
-    print("guest {} {} {}\n", v.memory.ram_bytes(), v.shadow.own_layout().name,
+    print("@@trapeze-dump 1 {} {}\n", name(kind), ++v.guest->watch.dumps);
+    print("clock {} {}\n", guest::machine.timebase_frequency, total);
+    print("guest {} {} {}\n", v.memory->ram_bytes(), v.shadow.own_layout().name,
           v.profile != nullptr ? "on" : "off");
     print("time {} {} {} {}\n", total, total - vmm - v.idle_ticks, vmm, v.idle_ticks);
     if (v.profile != nullptr) {
@@ -233,7 +237,7 @@ void dump(Vcpu& v, Dump kind, u64 now) {
         if (!live) dump_spans(v.profile->timeline);
     }
     const auto check = console::end_check();
-    print("@@trapeze-dump-end {} {} {:x}\n", v.dumps, check.lines - 1, check.crc);
+    print("@@trapeze-dump-end {} {} {:x}\n", v.guest->watch.dumps, check.lines - 1, check.crc);
 }
 
 }  // namespace trapeze::monitor

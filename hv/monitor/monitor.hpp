@@ -8,11 +8,6 @@ namespace trapeze::monitor {
 using e500::u32;
 using e500::u64;
 
-// Guest symbols, as trapeze-pack wrote them: sorted addresses and names.
-void set_symbols(const void* data, u32 size);
-// The function around `address`; null if unknown. `offset` is from its start.
-const char* symbol(u32 address, u32& offset);
-
 // A request on the VMM's console, if one has come.
 void requests(vcpu::Vcpu& v);
 // Once per heartbeat: requests, periodic dumps, and whether the guest is alive.

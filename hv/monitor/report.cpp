@@ -3,6 +3,7 @@
 #include "dbt/disasm.hpp"
 #include "hv/console/console.hpp"
 #include "hv/core/cpu.hpp"
+#include "hv/guest/guest.hpp"
 #include "hv/monitor/monitor.hpp"
 #include "hv/patch/patcher.hpp"
 #include "hv/profile/profile.hpp"
@@ -17,11 +18,6 @@ using vcpu::Vcpu;
 namespace msr = e500::msr;
 
 namespace {
-
-const u32* symbol_table = nullptr;
-u32 symbol_count = 0;
-const char* symbol_names = nullptr;
-u32 names_size = 0;
 
 void print_msr(u32 value) {
     struct Bit {
@@ -43,10 +39,11 @@ void print_msr(u32 value) {
     print(")");
 }
 
-void print_location(u32 address) {
+void print_location(const Vcpu& v, u32 address) {
     u32 offset = 0;
     print("{:x}", address);
-    if (const char* const name = symbol(address, offset)) print(" <{}+0x{:X}>", name, offset);
+    if (const char* const name = v.guest->symbols.find(address, offset))
+        print(" <{}+0x{:X}>", name, offset);
 }
 
 void print_instruction(u32 address, u32 word) {
@@ -77,10 +74,10 @@ void report_translation(Vcpu& v, const char* what, u32 ea, bool space) {
     }
     print_entry(what, ea, *hit.entry, hit.tlb, hit.index);
     const u64 gpa = hit.entry->gpa(ea);
-    const auto* const region = v.memory.find(gpa);
+    const auto* const region = v.memory->find(gpa);
     if (region == nullptr) {
         log("  ...and guest-physical {:X} holds nothing: the guest has RAM from 0 to {:X}", gpa,
-            v.memory.ram_bytes());
+            v.memory->ram_bytes());
     }
 }
 
@@ -132,14 +129,14 @@ void report_interrupts(const Vcpu& v) {
     print("last interrupt given to the guest: ");
     print_vector(v.storm_vector);
     print(", handler at ");
-    print_location(v.storm_nip);
+    print_location(v, v.storm_nip);
     print("\n");
     if (v.storm_count == 0) return;
     begin_line();
     print("that handler failed at once, {} times; it all began with ", v.storm_count);
     print_vector(v.storm_first);
     print(" at ");
-    print_location(v.storm_from);
+    print_location(v, v.storm_from);
     print("\n");
 }
 
@@ -154,7 +151,7 @@ void report_exits(const Vcpu& v) {
         begin_line();
         print("  {:-12} {} ", vcpu::name(cause),
               e.info & vcpu::ExitRecord::user_mode ? "user  " : "kernel");
-        print_location(e.nip);
+        print_location(v, e.nip);
         if (cause == vcpu::Cause::dsi || cause == vcpu::Cause::mmio) print(" at {:x}", e.dear);
         if (e.word != 0) {
             print("  ");
@@ -166,46 +163,18 @@ void report_exits(const Vcpu& v) {
 
 }  // namespace
 
-void set_symbols(const void* data, u32 size) {
-    const auto* words = static_cast<const u32*>(data);
-    if (size < 4 || words[0] > (size - 4) / 8) return;
-    symbol_count = words[0];
-    symbol_table = words + 1;
-    symbol_names = reinterpret_cast<const char*>(symbol_table + 2 * symbol_count);
-    names_size = size - 4 - 8 * symbol_count;
-    if (names_size == 0 || symbol_names[names_size - 1] != 0) symbol_count = 0;
-}
-
-const char* symbol(u32 address, u32& offset) {
-    constexpr u32 furthest = 0x10000;
-    u32 low = 0, high = symbol_count;
-    while (low < high) {
-        const u32 middle = (low + high) / 2;
-        if (symbol_table[2 * middle] <= address) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    if (low == 0) return nullptr;
-    offset = address - symbol_table[2 * (low - 1)];
-    const u32 name = symbol_table[2 * (low - 1) + 1];
-    const bool named = offset < furthest && name < names_size && symbol_names[name] != 0;
-    return named ? symbol_names + name : nullptr;
-}
-
 void report(Vcpu& v, const char* headline) {
     log("---- {}", headline);
     if (v.reason != nullptr) log("cause: {}", v.reason);
     begin_line();
     print("at ");
-    print_location(v.nip);
+    print_location(v, v.nip);
     print(", {} mode, MSR ", v.user() ? "user" : "kernel");
     print_msr(v.regs.msr);
     print("\n");
     begin_line();
     print("called from (LR) ");
-    print_location(v.lr);
+    print_location(v, v.lr);
     print("\n");
     u32 word = 0;
     if (core::load_guest_word(v.nip, v.shadow.layout().fetch_space(v.user()), word)) {

@@ -4,7 +4,7 @@
 #include "hv/core/clock.hpp"
 #include "hv/core/cpu.hpp"
 #include "hv/exit/run.hpp"
-#include "hv/monitor/machine.hpp"
+#include "hv/guest/machine.hpp"
 #include "hv/monitor/monitor.hpp"
 #include "hv/patch/patcher.hpp"
 #include "hv/vcpu/interrupt.hpp"
@@ -75,7 +75,7 @@ void summary(Vcpu& v, u64 now) {
     put("@@trapeze-summary {");
     field("schema", 1);
     print("\"end\":\"{}\",\"reason\":\"{}\",", end_name(v.end), console::Quoted{v.reason});
-    field("ticks_per_second", machine_info().timebase_frequency);
+    field("ticks_per_second", guest::machine.timebase_frequency);
     put("\"ticks\":{");
     field("total", total);
     field("guest", total - vmm - v.idle_ticks);

@@ -2,6 +2,7 @@
 #include "hv/console/console.hpp"
 #include "hv/core/clock.hpp"
 #include "hv/core/cpu.hpp"
+#include "hv/guest/guest.hpp"
 #include "hv/monitor/monitor.hpp"
 #include "hv/vcpu/interrupt.hpp"
 
@@ -59,7 +60,8 @@ void judge(Vcpu& v) {
                   "exception storm: the guest's system-call handler begins with a system call");
         return;
     }
-    const vcpu::Verdict verdict = v.progress.look(look_at(v), v.hang_ticks);
+    const vcpu::Verdict verdict =
+        v.guest->watch.progress.look(look_at(v), v.guest->watch.hang_ticks);
     vcpu::probe(v, verdict == vcpu::Verdict::step);
     switch (verdict) {
         case vcpu::Verdict::alive:
@@ -79,7 +81,8 @@ void judge(Vcpu& v) {
                       "watchdog's time (watchdog=)");
             break;
         case vcpu::Verdict::stalled:
-            vcpu::end_stalled(v, v.progress.cause(), v.progress.repeats());
+            vcpu::end_stalled(v, v.guest->watch.progress.cause(),
+                              v.guest->watch.progress.repeats());
             break;
     }
 }
@@ -89,19 +92,21 @@ void judge(Vcpu& v) {
 constexpr u64 guest_share = 15;
 
 void live_dump(Vcpu& v) {
-    v.live_wanted = false;
+    guest::Watch& watch = v.guest->watch;
+    watch.live_wanted = false;
     const u64 start = core::now();
     dump(v, Dump::live, start);
     const u64 end = core::now();
-    v.next_live = end + guest_share * (end - start);
+    watch.next_live = end + guest_share * (end - start);
 }
 
 // However long a dump takes, half of each period is the guest's.
 void periodic_dump(Vcpu& v) {
+    guest::Watch& watch = v.guest->watch;
     const u64 start = core::now();
     dump(v, Dump::periodic, start);
-    const u64 end = core::now(), half = v.dump_ticks / 2;
-    v.last_dump = end - start > half ? end - half : start;
+    const u64 end = core::now(), half = watch.dump_ticks / 2;
+    watch.last_dump = end - start > half ? end - half : start;
 }
 
 }  // namespace
@@ -118,14 +123,16 @@ void requests(Vcpu& v) {
     } else if (byte == 'd') {
         dump(v, Dump::request, core::now());
     } else if (byte == 'l') {
-        v.live_wanted = true;
+        v.guest->watch.live_wanted = true;
     }
 }
 
 void heartbeat(Vcpu& v) {
+    const guest::Watch& watch = v.guest->watch;
     requests(v);
-    if (v.live_wanted && core::now() >= v.next_live) live_dump(v);
-    if (v.dump_ticks != 0 && core::now() - v.last_dump >= v.dump_ticks) periodic_dump(v);
+    if (watch.live_wanted && core::now() >= watch.next_live) live_dump(v);
+    const bool due = core::now() - watch.last_dump >= watch.dump_ticks;
+    if (watch.dump_ticks != 0 && due) periodic_dump(v);
     judge(v);
 }
 

@@ -26,7 +26,7 @@ u32 price_of_cover(const Vcpu& v) {
 
 void cover_page(Vcpu& v, MirrorFrame& frame, unsigned page) {
     u64 own = 0;
-    v.memory.ram_range(frame.gpa + u64{page} * page_bytes, page_bytes, own);
+    v.memory->ram_range(frame.gpa + u64{page} * page_bytes, page_bytes, own);
     const unsigned words = page_bytes / 4;
     for (unsigned i = 0; i < words; ++i) {
         i = core::find_word(own, i, dbt::read_mask, dbt::untrapped_read);

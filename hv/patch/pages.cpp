@@ -26,7 +26,7 @@ bool fits(const Vcpu& v, const Around& a, u32 bytes) {
     const u32 mask = bytes - 1;
     u64 hpa = 0;
     return bytes <= a.entry->size() && ((a.ea ^ static_cast<u32>(a.gpa)) & mask) == 0 &&
-           v.memory.ram_range(a.gpa & ~u64{mask}, bytes, hpa);
+           v.memory->ram_range(a.gpa & ~u64{mask}, bytes, hpa);
 }
 
 bool willing(const Patcher& p, const MirrorPage& page, u32 now) {
@@ -41,7 +41,7 @@ void patch_all(Vcpu& v, MirrorFrame& frame, unsigned page) {
     // All of them have this primary opcode.
     constexpr u32 primary_mask = 0xfc00'0000, primary = 31U << 26;
     u64 own = 0;
-    v.memory.ram_range(frame.gpa + u64{page} * page_bytes, page_bytes, own);
+    v.memory->ram_range(frame.gpa + u64{page} * page_bytes, page_bytes, own);
     const unsigned words = page_bytes / 4;
     for (unsigned i = 0; i < words; ++i) {
         i = core::find_word(own, i, primary_mask, primary);
@@ -64,7 +64,7 @@ void copy_page(Vcpu& v, MirrorFrame& frame, unsigned i, u32 ea) {
         unmirror(v, frame, i, 1, false, Reason::no_mapping);
     }
     u64 own = 0;
-    v.memory.ram_range(gpa, page_bytes, own);
+    v.memory->ram_range(gpa, page_bytes, own);
     core::copy_text(p.overlay.text_hpa(gpa), own);
     p.overlay.mirror.add(frame, i, ea);
     if (p.mode == Mode::eager) patch_all(v, frame, i);
@@ -169,7 +169,7 @@ Reason mirror_page(Vcpu& v, const mmu::VirtualEntry& entry, u32 ea) {
     if (resting(v)) return Reason::waiting;
     const u64 gpa = entry.gpa(ea);
     u64 hpa = 0;
-    if (!v.memory.ram_range(gpa & ~u64{page_bytes - 1}, page_bytes, hpa)) {
+    if (!v.memory->ram_range(gpa & ~u64{page_bytes - 1}, page_bytes, hpa)) {
         return Reason::no_mapping;
     }
     MirrorFrame* frame = p.overlay.mirror.find(gpa);

@@ -273,7 +273,7 @@ Text text_at(const Vcpu& v, const MirrorFrame& frame, unsigned page, unsigned wo
     const u32 offset = 4 * word;
     text.ea = frame.page[page].ea + offset;
     text.gpa = frame.gpa + u64{page} * page_bytes + offset;
-    v.memory.ram_range(text.gpa, 4, text.own);
+    v.memory->ram_range(text.gpa, 4, text.own);
     text.copy = o.text_hpa(text.gpa);
     return text;
 }
@@ -363,7 +363,7 @@ u32 own_word(Vcpu& v, u32 ea, u32 word) {
     if (v.patcher == nullptr || hit.entry == nullptr || v.user()) return word;
     const u64 gpa = hit.entry->gpa(ea);
     u64 hpa = 0;
-    if (v.patcher->overlay.mirror.page(gpa) == nullptr || !v.memory.ram_range(gpa, 4, hpa)) {
+    if (v.patcher->overlay.mirror.page(gpa) == nullptr || !v.memory->ram_range(gpa, 4, hpa)) {
         return word;
     }
     return core::read_ram(hpa, 4);

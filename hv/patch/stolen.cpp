@@ -33,7 +33,7 @@ constexpr u32 register_places[] = {0xffff'8000, 0xffff'9000, 0xffff'a000, 0xffff
                                    0x0000'5000, 0x0000'4000, 0x0000'3000, 0x0000'2000, 0x0000'1000};
 
 bool memory_behind(const Vcpu& v, const mmu::VirtualEntry& entry, u32 ea) {
-    return v.memory.find(entry.gpa(ea)) != nullptr;
+    return v.memory->find(entry.gpa(ea)) != nullptr;
 }
 
 bool taken_by_guest(const Vcpu& v, const mmu::VirtualEntry& entry, u32 ea) {
@@ -189,7 +189,7 @@ bool steal_mapped(Vcpu& v, u32 site) {
             if (hit.entry == nullptr || hit.tlb != 1 || !mmu::Overlay::steady(*hit.entry)) continue;
             const u64 gpa = hit.entry->gpa(ea);
             u64 hpa = 0;
-            if (!v.memory.ram_range(gpa, page_bytes, hpa)) continue;
+            if (!v.memory->ram_range(gpa, page_bytes, hpa)) continue;
             ++tries;
             if (p.overlay.mirror.page(gpa) != nullptr || avoided(p, epoch(v), ea) ||
                 p.overlay.cache.slot(ea) != Cache::max_pages || !idle(v, *hit.entry, hpa)) {

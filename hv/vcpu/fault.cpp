@@ -67,7 +67,7 @@ bool plain(const Vcpu& v, const mmu::VirtualEntry& entry) {
 }
 [[gnu::noinline]] bool fill_small(Vcpu& v, const mmu::VirtualEntry& entry, Access access,
                                   bool user) {
-    return v.shadow.fill_small(v.memory, entry, access, user);
+    return v.shadow.fill_small(*v.memory, entry, access, user);
 }
 
 }  // namespace
@@ -90,7 +90,7 @@ FaultResult resolve(Vcpu& v, u32 ea, Access access) {
     if (plain(v, *hit.entry) && fill_small(v, *hit.entry, access, user)) {
         return FaultResult::resume;
     }
-    switch (v.shadow.fill(v.memory, *hit.entry, ea, access, user)) {
+    switch (v.shadow.fill(*v.memory, *hit.entry, ea, access, user)) {
         case Fill::done:
             return FaultResult::resume;
         case Fill::protection:

@@ -5,6 +5,7 @@
 #include "hv/dev/mpic.hpp"
 #include "hv/patch/patcher.hpp"
 #include "hv/profile/profile.hpp"
+#include "hv/vcpu/progress.hpp"
 #include "hv/vcpu/reservation.hpp"
 #include "hv/vcpu/timers.hpp"
 

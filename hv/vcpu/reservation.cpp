@@ -48,7 +48,7 @@ bool place(Vcpu& v, u32 ea, Access access, u64& hpa) {
     u64 gpa = 0;
     if ((ea & 3U) != 0 || !translate(v, ea, access, gpa)) return false;
     if (v.patcher != nullptr && v.patcher->overlay.mirror.page(gpa) != nullptr) return false;
-    return v.memory.ram_range(gpa, 4, hpa);
+    return v.memory->ram_range(gpa, 4, hpa);
 }
 
 bool load(Vcpu& v, const Insn& insn) {
@@ -83,7 +83,7 @@ void help_reservation(Vcpu& v) {
     } else if (!debugging(v) && v.end == End::running && !(v.regs.msr & e500::msr::we) &&
                seems_stuck(v)) {
         v.reservation.steps = most_steps;
-        core::use_fast_paths(false);
+        core::use_fast_paths(false, v.profile != nullptr);
         update_debug(v);
     }
 }
@@ -110,7 +110,7 @@ void step_reservation(Vcpu& v) {
 
 void stop_reservation(Vcpu& v) {
     v.reservation = {};
-    core::use_fast_paths(true);
+    core::use_fast_paths(true, v.profile != nullptr);
     update_debug(v);
 }
 

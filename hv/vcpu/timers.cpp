@@ -5,6 +5,7 @@
 #include "hv/core/cpu.hpp"
 #include "hv/patch/patcher.hpp"
 #include "hv/vcpu/interrupt.hpp"
+#include "hv/vcpu/progress.hpp"
 
 namespace trapeze::vcpu {
 

@@ -30,12 +30,12 @@ void to_registers(Vcpu& v, const mmu::VirtualEntry& entry, unsigned tlb, unsigne
 // a guest may have two entries for one page, which is its error and must not be the core's.
 void prefill(Vcpu& v, const mmu::VirtualEntry& entry) {
     core::drop_tlb0(entry.mas2 & mas2::epn_mask);
-    if (v.shadow.fill_small(v.memory, entry, v.last_miss, v.last_miss_user)) return;
+    if (v.shadow.fill_small(*v.memory, entry, v.last_miss, v.last_miss_user)) return;
     // What the guest kernel executes is to be known, and only its own miss tells (fault.cpp).
     const bool fetch = v.last_miss == mmu::Access::fetch && !v.last_miss_user;
     if (fetch && v.patcher != nullptr && v.patcher->overlay.track) return;
     const u32 ea = entry.epn() | (v.regs.dear & ~entry.page_mask);
-    v.shadow.fill(v.memory, entry, ea, v.last_miss, v.last_miss_user);
+    v.shadow.fill(*v.memory, entry, ea, v.last_miss, v.last_miss_user);
 }
 
 }  // namespace

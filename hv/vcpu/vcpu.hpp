@@ -6,7 +6,6 @@
 #include "hv/mmu/shadow_tlb.hpp"
 #include "hv/mmu/virtual_tlb.hpp"
 #include "hv/vcpu/exits.hpp"
-#include "hv/vcpu/progress.hpp"
 #include "hv/vcpu/register_page.hpp"
 
 namespace trapeze::dbt {
@@ -19,6 +18,14 @@ struct Patcher;
 
 namespace trapeze::dev {
 class DeviceTable;
+}
+
+namespace trapeze::core {
+struct Core;
+}
+
+namespace trapeze::guest {
+struct Guest;
 }
 
 namespace trapeze::vcpu {
@@ -90,8 +97,11 @@ struct Vcpu {
 
     mmu::ShadowTlb shadow;
     mmu::VirtualTlb tlb;
-    mmu::MemoryMap memory;
+    // Of the guest.
+    guest::Guest* guest;  // for the rooms behind it alone
+    mmu::MemoryMap* memory;
     dev::DeviceTable* devices;
+    core::Core* core;  // that runs it
     // A store to RAM that the VMM makes for the guest, if more is to be done than to write it.
     // `size` is 1, 2 or 4 bytes, which lie in one page.
     void (*store_ram)(Vcpu& v, u64 gpa, u64 hpa, unsigned size, u32 value);
@@ -125,18 +135,10 @@ struct Vcpu {
     u64 start_time;
     u64 idle_ticks;
     u64 idle_since;
-    Progress progress;
-    u32 signs;         // of life so far, but for waiting (Look::signs)
-    bool probing;      // the next instruction that completes is a debug exit of the VMM's
-    Repeats repeats;   // of an input that is held
-    char why[128];     // `reason`, if it has numbers in it
-    u32 beat_nip;      // where the heartbeat found the guest, bit 0: in user mode
-    u64 hang_ticks;    // watchdog period the user chose, 0 = off
-    u64 dump_ticks;    // between dumps of the profile, 0 = none
-    u64 last_dump;     // when
-    u32 dumps;         // how many so far
-    bool live_wanted;  // somebody asked for a live dump,
-    u64 next_live;     // and gets it not before this
+    u32 signs;      // of life so far, but for waiting (Look::signs)
+    bool probing;   // the next instruction that completes is a debug exit of the VMM's
+    char why[128];  // `reason`, if it has numbers in it
+    u32 beat_nip;   // where the heartbeat found the guest, bit 0: in user mode
     // The last interrupt given to the guest, how often its handler failed at once, with these
     // registers (a digest), and the first of such a chain: what the guest did before its handlers
     // failed.

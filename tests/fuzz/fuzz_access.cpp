@@ -72,7 +72,7 @@ vcpu::Vcpu& make_guest() {
     devices = {};
     const unsigned index = devices.add({"bytes", read_register, write_register});
     v.devices = &devices;
-    v.memory.add({device_gpa, device_bytes, 0, mmu::RegionKind::trapped, static_cast<u8>(index)});
+    v.memory->add({device_gpa, device_bytes, 0, mmu::RegionKind::trapped, static_cast<u8>(index)});
     unsigned entry = 0;
     for (const Place& place : places) {
         if (place.kind == Kind::unmapped) continue;

@@ -15,7 +15,7 @@
 #include "hv/boot/tree.hpp"
 #include "hv/core/own_map.hpp"
 #include "hv/exit/run.hpp"
-#include "hv/monitor/machine.hpp"
+#include "hv/guest/machine.hpp"
 #include "hv/monitor/monitor.hpp"
 #include "options_model.hpp"
 #include "output.hpp"
@@ -182,10 +182,10 @@ void check_guest(const vcpu::Boot& start, u64 ram_hpa, u64 ram_size, const void*
                                  static_cast<std::size_t>(length)) == 0);
 }
 
-boot::Options options_of(const char* line) {
+guest::Options options_of(const char* line) {
     const auto expected = fuzz::expected_options(line);
     try {
-        const boot::Options parsed = boot::parse_options(line);
+        const guest::Options parsed = boot::parse_options(line);
         require(expected && fuzz::same(parsed, *expected));
         return parsed;
     } catch (const Rejected&) {
@@ -212,7 +212,7 @@ void start_vmm(Source& source) {
         host.image_end != image_hpa + image.size()) {
         return;  // nor does the board lie about what is there
     }
-    const boot::Options parsed = options_of(host.command_line);
+    const guest::Options parsed = options_of(host.command_line);
     u64 ram_size = parsed.memory, mirror = 0, mirror_size = u64{parsed.mirror_mib} << 20U;
     const u64 ram_hpa = boot::place_ram(host, ram_size, mirror, mirror_size);
     const u64 used = std::max({u64{own_map::image_size}, host.tree_end, host.image_end});
@@ -226,16 +226,14 @@ void start_vmm(Source& source) {
     boot::build_memory_map(map, devices, host.tree, ram_hpa, ram_size, parsed.exits_device);
     check_map(map, ram_size);
     alignas(16) static u8 symbols[64];
-    const vcpu::Boot start = boot::load_guest(host, ram_hpa, ram_size, {symbols, sizeof symbols});
+    guest::Symbols named;
+    const vcpu::Boot start =
+        boot::load_guest(host, ram_hpa, ram_size, {symbols, sizeof symbols}, named);
     check_guest(start, ram_hpa, ram_size, boot::at(host.image));
 }
 
 }  // namespace
 
-monitor::MachineInfo& monitor::machine_info() {
-    static MachineInfo info{};
-    return info;
-}
 // No guest runs.
 void monitor::heartbeat(vcpu::Vcpu& /*v*/) { std::abort(); }
 void monitor::requests(vcpu::Vcpu& /*v*/) { std::abort(); }

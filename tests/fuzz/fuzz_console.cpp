@@ -9,7 +9,8 @@
 #include "core.hpp"
 #include "hv/board/ppce500.hpp"
 #include "hv/exit/run.hpp"
-#include "hv/monitor/machine.hpp"
+#include "hv/guest/guest.hpp"
+#include "hv/guest/machine.hpp"
 #include "hv/monitor/monitor.hpp"
 #include "hv/patch/patcher.hpp"
 #include "hv/profile/profile.hpp"
@@ -57,7 +58,7 @@ vcpu::Vcpu& make_guest(Source& source) {
     static const auto profile = std::make_unique<vcpu::Profile>();
     static const auto patcher = std::make_unique<patch::Patcher>();
     vcpu::Vcpu& v = test::fresh_guest(source.rarely(2) ? mmu::crossed : mmu::straight);
-    monitor::machine_info().timebase_frequency = 400'000'000;
+    guest::machine = {400'000'000, {}};
     const bool profiled = !source.rarely(4);
     vcpu::start_profile(v, profiled ? profile.get() : nullptr);
     patch::Config config{};
@@ -68,8 +69,8 @@ vcpu::Vcpu& make_guest(Source& source) {
     config.costs = {34'000, 400, 5'000, 600'000, 1'200'000};
     const bool patches = profiled && !source.rarely(4);
     patch::start(v, patches ? patcher.get() : nullptr, config);
-    v.dump_ticks = source.rarely(2) ? 1'000'000 : 0;
-    v.hang_ticks = source.rarely(2) ? 100'000'000 : 0;
+    v.guest->watch.dump_ticks = source.rarely(2) ? 1'000'000 : 0;
+    v.guest->watch.hang_ticks = source.rarely(2) ? 100'000'000 : 0;
     return v;
 }
 
@@ -171,8 +172,8 @@ std::string check_dumps(std::string_view output) {
 
 void run(Source& source) {
     const std::vector<u32> symbols = some_symbols(source);
-    monitor::set_symbols(symbols.data(), static_cast<u32>(4 * symbols.size()));
     vcpu::Vcpu& v = make_guest(source);
+    v.guest->symbols.set(symbols.data(), static_cast<u32>(4 * symbols.size()));
     fuzz::prepare_uart("");
     for (unsigned n = 0; n < 200 && !source.empty() && v.end == vcpu::End::running; ++n) {
         step(source, v);
@@ -186,15 +187,10 @@ void run(Source& source) {
     }
     patch::start(v, nullptr, {});
     vcpu::start_profile(v, nullptr);
-    monitor::set_symbols("\0\0\0\0", 4);
 }
 
 }  // namespace
 
-monitor::MachineInfo& monitor::machine_info() {
-    static MachineInfo info{};
-    return info;
-}
 void board::restate_uart0() {}
 void board::power_off() { throw Off{}; }
 void board::reset() { throw Off{}; }

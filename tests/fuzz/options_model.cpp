@@ -27,7 +27,7 @@ std::optional<Number> number(std::string_view text) {
     return value << shift;
 }
 
-bool take_number(boot::Options& options, std::string_view key, Number value) {
+bool take_number(guest::Options& options, std::string_view key, Number value) {
     const auto small = static_cast<e500::u32>(value);
     if (key == "mem" && value >> 64U == 0) {
         options.memory = static_cast<e500::u64>(value);
@@ -47,7 +47,7 @@ bool take_number(boot::Options& options, std::string_view key, Number value) {
     return true;
 }
 
-bool take_word(boot::Options& options, const std::string& word) {
+bool take_word(guest::Options& options, const std::string& word) {
     if (word == "profile=on" || word == "profile=off") {
         options.profile = word == "profile=on";
     } else if (word == "exits-device=on" || word == "exits-device=off") {
@@ -71,15 +71,15 @@ bool take_word(boot::Options& options, const std::string& word) {
     return true;
 }
 
-auto fields(const boot::Options& o) {
+auto fields(const guest::Options& o) {
     return std::tie(o.memory, o.watchdog, o.profile, o.exits_device, o.dump_every, o.patch,
                     o.crossed, o.threshold, o.mirror_mib, o.tlb0_entries, o.debug_as_manual);
 }
 
 }  // namespace
 
-std::optional<boot::Options> expected_options(std::string_view line) {
-    boot::Options options;
+std::optional<guest::Options> expected_options(std::string_view line) {
+    guest::Options options;
     while (!line.empty()) {
         const std::string_view word = line.substr(0, line.find(' '));
         if (!word.empty() && !take_word(options, std::string(word))) return {};
@@ -88,7 +88,7 @@ std::optional<boot::Options> expected_options(std::string_view line) {
     return options;
 }
 
-bool same(const boot::Options& one, const boot::Options& other) {
+bool same(const guest::Options& one, const guest::Options& other) {
     return fields(one) == fields(other);
 }
 

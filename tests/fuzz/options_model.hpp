@@ -10,7 +10,7 @@ namespace trapeze::fuzz {
 
 /// What docs/options.md says of the VMM's options, word by word, with numbers of 128 bits; nothing
 /// if a word is none of them. Shares nothing with the VMM.
-std::optional<boot::Options> expected_options(std::string_view line);
-bool same(const boot::Options& one, const boot::Options& other);
+std::optional<guest::Options> expected_options(std::string_view line);
+bool same(const guest::Options& one, const guest::Options& other);
 
 }  // namespace trapeze::fuzz

@@ -7,8 +7,8 @@ from support import ROOT
 from test_style import CODE, tracked
 
 # Lowest first (docs/source-tour.md).
-ORDER = ["core", "board", "mmu", "console", "vcpu", "dev", "profile", "patch", "exit", "monitor",
-         "boot"]
+ORDER = ["core", "board", "mmu", "console", "vcpu", "dev", "profile", "patch", "guest", "exit",
+         "monitor", "boot"]
 
 INCLUDE = r'^#include "((?:hv|dbt|tcache)/[\w./]+)"'
 

@@ -59,11 +59,11 @@ class BusTest : public testing::Test {
         region(first_gpa, {"first", model_read<'A'>, model_write<'A'>});
         region(second_gpa, {"second", model_read<'B'>, model_write<'B'>, Wide::low_word});
         region(power_gpa, {"power", model_read<'P'>, model_write<'P'>, Wide::ignored});
-        v.memory.add({direct_gpa, page, direct_gpa, mmu::RegionKind::direct, 0});
+        v.memory->add({direct_gpa, page, direct_gpa, mmu::RegionKind::direct, 0});
     }
     void region(u32 gpa, const Device& device) {
         const auto index = static_cast<e500::u8>(v.devices->add(device));
-        v.memory.add({gpa, page, 0, mmu::RegionKind::trapped, index});
+        v.memory->add({gpa, page, 0, mmu::RegionKind::trapped, index});
     }
     void place(u32 here, u32 beyond) {
         test::map_page(v, 2, ea, here);

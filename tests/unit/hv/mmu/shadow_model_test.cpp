@@ -31,12 +31,12 @@ class Model {
     Model(unsigned seed, const Layout& layout) : random_(seed), v_(test::fresh_guest()) {
         v_.shadow.reset(layout, test::hole);
         vcpu::set_msr(v_, 0);
-        v_.memory = {};
+        *v_.memory = {};
         // Memory that is aligned to 4 KiB alone, to 4 MiB, and above 4 GiB; a gap; a device.
-        v_.memory.add({0, 0x123000, 0x4000'1000, RegionKind::ram, 0});
-        v_.memory.add({0x400000, 0x400000, 0x1'0000'0000, RegionKind::ram, 0});
-        v_.memory.add({0xf'0000'0000, 0x140000, 0x2'0000'4000, RegionKind::direct, 0});
-        v_.memory.add({0x800000, 0x10000, 0, RegionKind::trapped, 0});
+        v_.memory->add({0, 0x123000, 0x4000'1000, RegionKind::ram, 0});
+        v_.memory->add({0x400000, 0x400000, 0x1'0000'0000, RegionKind::ram, 0});
+        v_.memory->add({0xf'0000'0000, 0x140000, 0x2'0000'4000, RegionKind::direct, 0});
+        v_.memory->add({0x800000, 0x10000, 0, RegionKind::trapped, 0});
         run(v_, test::mtspr(1012, 4), 6);  // MMUCSR0: TLB0 and TLB1
         for (unsigned i = 0; i < 16; ++i) {
             v_.tlb.invalidate(v_.tlb.tlb1(i));
@@ -297,7 +297,7 @@ class Model {
             const auto hit = v_.tlb.find(ea, ts, v_.regs.pid);
             ASSERT_EQ(hit.entry != nullptr, entry != nullptr) << std::hex << ea;
             if (hit.entry != nullptr) {
-                const Fill fill = v_.shadow.fill(v_.memory, *hit.entry, ea, kind, user_);
+                const Fill fill = v_.shadow.fill(*v_.memory, *hit.entry, ea, kind, user_);
                 if (fill == Fill::hole) {
                     ASSERT_TRUE(allowed && ea >= 0xf4000000U && ea < 0xf6000000U);
                     return;

@@ -315,7 +315,7 @@ TEST_F(SummaryTest, EachEndHasItsNameAndItsWay) {
         const auto found = lines(text, "@@trapeze-summary ");
         ASSERT_EQ(found.size(), 1U);
         EXPECT_EQ(nlohmann::json::parse(found[0])["end"], row.name);
-        EXPECT_EQ(map::parse_dump(text, 0, "dump").sequence, v.dumps);
+        EXPECT_EQ(map::parse_dump(text, 0, "dump").sequence, v.guest->watch.dumps);
         EXPECT_EQ(lines(text, "---- the guest died").size(), row.end == End::guest_died);
         EXPECT_EQ(lines(text, "the reason").size(), row.end != End::guest_died);
     }

@@ -5,7 +5,7 @@
 
 #include "hv/board/ppce500.hpp"
 #include "hv/boot/boot.hpp"
-#include "hv/monitor/machine.hpp"
+#include "hv/guest/machine.hpp"
 
 namespace trapeze {
 
@@ -44,7 +44,7 @@ MonitorTest::MonitorTest(const mmu::Layout& layout) : PatchTest(layout) {
     read_so_far = 0;
     the_core().io_writes.clear();
     receive(-1);
-    monitor::machine_info().timebase_frequency = frequency;
+    guest::machine = {frequency, {}};
     console::set_clock(frequency);
 }
 
@@ -72,12 +72,5 @@ void reject(const char* what, const char* detail) {
     throw test::Rejected(std::string(what) + detail);
 }
 }  // namespace boot
-
-namespace monitor {
-MachineInfo& machine_info() {
-    static MachineInfo info;
-    return info;
-}
-}  // namespace monitor
 
 }  // namespace trapeze

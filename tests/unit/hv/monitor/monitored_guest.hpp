@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "hv/console/console.hpp"
+#include "hv/guest/guest.hpp"
 #include "hv/monitor/monitor.hpp"
 #include "patched_guest.hpp"
 

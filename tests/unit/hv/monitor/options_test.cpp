@@ -19,7 +19,7 @@ bool refused(const std::string& text) {
 
 TEST(Options, WithoutAnyAreAsDocumented) {
     for (const char* const text : {"", " ", "   "}) {
-        const Options o = parse_options(text);
+        const guest::Options o = parse_options(text);
         EXPECT_EQ(o.memory, 0U);
         EXPECT_EQ(o.watchdog, 0U);
         EXPECT_TRUE(o.profile && o.crossed);
@@ -33,7 +33,7 @@ TEST(Options, WithoutAnyAreAsDocumented) {
 }
 
 TEST(Options, EachIsTaken) {
-    const Options o = parse_options(
+    const guest::Options o = parse_options(
         " mem=192M watchdog=30 tlb0=512 profile=off dump-every=7 exits-device=on patch=eager "
         "threshold=99  mapping=straight mirror-mb=48 debug=manual ");
     EXPECT_EQ(o.memory, 192U << 20U);
@@ -45,7 +45,7 @@ TEST(Options, EachIsTaken) {
     EXPECT_EQ(o.patch, patch::Mode::eager);
     EXPECT_EQ(o.threshold, 99U);
     EXPECT_EQ(o.mirror_mib, 48U);
-    const Options back = parse_options(
+    const guest::Options back = parse_options(
         "profile=off profile=on exits-device=on exits-device=off patch=eager patch=off "
         "mapping=straight mapping=crossed debug=manual debug=core patch=hot");
     EXPECT_TRUE(back.profile && back.crossed) << "the last one counts";

@@ -36,25 +36,21 @@ struct Symbols {
 
 class ReportTest : public MonitorTest {
   protected:
-    ~ReportTest() override {
-        static const u32 none[2] = {};
-        monitor::set_symbols(none, 5);
-    }
     std::string reported(const char* headline = "headline") {
         monitor::report(v, headline);
         return sent();
     }
-    static const char* symbol(u32 address) {
+    const char* symbol(u32 address) {
         offset = 0;
-        const char* const name = monitor::symbol(address, offset);
+        const char* const name = v.guest->symbols.find(address, offset);
         return name != nullptr ? name : "-";
     }
-    inline static u32 offset = 0;
+    u32 offset = 0;
 };
 
 TEST_F(ReportTest, SymbolsAreFoundFromTheirStartOn) {
     const Symbols symbols({{0x1000, "first"}, {0x2000, "second"}, {0xc000'0000, "last"}});
-    monitor::set_symbols(symbols.words.data(), symbols.bytes);
+    v.guest->symbols.set(symbols.words.data(), symbols.bytes);
     EXPECT_STREQ(symbol(0xfff), "-");
     EXPECT_STREQ(symbol(0x1000), "first");
     EXPECT_EQ(offset, 0U);
@@ -73,7 +69,7 @@ TEST_F(ReportTest, SymbolsThatDoNotAddUpAreNone) {
         static Symbols bad({});
         bad = good;
         bad.words.at(at) = value;
-        monitor::set_symbols(bad.words.data(), bytes);
+        v.guest->symbols.set(bad.words.data(), bytes);
     };
     with(0, 2, good.bytes);
     ASSERT_STREQ(symbol(0x2000), "second");
@@ -85,7 +81,7 @@ TEST_F(ReportTest, SymbolsThatDoNotAddUpAreNone) {
     EXPECT_STREQ(symbol(0x2000), "-") << "a name elsewhere";
     with(4, 13, good.bytes);
     EXPECT_STREQ(symbol(0x2000), "-") << "or at the end";
-    monitor::set_symbols(good.words.data(), good.bytes);
+    v.guest->symbols.set(good.words.data(), good.bytes);
     for (const u32 count : {4U, 0x2000'0001U, ~0U}) {
         with(0, count, good.bytes);
         EXPECT_STREQ(symbol(0x2000), "second") << "more than there is room for: as before";
@@ -94,7 +90,7 @@ TEST_F(ReportTest, SymbolsThatDoNotAddUpAreNone) {
 
 TEST_F(ReportTest, SaysWhereTheGuestIs) {
     const Symbols symbols({{site_page, "kernel_entry"}});
-    monitor::set_symbols(symbols.words.data(), symbols.bytes);
+    v.guest->symbols.set(symbols.words.data(), symbols.bytes);
     v.nip = site_ea;
     v.lr = site_page + 4;
     v.reason = "why";

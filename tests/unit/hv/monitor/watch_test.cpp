@@ -44,36 +44,36 @@ TEST_F(WatchTest, EachRequestIsServed) {
 // A guest that somebody looks on at has 15 times as long as a dump takes.
 TEST_F(WatchTest, LiveDumpsLeaveTheGuestItsTime) {
     EXPECT_EQ(beat('l'), "l");
-    EXPECT_FALSE(v.live_wanted);
+    EXPECT_FALSE(v.guest->watch.live_wanted);
     EXPECT_EQ(beat(), "") << "one for each request";
-    v.next_live = core::now() + 1000;
+    v.guest->watch.next_live = core::now() + 1000;
     EXPECT_EQ(beat('l'), "");
-    EXPECT_TRUE(v.live_wanted);
+    EXPECT_TRUE(v.guest->watch.live_wanted);
     pass(999);
     EXPECT_EQ(beat(), "");
     pass(1);
     EXPECT_EQ(beat(), "l");
-    EXPECT_EQ(v.next_live, core::now()) << "a dump takes no time in this test";
+    EXPECT_EQ(v.guest->watch.next_live, core::now()) << "a dump takes no time in this test";
 }
 
 TEST_F(WatchTest, PeriodicDumpsComeInTheirTime) {
-    v.last_dump = core::now();
+    v.guest->watch.last_dump = core::now();
     EXPECT_EQ(beat(), "");
-    v.dump_ticks = 10'000;
+    v.guest->watch.dump_ticks = 10'000;
     EXPECT_EQ(beat(), "");
     pass(9'999);
     EXPECT_EQ(beat(), "");
     pass(1);
     EXPECT_EQ(beat(), "p");
-    EXPECT_EQ(v.last_dump, core::now());
+    EXPECT_EQ(v.guest->watch.last_dump, core::now());
     EXPECT_EQ(beat(), "");
-    v.dump_ticks = 0;
+    v.guest->watch.dump_ticks = 0;
     pass(1'000'000);
     EXPECT_EQ(beat(), "");
 }
 
 TEST_F(WatchTest, AGuestThatDoesNothingIsEnded) {
-    v.hang_ticks = 1000;
+    v.guest->watch.hang_ticks = 1000;
     v.nip = 0x3000;
     the_core().guest_words[v.nip] = 0x4800'0000;
     ASSERT_TRUE(vcpu::make_accessible(v, v.nip, mmu::Access::fetch));
@@ -87,7 +87,7 @@ TEST_F(WatchTest, AGuestThatDoesNothingIsEnded) {
 }
 
 TEST_F(WatchTest, AGuestWithInterruptsOffIsWatchedAndEnded) {
-    v.hang_ticks = 20'000'000;
+    v.guest->watch.hang_ticks = 20'000'000;
     v.nip = 0x3000;
     for (unsigned i = 0; i < 100 && v.end == End::running; ++i) {
         pass(1'000'000);
@@ -104,7 +104,7 @@ TEST_F(WatchTest, AGuestWithInterruptsOffIsWatchedAndEnded) {
 // Whoever branches to itself and has a timer that will come, or waits, or printed, gets on.
 TEST_F(WatchTest, AGuestThatExpectsATimerIsNot) {
     namespace tcr = e500::tcr;
-    v.hang_ticks = 1000;
+    v.guest->watch.hang_ticks = 1000;
     v.nip = 0x3000;
     the_core().guest_words[v.nip] = 0x4800'0000;
     ASSERT_TRUE(vcpu::make_accessible(v, v.nip, mmu::Access::fetch));

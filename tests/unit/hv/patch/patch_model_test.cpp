@@ -211,7 +211,7 @@ class PatchModelTest : public PatchTest, public testing::WithParamInterface<Worl
         // Nothing there would be the guest's end.
         const bool virtual_space = kind == Access::fetch ? v.virtual_is() : v.virtual_ds();
         const auto hit = v.tlb.find(ea, virtual_space, v.regs.pid);
-        if (hit.entry != nullptr && v.memory.find(hit.entry->gpa(ea)) == nullptr) return false;
+        if (hit.entry != nullptr && v.memory->find(hit.entry->gpa(ea)) == nullptr) return false;
         for (unsigned tries = 0; tries < 8; ++tries) {
             const bool space =
                 (vcpu::core_msr(v) & (kind == Access::fetch ? msr::is : msr::ds)) != 0;

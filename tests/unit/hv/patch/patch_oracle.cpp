@@ -119,7 +119,7 @@ bool PatchOracle::home(const mmu::VirtualEntry& guest, u32 ea) const {
 const char* PatchOracle::fault(const mmu::VirtualEntry& guest, const CoreEntry& entry,
                                u32 ea) const {
     const u64 gpa = guest.gpa(ea), to = entry.rpn() + (ea - entry.epn());
-    const auto* const region = v.memory.find(gpa);
+    const auto* const region = v.memory->find(gpa);
     if (region == nullptr) return "nothing behind it";
     const bool copied = p.overlay.mirror.page(gpa) != nullptr;
     const bool text = copied && to == p.overlay.text_hpa(gpa);
@@ -179,7 +179,7 @@ void PatchOracle::own_entries() {
         EXPECT_EQ(registers.epn(), p.register_ea);
         EXPECT_EQ((registers.mas1 & mas1::ts) != 0, data);
         for (const auto* const guest : guests_at(p.register_ea)) {
-            EXPECT_TRUE(guest->space() || v.memory.find(guest->gpa(p.register_ea)) == nullptr)
+            EXPECT_TRUE(guest->space() || v.memory->find(guest->gpa(p.register_ea)) == nullptr)
                 << "the guest has a page where the registers are";
         }
     }
@@ -213,7 +213,7 @@ void PatchOracle::stolen_pages() {
         EXPECT_FALSE(hole.overlaps(ea, 0x1000)) << "where the VMM is";
         for (const auto* const guest : guests_at(ea)) {
             const u64 gpa = guest->gpa(ea);
-            const auto* const region = v.memory.find(gpa);
+            const auto* const region = v.memory->find(gpa);
             if (guest->space() || region == nullptr) continue;
             const bool data = !v.shadow.own_layout().beside_text(false) &&
                               !(guest->mas3 & (mas3::permissions & ~(mas3::sr | mas3::sw)));

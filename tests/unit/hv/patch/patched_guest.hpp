@@ -138,7 +138,7 @@ class PatchTest : public testing::Test {
     mmu::Fill fill(u32 ea, mmu::Access access, bool user = false) {
         v.shadow.flush();
         const auto hit = v.tlb.find(ea, false, v.regs.pid);
-        return v.shadow.fill(v.memory, *hit.entry, ea, access, user);
+        return v.shadow.fill(*v.memory, *hit.entry, ea, access, user);
     }
     static CoreEntry entry_for(u32 ea, bool space) {
         const auto found = the_core().matches(ea, space);

@@ -81,7 +81,7 @@ TEST_F(PatcherTest, WhatMappedThePageBeforeIsGone) {
     map(alias_page, site_page);
     ASSERT_EQ(fill(site_ea, Access::store), Fill::done);
     const auto alias = v.tlb.find(alias_ea, false, v.regs.pid);
-    ASSERT_EQ(v.shadow.fill(v.memory, *alias.entry, alias_ea, Access::store, false), Fill::done);
+    ASSERT_EQ(v.shadow.fill(*v.memory, *alias.entry, alias_ea, Access::store, false), Fill::done);
     ASSERT_FALSE(the_core().matches(site_ea, true).empty());
     ASSERT_FALSE(the_core().matches(alias_ea, true).empty());
     heat(site_ea, mfmsr(3));
@@ -100,7 +100,7 @@ TEST_F(PatcherTest, AStubStandsWithinReachAndComesBack) {
     ASSERT_TRUE(dbt::is_branch(last));
     EXPECT_EQ(dbt::branch_target(entry->ea + 4U * (entry->words - 1U), last), site_ea + 4);
     EXPECT_EQ(v.tlb.find(entry->ea, false, v.regs.pid).entry == nullptr ||
-                  v.memory.find(v.tlb.find(entry->ea, false, v.regs.pid).entry->gpa(entry->ea)) ==
+                  v.memory->find(v.tlb.find(entry->ea, false, v.regs.pid).entry->gpa(entry->ea)) ==
                       nullptr,
               true)
         << "the guest has nothing there";
@@ -372,7 +372,7 @@ TEST_F(PatcherTest, OffMeansOff) {
 // A large entry made for loads in a window, and a store to it, or the dcbi that is one.
 TEST_F(PatcherTest, AStoreBesideCopiedTextGetsOnInAWindow) {
     constexpr u32 ea = 0x5000'0000, data = ea + 0x4'0000, gpa = 0x0800'0000, tsize = 7;
-    ASSERT_TRUE(v.memory.add({gpa, u64{16} << 20U, 0x9000'0000, mmu::RegionKind::ram, 0}));
+    ASSERT_TRUE(v.memory->add({gpa, u64{16} << 20U, 0x9000'0000, mmu::RegionKind::ram, 0}));
     map(ea, gpa, tsize);
     core::write_ram(0x9000'0100, 4, mfmsr(3));
     for (unsigned i = 0; i < threshold; ++i) {

@@ -245,7 +245,7 @@ TEST_F(StolenTest, ZeroPagesAreTakenWhereNothingIsUnused) {
     put(inner - 0x01c0'0000 + 0x800, 1);
     for (const u32 ea : {first - 0x1000, inner - 0x01c0'0000 + 0x1000}) {
         const auto hit = v.tlb.find(ea, false, v.regs.pid);
-        ASSERT_EQ(v.shadow.fill(v.memory, *hit.entry, ea, Access::fetch, false), Fill::done);
+        ASSERT_EQ(v.shadow.fill(*v.memory, *hit.entry, ea, Access::fetch, false), Fill::done);
     }
     expect(heat(inner, wrteei(true)), State::patched, Reason::pays);
     const u32 page = stub_at(inner).ea & ~0xfffU;

@@ -7,8 +7,10 @@
 
 #include "hv/board/ppce500.hpp"
 #include "hv/core/clock.hpp"
+#include "hv/core/core.hpp"
 #include "hv/exit/entry.hpp"
 #include "hv/exit/run.hpp"
+#include "hv/guest/guest.hpp"
 #include "hv/vcpu/emulate.hpp"
 #include "hv/vcpu/spr.hpp"
 
@@ -76,17 +78,23 @@ void device_write(vcpu::Vcpu& /*v*/, u32 offset, unsigned size, u32 value) {
 
 vcpu::Vcpu& fresh_guest(const mmu::Layout& layout) {
     using namespace e500;
-    static dev::DeviceTable devices;
-    static const auto guest = std::make_unique<vcpu::Vcpu>();
+    static core::Core own_core;
+    static const auto guest = std::make_unique<guest::Guest>();
     reset_core();
     fake_device() = {};
-    devices = {};
-    vcpu::Vcpu& v = *guest;
+    guest->devices = {};
+    guest->memory = {};
+    guest->watch = {};
+    guest->symbols = {};
+    vcpu::Vcpu& v = guest->vcpu;
     v = {};
-    v.devices = &devices;
-    const auto index = devices.add({"fake", device_read, device_write});
-    v.memory.add({0, u64{64} << 20U, ram_hpa, mmu::RegionKind::ram, 0});
-    v.memory.add({device_ea, 0x10000, 0, mmu::RegionKind::trapped, static_cast<e500::u8>(index)});
+    v.guest = guest.get();
+    v.memory = &guest->memory;
+    v.devices = &guest->devices;
+    v.core = &own_core;
+    const auto index = guest->devices.add({"fake", device_read, device_write});
+    v.memory->add({0, u64{64} << 20U, ram_hpa, mmu::RegionKind::ram, 0});
+    v.memory->add({device_ea, 0x10000, 0, mmu::RegionKind::trapped, static_cast<e500::u8>(index)});
     the_core().timebase = 1'000'000;
     vcpu::reset(v, {0x1000, 0x2000, 64U << 20U, 128}, layout, hole);
     v.tlb.write(v.tlb.tlb1(0), 1, mas1::v | mas1::iprot | 9U << 8U, 0, mas3::permissions, 0);
@@ -141,7 +149,7 @@ u32 read_pvr() { return test::pvr; }
 u32 read_svr() { return test::svr; }
 u32 read_mmucfg() { return test::mmucfg; }
 void write_debug_control(u32 dbcr0) { the_core().debug_control = dbcr0; }
-void use_fast_paths(bool on) { the_core().fast_paths = on; }
+void use_fast_paths(bool on, bool /*profiled*/) { the_core().fast_paths = on; }
 u32 take_debug_status() { return std::exchange(the_core().dbsr, 0); }
 u32 take_mcsr() { return std::exchange(the_core().mcsr, 0); }
 u32 read_esr() { return the_core().esr; }

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "hv/patch/patcher.hpp"
+
+namespace trapeze::guest {
+
+using e500::u32;
+using e500::u64;
+
+// What the VMM learnt of the machine when it started. Written before the first guest runs, by the
+// core that boots; constant from then on.
+struct Machine {
+    u32 timebase_frequency;  // Hz
+    patch::Costs costs;      // of exits and patches on its cores; zeroes: not measured
+};
+inline constinit Machine machine{};
+
+}  // namespace trapeze::guest
