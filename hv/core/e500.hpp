@@ -125,7 +125,7 @@ constexpr u32 spid(u32 m) { return (m >> 16) & 0xff; }
 }  // namespace mas6
 inline constexpr u32 mas7_implemented = 0xfu;  // RPN bits 32-35: 36-bit physical addresses
 // Of the address that tlbivax takes.
-namespace tlbivax {
+namespace invalidate {
 inline constexpr u32 tlb1 = 1u << 3, all = 1u << 2;
 }
 namespace mmucsr0 {

@@ -115,8 +115,8 @@ void search_entry(Vcpu& v, u32 ea) {
 }
 
 void invalidate_entries(Vcpu& v, u32 ea) {
-    const bool all = (ea & e500::tlbivax::all) != 0;
-    const bool tlb1 = (ea & e500::tlbivax::tlb1) != 0;
+    const bool all = (ea & e500::invalidate::all) != 0;
+    const bool tlb1 = (ea & e500::invalidate::tlb1) != 0;
     if (!tlb1) {
         if (all) {
             v.tlb.flush_tlb0();
