@@ -12,6 +12,7 @@
 #include "hv/exit/entry.hpp"
 #include "hv/exit/setup.hpp"
 #include "hv/guest/machine.hpp"
+#include "hv/monitor/monitor.hpp"
 
 namespace trapeze {
 
@@ -49,6 +50,7 @@ boot::SymbolRoom room_for_symbols() {
 // Nothing of what was there before stays.
 Guest& make_guest() {
     Guest& g = *new (pool()) Guest{};
+    g.events = &monitor::events;
     g.vcpu.guest = &g;
     g.vcpu.core = &boot_core;
     g.vcpu.memory = &g.memory;

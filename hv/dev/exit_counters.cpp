@@ -3,7 +3,7 @@
 #include "hv/core/clock.hpp"
 #include "hv/core/cpu.hpp"
 #include "hv/dev/devices.hpp"
-#include "hv/exit/run.hpp"
+#include "hv/profile/profile.hpp"
 
 namespace trapeze::dev {
 

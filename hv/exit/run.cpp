@@ -8,7 +8,6 @@
 #include "hv/dev/mpic.hpp"
 #include "hv/exit/entry.hpp"
 #include "hv/guest/guest.hpp"
-#include "hv/monitor/monitor.hpp"
 #include "hv/patch/patcher.hpp"
 #include "hv/profile/profile.hpp"
 #include "hv/vcpu/emulate.hpp"
@@ -254,7 +253,7 @@ Cause timer_exit(Vcpu& v) {
         draw_timeline(v);
     }
     help_reservation(v);
-    monitor::heartbeat(v);
+    v.guest->events->heartbeat(v);
     return Cause::heartbeat;
 }
 
@@ -263,7 +262,7 @@ Cause timer_exit(Vcpu& v) {
 [[gnu::noinline, gnu::cold]] Cause held_again(Vcpu& v, Cause cause) {
     const ExitStats& stats = v.exits[static_cast<unsigned>(cause)];
     const auto next = v.guest->watch.repeats.again(v.nip, stats.folded_count + stats.count);
-    if (next == Repeats::Next::requests) monitor::requests(v);
+    if (next == Repeats::Next::requests) v.guest->events->requests(v);
     if (next == Repeats::Next::stalled) end_stalled(v, cause, v.guest->watch.repeats.count());
     return cause;
 }
@@ -358,7 +357,10 @@ template <bool profiled>
             hv_wait(v.hv_msr | msr::we | msr::ee | (v.critical_held ? 0 : msr::ce));
         }
     }
-    if (v.end != End::running) conclude(v);
+    if (v.end != End::running) {
+        v.guest->events->ended(v);
+        __builtin_unreachable();
+    }
     v.entry_msr = core_msr(v);
     charge<profiled>(v, cause);
 }

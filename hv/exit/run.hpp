@@ -18,10 +18,4 @@ void reset(Vcpu& v, const Boot& boot, const mmu::Layout& layout, mmu::Hole hole)
 // Enters the guest; comes back through the exits.
 [[noreturn]] void run(Vcpu& v);
 
-// Moves the 32-bit counters of the fast paths to the 64-bit ones.
-void fold_counters(Vcpu& v);
-
-// Called once when the guest has ended: report, summary, machine off.
-[[noreturn]] void conclude(Vcpu& v);
-
 }  // namespace trapeze::vcpu

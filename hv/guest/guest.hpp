@@ -10,11 +10,24 @@
 
 namespace trapeze::guest {
 
+// What the room behind these does for a guest: a table of functions, so that an exit need not know
+// it.
+struct Events {
+    // Once per heartbeat: requests on the VMM's console, dumps that are due, and whether the guest
+    // is alive.
+    void (*heartbeat)(vcpu::Vcpu& v);
+    // Requests alone.
+    void (*requests)(vcpu::Vcpu& v);
+    // The guest has ended: does not return.
+    void (*ended)(vcpu::Vcpu& v);
+};
+
 // A partition of the machine: memory, devices, a virtual core, and what the VMM keeps for them. All
 // of it is touched by the core that runs it alone. Guests are made at boot, in the VMM's own memory
 // behind its image (boot/main.cpp), all zeroes.
 struct Guest {
     vcpu::Vcpu vcpu;
+    const Events* events;
     mmu::MemoryMap memory;
     dev::DeviceTable devices;
     Options options;

@@ -14,12 +14,14 @@ namespace trapeze::mmu {
 struct Overlay {
     tcache::Mirror mirror;
     tcache::Cache cache;
-    u64 mirror_hpa;  // memory of the mirror's frame 0, the others follow
-    u64 stub_hpa;    // memory of the cache's page 0, the others follow
-    u32 low, bytes;  // all stolen pages lie in [low, low + bytes)
-    bool on;         // patched text is executed, and
-    bool present;    // stolen pages are the stubs'
-    bool track;      // what the guest kernel executes is to be known page by page
+    u64 mirror_hpa;   // memory of the mirror's frame 0, the others follow
+    u64 stub_hpa;     // memory of the cache's page 0, the others follow
+    u32 low, bytes;   // all stolen pages lie in [low, low + bytes)
+    bool on;          // patched text is executed, and
+    bool present;     // stolen pages are the stubs'
+    bool track;       // what the guest kernel executes is to be known page by page
+    bool flush;       // there are patched dcbi, for which no entry may be lopsided
+    u32 register_ea;  // of the register page in guest kernel data; 0: it has no place
 
     enum class View : u8 {
         plain,      // as the guest says,
@@ -62,6 +64,14 @@ struct Overlay {
         return !(track && text) && !(present && ea - low < bytes) && mirror.find(gpa) == nullptr;
     }
     static bool executable(const VirtualEntry& entry) { return (entry.mas3 & e500::mas3::sx) != 0; }
+    // Whether the guest kernel may load where it may not store, or the other way.
+    static bool lopsided(const VirtualEntry& entry) {
+        return ((entry.mas3 ^ entry.mas3 >> 2) & e500::mas3::sr) != 0;
+    }
+    // Whether the patcher is to know of an entry of TLB0 that the guest has made.
+    bool concerns(const VirtualEntry& entry) const {
+        return (flush && lopsided(entry)) || entry.covers(register_ea) || stolen(entry.epn());
+    }
     // A mapping that patches can rely on: the same in every process.
     static bool steady(const VirtualEntry& entry) { return entry.tid() == 0 && !entry.space(); }
 };

@@ -3,7 +3,6 @@
 #include "hv/console/console.hpp"
 #include "hv/core/core.hpp"
 #include "hv/core/cpu.hpp"
-#include "hv/exit/run.hpp"
 #include "hv/guest/guest.hpp"
 #include "hv/guest/machine.hpp"
 #include "hv/monitor/monitor.hpp"

@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "hv/vcpu/vcpu.hpp"
+#include "hv/guest/guest.hpp"
 
 namespace trapeze::monitor {
 
 using e500::u32;
 using e500::u64;
 
+// What a guest's exits ask of the monitor.
+extern const guest::Events events;
+
 // A request on the VMM's console, if one has come.
 void requests(vcpu::Vcpu& v);
 // Once per heartbeat: requests, periodic dumps, and whether the guest is alive.
 void heartbeat(vcpu::Vcpu& v);
+// Once when the guest has ended: report, dump, summary, machine off.
+[[noreturn]] void conclude(vcpu::Vcpu& v);
 
 // Why the guest is where it is, in words (docs/reports.md): registers, instruction, TLB entries,
 // the last exits.

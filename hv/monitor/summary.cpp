@@ -3,10 +3,10 @@
 #include "hv/console/console.hpp"
 #include "hv/core/clock.hpp"
 #include "hv/core/cpu.hpp"
-#include "hv/exit/run.hpp"
 #include "hv/guest/machine.hpp"
 #include "hv/monitor/monitor.hpp"
 #include "hv/patch/patcher.hpp"
+#include "hv/profile/profile.hpp"
 #include "hv/vcpu/interrupt.hpp"
 
 namespace trapeze::monitor {
@@ -113,18 +113,16 @@ void summary(Vcpu& v, u64 now) {
     put("}\n");
 }
 
-}  // namespace trapeze::monitor
-
-namespace trapeze::vcpu {
-
 void conclude(Vcpu& v) {
     const u64 now = core::now();
-    if (v.end == End::guest_died) monitor::report(v, "the guest died");
+    if (v.end == End::guest_died) report(v, "the guest died");
     if (v.end != End::guest_died) console::log("{}", v.reason);
-    monitor::dump(v, monitor::Dump::end, now);
-    monitor::summary(v, now);
+    dump(v, Dump::end, now);
+    summary(v, now);
     if (v.end == End::reset) board::reset();
     board::power_off();
 }
 
-}  // namespace trapeze::vcpu
+const guest::Events events{heartbeat, requests, conclude};
+
+}  // namespace trapeze::monitor

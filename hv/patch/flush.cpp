@@ -11,16 +11,16 @@ namespace trapeze::patch {
 
 bool can_flush(Vcpu& v) {
     const Patcher& p = *v.patcher;
-    if (p.flush) return true;
+    if (p.overlay.flush) return true;
     if (p.flush_not_before > epoch(v)) return false;
     for (unsigned i = 0; i < mmu::VirtualTlb::tlb1_entries; ++i) {
         const mmu::VirtualEntry& entry = v.tlb.tlb1(i);
-        if (v.tlb.valid(entry, 1) && lopsided(entry)) return false;
+        if (v.tlb.valid(entry, 1) && mmu::Overlay::lopsided(entry)) return false;
     }
     for (u32 set = 0; set < v.tlb.sets(); ++set) {
         const mmu::VirtualEntry* const ways = v.tlb.set(set * page_bytes);
         for (unsigned way = 0; way < mmu::VirtualTlb::ways; ++way) {
-            if (v.tlb.valid(ways[way], 0) && lopsided(ways[way])) return false;
+            if (v.tlb.valid(ways[way], 0) && mmu::Overlay::lopsided(ways[way])) return false;
         }
     }
     return true;
@@ -32,7 +32,7 @@ void cannot_flush(Vcpu& v) {
         if (dbt::decode(own).op != dbt::Op::dcbi) return;
         unpatch(v, frame, text, State::back, Reason::permissions);
     });
-    p.flush = false;
+    p.overlay.flush = false;
     p.flush_not_before = strike(v, p.flush_strikes, 16);
 }
 

@@ -25,6 +25,8 @@ static_assert(sizeof reason_names / sizeof *reason_names == static_cast<unsigned
 
 static_assert(vcpu::note::sprgs == dbt::RegisterMap::sprgs_note);
 
+constexpr vcpu::PatchEvents events{mode_changes, entry_made, fetch_stub, executes, sample};
+
 constexpr u16 in_page(std::size_t offset) { return static_cast<u16>(offset); }
 
 dbt::RegisterMap map_at(u32 register_ea) {
@@ -92,7 +94,7 @@ Reason cover_for(Vcpu& v, Site& site) {
 // Where the site's word is, once its page is mirrored; else why it is not.
 Reason reach(Vcpu& v, Site& site, MirrorFrame*& frame) {
     Patcher& p = *v.patcher;
-    if (p.register_ea == 0) return Reason::off;
+    if (p.overlay.register_ea == 0) return Reason::off;
     const PatchKind kind = dbt::plan(site.word, p.map).kind;
     if (kind == PatchKind::none) return Reason::no_template;
     if (kind == PatchKind::flush && !can_flush(v)) return Reason::permissions;
@@ -118,7 +120,7 @@ u32 replacement(Vcpu& v, const Text& text, u32 own, Reason& why) {
     why = Reason::permissions;
     if (plan.kind == PatchKind::flush) {
         if (!can_flush(v)) return 0;
-        p.flush = true;
+        p.overlay.flush = true;
     }
     if (plan.kind != PatchKind::stub) return plan.word;
     why = Reason::reads;
@@ -167,6 +169,8 @@ u64 now_of(const Vcpu& v) { return core::now() - v.start_time; }
 
 void start(Vcpu& v, Patcher* patcher, const Config& config) {
     v.patcher = patcher;
+    v.overlay = nullptr;
+    v.patch_events = nullptr;
     v.store_ram = nullptr;
     v.stub_low = v.stub_bytes = 0;
     v.next_sample = core::never;
@@ -188,7 +192,7 @@ void start(Vcpu& v, Patcher* patcher, const Config& config) {
     p.overlay.low = p.overlay.bytes = 0;
     p.cover_strikes = 0;
     p.cover_not_before = 0;
-    p.flush = false;
+    p.overlay.flush = false;
     p.flush_strikes = 0;
     p.flush_not_before = 0;
     p.overlay.track = config.mode == Mode::eager;
@@ -208,6 +212,8 @@ void start(Vcpu& v, Patcher* patcher, const Config& config) {
     v.profile->sites.set_first_limit(p.threshold > 1 ? p.threshold - 1 : 0);
     v.store_ram = store_ram;
     v.shadow.attach(&p.overlay);
+    v.overlay = &p.overlay;
+    v.patch_events = &events;
     place_register_page(v);
     mode_changes(v);
     schedule_window(v, 0);
@@ -218,6 +224,8 @@ void stop(Vcpu& v) {
     unpin(v);
     v.shadow.attach(nullptr);
     v.patcher = nullptr;
+    v.overlay = nullptr;
+    v.patch_events = nullptr;
     v.store_ram = nullptr;
     v.on_calibrated = nullptr;
 }
@@ -290,7 +298,7 @@ Reason patch_word(Vcpu& v, MirrorFrame& frame, const Text& text) {
     return Reason::none;
 }
 
-void set_register_map(Patcher& p) { p.map = map_at(p.register_ea); }
+void set_register_map(Patcher& p) { p.map = map_at(p.overlay.register_ea); }
 
 namespace {
 
@@ -344,7 +352,7 @@ void follow_register_page(Vcpu& v) {
 
 void mode_changes(Vcpu& v) {
     Patcher& p = *v.patcher;
-    const bool wanted = !v.slow_rfi && p.register_ea != 0;
+    const bool wanted = !v.slow_rfi && p.overlay.register_ea != 0;
     if (wanted == p.overlay.present) return;
     end_window(v);
     drop_text(v);

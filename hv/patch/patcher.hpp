@@ -98,7 +98,6 @@ struct Patcher {
     Costs costs;
     mmu::Overlay overlay;
     dbt::RegisterMap map;
-    u32 register_ea;  // of the register page in guest kernel data; 0: it has no place
 
     // All that the guest kernel executes is mirrored and has no read of an SPRG without a trap, so
     // that stores of them can be patched (cover.cpp); else not before this epoch.
@@ -106,8 +105,7 @@ struct Patcher {
     u8 cover_strikes;
     u32 cover_not_before;
 
-    // There are patched dcbi (flush.cpp); once given back not before this epoch.
-    bool flush;
+    // Once patched dcbi were given back (flush.cpp) not before this epoch.
     u8 flush_strikes;
     u32 flush_not_before;
 
@@ -199,16 +197,12 @@ inline vcpu::Cause cause_of_trace(const Vcpu& v, u32 ea, bool store) {
     return text ? vcpu::Cause::text_write : vcpu::Cause::tracing;
 }
 
-// Whether the guest kernel may load where it may not store, or the other way. Such an entry has
-// been made while dcbi is patched: it is no more.
-inline bool lopsided(const mmu::VirtualEntry& entry) {
-    return ((entry.mas3 ^ entry.mas3 >> 2) & e500::mas3::sr) != 0;
-}
+// An entry that is lopsided has been made while dcbi is patched: it is no more.
 void cannot_flush(Vcpu& v);
 // Whether the load that failed is a patched dcbi.
 bool is_flush(Vcpu& v);
 inline bool flushing(Vcpu& v) {
-    return v.patcher != nullptr && v.patcher->flush && !v.user() && is_flush(v);
+    return v.patcher != nullptr && v.patcher->overlay.flush && !v.user() && is_flush(v);
 }
 
 // The word that the guest itself has at `ea`, where it executes `word`.

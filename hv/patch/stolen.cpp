@@ -342,7 +342,7 @@ void pin(Vcpu& v) {
     const u32 space = v.shadow.layout().data_space(false) ? mas1::ts : 0;
     // Nothing of the guest's is there that the core might have (free_for_registers).
     core::write_tlb(1, register_slot,
-                    {mas1::v | space | mas1::tsize_4k, p.register_ea | mas2::m,
+                    {mas1::v | space | mas1::tsize_4k, p.overlay.register_ea | mas2::m,
                      static_cast<u32>(core::own_hpa(&v.regs)) | mas3::ur | mas3::uw, 0});
     pin_stubs(v);
 }
@@ -354,25 +354,25 @@ void unpin(Vcpu& v) {
 
 bool place_register_page(Vcpu& v) {
     Patcher& p = *v.patcher;
-    p.register_ea = 0;
+    p.overlay.register_ea = 0;
     for (const u32 ea : register_places) {
         if (!free_for_registers(v, ea)) continue;
-        p.register_ea = ea;
+        p.overlay.register_ea = ea;
         break;
     }
     set_register_map(p);
-    return p.register_ea != 0;
+    return p.overlay.register_ea != 0;
 }
 
 void entry_made(Vcpu& v, const mmu::VirtualEntry& entry) {
     Patcher& p = *v.patcher;
-    if (p.flush && lopsided(entry)) cannot_flush(v);
+    if (p.overlay.flush && mmu::Overlay::lopsided(entry)) cannot_flush(v);
     if ((entry.mas3 & mas3::sx) != 0) make_way_for_text(v, entry);
-    if (p.register_ea == 0) {
+    if (p.overlay.register_ea == 0) {
         if (place_register_page(v)) mode_changes(v);
         return;
     }
-    if (!taken_by_guest(v, entry, p.register_ea)) return;
+    if (!taken_by_guest(v, entry, p.overlay.register_ea)) return;
     end_window(v);
     if (!place_register_page(v)) {
         mode_changes(v);

@@ -4,12 +4,26 @@
 #include "dbt/decode.hpp"
 #include "hv/core/clock.hpp"
 #include "hv/core/cpu.hpp"
-#include "hv/exit/run.hpp"
 
 namespace trapeze::vcpu {
 
+namespace {
+
+void space_changes(Vcpu& v) { v.profile->sites.distrust_all(); }
+void small_pages_change(Vcpu& v) { v.profile->sites.distrust_small(); }
+void pid_changes(Vcpu& v) { v.profile->sites.distrust_local(); }
+void entry_changes(Vcpu& v, const mmu::VirtualEntry& entry) {
+    if (!(entry.mas3 & e500::mas3::sx)) return;
+    v.profile->sites.distrust(entry.epn(), entry.size());
+}
+
+constexpr ProfileEvents events{entry_changes, small_pages_change, pid_changes, space_changes};
+
+}  // namespace
+
 void start_profile(Vcpu& v, Profile* profile) {
     v.profile = profile;
+    v.profile_events = profile != nullptr ? &events : nullptr;
     v.site = nullptr;
     v.site_buckets = nullptr;
     v.page_slots = nullptr;
@@ -105,12 +119,5 @@ void draw_timeline(Vcpu& v) {
 }
 
 void beat_profile(Vcpu& v) { v.profile->sites.beat(); }
-
-void entry_changes(Vcpu& v, const mmu::VirtualEntry& entry) {
-    if (!(entry.mas3 & e500::mas3::sx)) return;
-    v.profile->sites.distrust(entry.epn(), entry.size());
-}
-
-void space_changes(Vcpu& v) { v.profile->sites.distrust_all(); }
 
 }  // namespace trapeze::vcpu

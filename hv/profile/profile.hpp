@@ -31,6 +31,9 @@ static_assert(counter_count < dbt::SiteTable::kinds);
 // Begins with empty tables; null: no profile.
 void start_profile(Vcpu& v, Profile* profile);
 
+// Moves the 32-bit counters of the fast paths to the 64-bit ones, with or without a profile.
+void fold_counters(Vcpu& v);
+
 // All that follows is for a Vcpu that has a profile; who calls asks first, so that one that has
 // none loses two instructions.
 
@@ -60,12 +63,5 @@ void fold_profile(Vcpu& v);
 void draw_timeline(Vcpu& v);
 // Decays the rates: once per heartbeat, after fold_profile.
 void beat_profile(Vcpu& v);
-
-// The guest's translations are about to change, so that a known EA may become another site: of one
-// TLB entry, of all 4 KiB pages, by a PID, by the guest's own MSR[IS].
-void entry_changes(Vcpu& v, const mmu::VirtualEntry& entry);
-inline void small_pages_change(Vcpu& v) { v.profile->sites.distrust_small(); }
-inline void pid_changes(Vcpu& v) { v.profile->sites.distrust_local(); }
-void space_changes(Vcpu& v);
 
 }  // namespace trapeze::vcpu

@@ -2,7 +2,6 @@
 #include "hv/vcpu/fault.hpp"
 
 #include "dbt/decode.hpp"
-#include "hv/patch/patcher.hpp"
 #include "hv/vcpu/interrupt.hpp"
 #include "hv/vcpu/tlb_instructions.hpp"
 
@@ -75,8 +74,8 @@ bool plain(const Vcpu& v, const mmu::VirtualEntry& entry) {
 FaultResult resolve(Vcpu& v, u32 ea, Access access) {
     const bool user = v.user();
     const bool space = access == Access::fetch ? v.virtual_is() : v.virtual_ds();
-    const bool text = v.patcher != nullptr && access == Access::fetch && !user;
-    if (text && patch::fetch_stub(v, ea)) return FaultResult::resume;
+    const PatchEvents* const text = access == Access::fetch && !user ? v.patch_events : nullptr;
+    if (text != nullptr && text->fetch_stub(v, ea)) return FaultResult::resume;
     const auto hit = v.tlb.find(ea, space, v.regs.pid);
     if (hit.entry == nullptr) {
         reflect_miss(v, ea, access, space);
@@ -86,7 +85,7 @@ FaultResult resolve(Vcpu& v, u32 ea, Access access) {
         reflect_protection(v, ea, access);
         return FaultResult::reflected;
     }
-    if (text) patch::executes(v, *hit.entry, ea);
+    if (text != nullptr) text->executes(v, *hit.entry, ea);
     if (plain(v, *hit.entry) && fill_small(v, *hit.entry, access, user)) {
         return FaultResult::resume;
     }

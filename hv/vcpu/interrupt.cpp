@@ -3,8 +3,6 @@
 
 #include "hv/core/cpu.hpp"
 #include "hv/dev/mpic.hpp"
-#include "hv/patch/patcher.hpp"
-#include "hv/profile/profile.hpp"
 #include "hv/vcpu/progress.hpp"
 #include "hv/vcpu/reservation.hpp"
 #include "hv/vcpu/timers.hpp"
@@ -85,7 +83,9 @@ void set_msr(Vcpu& v, u32 value) {
     v.regs.msr = value & msr::implemented;
     if (const u32 changed = (old ^ v.regs.msr) & (msr::de | msr::is)) {
         if (changed & msr::de) update_debug(v);
-        if ((changed & msr::is) && v.profile != nullptr) space_changes(v);
+        if ((changed & msr::is) && v.profile_events != nullptr) {
+            v.profile_events->space_changes(v);
+        };
     }
     if (v.user() && (v.regs.notes & (note::sprgs | note::watch))) enters_user(v);
     if (v.shadow.enter(v.user(), v.virtual_is(), v.virtual_ds())) layout_changes(v);
@@ -101,7 +101,7 @@ void layout_changes(Vcpu& v) {
     v.fetch_msr_user = v.hv_msr | (layout.fetch_space(true) ? msr::ds : 0);
     v.moved = true;
     note_slow(v);
-    if (v.patcher != nullptr) patch::mode_changes(v);
+    if (v.patch_events != nullptr) v.patch_events->mode_changes(v);
 }
 
 void sync_sprgs(Vcpu& v) {
@@ -115,7 +115,7 @@ void update_debug(Vcpu& v) {
     const u32 own = steps ? e500::dbcr0::idm | e500::dbcr0::icmp : 0;
     core::write_debug_control(debugging(v) ? v.regs.dbcr0 & e500::dbcr0::passed_on : own);
     note_slow(v);
-    if (v.patcher != nullptr) patch::mode_changes(v);
+    if (v.patch_events != nullptr) v.patch_events->mode_changes(v);
 }
 
 void inject(Vcpu& v, Vector vector) {

@@ -2,8 +2,8 @@
 #include "hv/vcpu/reservation.hpp"
 
 #include "dbt/decode.hpp"
+#include "dbt/site_table.hpp"
 #include "hv/core/cpu.hpp"
-#include "hv/patch/patcher.hpp"
 #include "hv/vcpu/emulate.hpp"
 #include "hv/vcpu/fault.hpp"
 #include "hv/vcpu/interrupt.hpp"
@@ -47,7 +47,7 @@ bool seems_stuck(Vcpu& v) {
 bool place(Vcpu& v, u32 ea, Access access, u64& hpa) {
     u64 gpa = 0;
     if ((ea & 3U) != 0 || !translate(v, ea, access, gpa)) return false;
-    if (v.patcher != nullptr && v.patcher->overlay.mirror.page(gpa) != nullptr) return false;
+    if (v.overlay != nullptr && v.overlay->mirror.page(gpa) != nullptr) return false;
     return v.memory->ram_range(gpa, 4, hpa);
 }
 

@@ -6,7 +6,6 @@
 #include "dbt/spr.hpp"
 #include "hv/console/console.hpp"
 #include "hv/core/cpu.hpp"
-#include "hv/profile/profile.hpp"
 #include "hv/vcpu/interrupt.hpp"
 #include "hv/vcpu/spr_storage.hpp"
 #include "hv/vcpu/timers.hpp"
@@ -185,21 +184,21 @@ bool write_special(Vcpu& v, Spr spr, u32 value) {
             const unsigned n = spr == Spr::PID0 ? 0 : number_of(spr) - number_of(Spr::PID1) + 1;
             v.regs.pid[n] = value & 0xff;
             core::write_pid(n, value & 0xff);
-            if (v.profile != nullptr) pid_changes(v);
+            if (v.profile_events != nullptr) v.profile_events->pid_changes(v);
             return true;
         }
         case Spr::MMUCSR0:
             if (value & e500::mmucsr0::tlb0_fi) {
                 v.tlb.flush_tlb0();
                 v.shadow.flush_small();
-                if (v.profile != nullptr) small_pages_change(v);
+                if (v.profile_events != nullptr) v.profile_events->small_pages_change(v);
             }
             if (value & e500::mmucsr0::tlb1_fi) {
                 for (unsigned i = 0; i < mmu::VirtualTlb::tlb1_entries; ++i) {
                     const auto& entry = v.tlb.tlb1(i);
                     if ((entry.mas1 & (e500::mas1::v | e500::mas1::iprot)) == e500::mas1::v) {
                         v.shadow.drop(entry);
-                        if (v.profile != nullptr) entry_changes(v, entry);
+                        if (v.profile_events != nullptr) v.profile_events->entry_changes(v, entry);
                     }
                 }
                 v.tlb.flush_tlb1();

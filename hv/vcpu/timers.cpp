@@ -3,7 +3,6 @@
 
 #include "hv/core/clock.hpp"
 #include "hv/core/cpu.hpp"
-#include "hv/patch/patcher.hpp"
 #include "hv/vcpu/interrupt.hpp"
 #include "hv/vcpu/progress.hpp"
 
@@ -193,7 +192,7 @@ bool on_timer(Vcpu& v) {
     const Moment m = moment();
     const bool heartbeat = m.now >= v.next_heartbeat;
     if (heartbeat) plan_heartbeat(v, m.now);
-    if (m.now >= v.next_sample) patch::sample(v, m.now);
+    if (m.now >= v.next_sample) v.patch_events->sample(v, m.now);
     refresh(v, m);
     schedule(v, m);
     return heartbeat;

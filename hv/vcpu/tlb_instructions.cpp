@@ -2,8 +2,6 @@
 #include "hv/vcpu/tlb_instructions.hpp"
 
 #include "hv/core/cpu.hpp"
-#include "hv/patch/patcher.hpp"
-#include "hv/profile/profile.hpp"
 
 namespace trapeze::vcpu {
 
@@ -33,7 +31,7 @@ void prefill(Vcpu& v, const mmu::VirtualEntry& entry) {
     if (v.shadow.fill_small(*v.memory, entry, v.last_miss, v.last_miss_user)) return;
     // What the guest kernel executes is to be known, and only its own miss tells (fault.cpp).
     const bool fetch = v.last_miss == mmu::Access::fetch && !v.last_miss_user;
-    if (fetch && v.patcher != nullptr && v.patcher->overlay.track) return;
+    if (fetch && v.overlay != nullptr && v.overlay->track) return;
     const u32 ea = entry.epn() | (v.regs.dear & ~entry.page_mask);
     v.shadow.fill(*v.memory, entry, ea, v.last_miss, v.last_miss_user);
 }
@@ -47,15 +45,12 @@ void write_small_entry(Vcpu& v) {
     mmu::VirtualEntry& entry = *v.tlb.select(r.mas0 & ~mas0::tlbsel_mask, r.mas2);
     if (v.tlb.valid(entry, 0)) {
         v.shadow.drop(entry);
-        if (v.profile != nullptr) entry_changes(v, entry);
+        if (v.profile_events != nullptr) v.profile_events->entry_changes(v, entry);
     }
     v.tlb.write(entry, 0, r.mas1 & mas1::implemented, r.mas2 & mas2::implemented,
                 r.mas3 & mas3::implemented, r.mas7 & e500::mas7_implemented);
-    if (v.patcher != nullptr && v.tlb.valid(entry, 0)) {
-        if (v.patcher->flush && patch::lopsided(entry)) patch::cannot_flush(v);
-        if (entry.covers(v.patcher->register_ea) || v.patcher->overlay.stolen(entry.epn())) {
-            patch::entry_made(v, entry);
-        }
+    if (v.overlay != nullptr && v.tlb.valid(entry, 0) && v.overlay->concerns(entry)) {
+        v.patch_events->entry_made(v, entry);
     }
     // In its own address space 0, and not debugged.
     if ((entry.mas1 & (mas1::v | mas1::ts)) == mas1::v && v.slow_rfi == 0 && entry.serves(r.pid)) {
@@ -78,11 +73,13 @@ bool write_entry(Vcpu& v) {
     if ((r.mas1 & mas1::v) && !mas1::is_page_size(tsize)) return false;
     if (v.tlb.valid(*entry, tlb)) {
         v.shadow.drop(*entry);
-        if (v.profile != nullptr) entry_changes(v, *entry);
+        if (v.profile_events != nullptr) v.profile_events->entry_changes(v, *entry);
     }
     v.tlb.write(*entry, tlb, r.mas1 & mas1::implemented, r.mas2 & mas2::implemented,
                 r.mas3 & mas3::implemented, r.mas7 & e500::mas7_implemented);
-    if (v.patcher != nullptr && v.tlb.valid(*entry, tlb)) patch::entry_made(v, *entry);
+    if (v.patch_events != nullptr && v.tlb.valid(*entry, tlb)) {
+        v.patch_events->entry_made(v, *entry);
+    }
     return true;
 }
 
@@ -121,14 +118,14 @@ void invalidate_entries(Vcpu& v, u32 ea) {
         if (all) {
             v.tlb.flush_tlb0();
             v.shadow.flush_small();
-            if (v.profile != nullptr) small_pages_change(v);
+            if (v.profile_events != nullptr) v.profile_events->small_pages_change(v);
             return;
         }
         mmu::VirtualEntry* const set = v.tlb.set(ea);
         for (unsigned way = 0; way < mmu::VirtualTlb::ways; ++way) {
             if (v.tlb.valid(set[way], 0) && set[way].covers(ea)) {
                 v.shadow.drop(set[way]);
-                if (v.profile != nullptr) entry_changes(v, set[way]);
+                if (v.profile_events != nullptr) v.profile_events->entry_changes(v, set[way]);
                 v.tlb.invalidate(set[way]);
             }
         }
@@ -139,7 +136,7 @@ void invalidate_entries(Vcpu& v, u32 ea) {
         if (!(entry.mas1 & mas1::v) || (entry.mas1 & mas1::iprot)) continue;
         if (all || entry.covers(ea)) {
             v.shadow.drop(entry);
-            if (v.profile != nullptr) entry_changes(v, entry);
+            if (v.profile_events != nullptr) v.profile_events->entry_changes(v, entry);
             v.tlb.invalidate(entry);
         }
     }

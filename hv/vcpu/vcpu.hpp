@@ -5,6 +5,7 @@
 #include "hv/mmu/memory_map.hpp"
 #include "hv/mmu/shadow_tlb.hpp"
 #include "hv/mmu/virtual_tlb.hpp"
+#include "hv/vcpu/events.hpp"
 #include "hv/vcpu/exits.hpp"
 #include "hv/vcpu/register_page.hpp"
 
@@ -88,8 +89,11 @@ struct Vcpu {
     const void* page_slots;          // for the fast paths
     Profile* profile;                // null: off
     patch::Patcher* patcher;         // null: off; it needs the profile
+    const ProfileEvents* profile_events;  // null with the profile,
+    const PatchEvents* patch_events;      // and these with the patcher
+    mmu::Overlay* overlay;
     u32 stub_low, stub_bytes;        // effective addresses between which all stubs are
-    u64 next_sample;                 // VMM's clock; when patch::sample is due
+    u64 next_sample;                 // VMM's clock; when PatchEvents::sample is due
     void (*on_calibrated)(Vcpu& v);  // what an illegal instruction ends in; null: the guest's own
     bool traced_fault;               // what is left of a light exit is a tracing fault
     bool last_miss_user;             // mode and kind of the last TLB miss that was reflected

@@ -234,10 +234,6 @@ void start_vmm(Source& source) {
 
 }  // namespace
 
-// No guest runs.
-void monitor::heartbeat(vcpu::Vcpu& /*v*/) { std::abort(); }
-void monitor::requests(vcpu::Vcpu& /*v*/) { std::abort(); }
-void vcpu::conclude(Vcpu& /*v*/) { std::abort(); }
 void board::restate_uart0() {}
 void board::power_off() { throw Rejected{}; }
 void board::reset() { throw Rejected{}; }

@@ -180,7 +180,7 @@ void run(Source& source) {
     }
     if (v.end == vcpu::End::running) vcpu::end(v, vcpu::End::poweroff, "the fuzzer is done");
     try {
-        vcpu::conclude(v);
+        monitor::conclude(v);
         require(false);
     } catch (const Off&) {
         fuzz::check_json(fuzz::check_lines(check_dumps(fuzz::uart_output())));

@@ -306,7 +306,7 @@ TEST_F(SummaryTest, EachEndHasItsNameAndItsWay) {
         v.end = row.end;
         v.reason = "the reason";
         try {
-            vcpu::conclude(v);
+            monitor::conclude(v);
             FAIL();
         } catch (const Ended& ended) {
             EXPECT_STREQ(ended.what(), row.how);

@@ -44,7 +44,7 @@ TEST_F(FlushTest, AHotSiteIsPatched) {
     expect(heat(site_ea, dcbi_word), State::patched, Reason::pays);
     EXPECT_TRUE(patched());
     EXPECT_EQ(own(site_ea), dcbi_word);
-    EXPECT_TRUE(patcher->flush);
+    EXPECT_TRUE(patcher->overlay.flush);
 }
 
 TEST_F(FlushTest, AnEntryForLoadsAloneOrStoresAloneEndsIt) {
@@ -61,7 +61,7 @@ TEST_F(FlushTest, AnEntryForLoadsAloneOrStoresAloneEndsIt) {
             entry(tlb, mas3::permissions & ~without);
             EXPECT_EQ(copy(site_ea), dcbi_word) << tlb << " " << without;
             EXPECT_NE(copy(site_ea + 8), mfmsr(3)) << "others stay";
-            EXPECT_FALSE(patcher->flush);
+            EXPECT_FALSE(patcher->overlay.flush);
             expect(*profile->sites.find({site_ea, dcbi_word, site_ea, 0, 0}), State::back,
                    Reason::permissions);
             the_core().timebase += u64{1} << 30U;

@@ -31,7 +31,7 @@ void PatchOracle::check() {
 
 void PatchOracle::entries() {
     std::set<u32> all = pages;
-    all.insert(p.register_ea);
+    all.insert(p.overlay.register_ea);
     for (unsigned i = 0; i < Cache::max_pages; ++i) {
         const u32 ea = p.overlay.cache.page(i);
         if (ea != Cache::no_page) all.insert(ea);
@@ -176,10 +176,11 @@ void PatchOracle::own_entries() {
     const CoreEntry& registers = the_core().tlb1.at(12);
     EXPECT_EQ(registers.valid(), o.present);
     if (o.present) {
-        EXPECT_EQ(registers.epn(), p.register_ea);
+        EXPECT_EQ(registers.epn(), p.overlay.register_ea);
         EXPECT_EQ((registers.mas1 & mas1::ts) != 0, data);
-        for (const auto* const guest : guests_at(p.register_ea)) {
-            EXPECT_TRUE(guest->space() || v.memory->find(guest->gpa(p.register_ea)) == nullptr)
+        for (const auto* const guest : guests_at(p.overlay.register_ea)) {
+            EXPECT_TRUE(guest->space() ||
+                        v.memory->find(guest->gpa(p.overlay.register_ea)) == nullptr)
                 << "the guest has a page where the registers are";
         }
     }

@@ -28,7 +28,8 @@ TEST_F(PatcherTest, APatchIsInTheCopyAloneAndOneLoad) {
     expect(site, State::patched, Reason::pays);
     EXPECT_EQ(own(site_ea), mfspr(7, srr0)) << "the guest's own memory stays as it is";
     EXPECT_EQ(copy(site_ea) & 0xffff'0000U, 0x80e0'0000U) << "lwz r7,d(0)";
-    EXPECT_EQ(displacement(copy(site_ea)), patcher->register_ea + offsetof(vcpu::Vcpu, regs.srr0));
+    EXPECT_EQ(displacement(copy(site_ea)),
+              patcher->overlay.register_ea + offsetof(vcpu::Vcpu, regs.srr0));
     EXPECT_EQ(copy(site_ea - 4), 0x1234'5678U) << "the page is copied whole";
     EXPECT_EQ(copy(site_ea + 4), 0U);
     EXPECT_EQ(patcher->overlay.mirror.patches(), 1U);

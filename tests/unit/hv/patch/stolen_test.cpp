@@ -43,7 +43,7 @@ TEST_F(StolenTest, AStubCanBeLeftBeforeEachOfItsWords) {
         // What the words before the one at hand have done, by what they are.
         bool done = false;
         std::set<u32> saved;
-        const u32 base = patcher->register_ea;
+        const u32 base = patcher->overlay.register_ea;
         for (unsigned i = 0; i < entry.words; ++i) {
             SCOPED_TRACE(testing::Message() << std::hex << word << " word " << i);
             for (u32 r = 0; r < 32; ++r) v.gpr[r] = 0x1000 + r;
@@ -361,7 +361,7 @@ TEST_F(StolenTest, StubsAreWithinReachOfEverySite) {
 // ---- The register page.
 
 TEST_F(StolenTest, TheRegisterPageIsWhereTheGuestHasNothing) {
-    EXPECT_EQ(patcher->register_ea, 0xffff'8000U);
+    EXPECT_EQ(patcher->overlay.register_ea, 0xffff'8000U);
     const CoreEntry entry = the_core().tlb1[12];
     EXPECT_EQ(entry.epn(), 0xffff'8000U);
     EXPECT_EQ(permissions(entry), mas3::ur | mas3::uw) << "no fetches";
@@ -372,7 +372,7 @@ TEST_F(StolenTest, PatchesFollowTheRegisterPage) {
     dbt::Site& load_site = heat(site_ea, mfmsr(3));
     dbt::Site& stub_site = heat(site_ea + 4, wrteei(true));
     map(0xffff'8000, 0x0030'0000);
-    EXPECT_EQ(patcher->register_ea, 0xffff'9000U);
+    EXPECT_EQ(patcher->overlay.register_ea, 0xffff'9000U);
     EXPECT_EQ(the_core().tlb1[12].epn(), 0xffff'9000U);
     EXPECT_EQ(copy(site_ea), d_form(32, 3, 0, 0x9000 + offsetof(vcpu::RegisterPage, msr)));
     const Entry& entry = stub_at(site_ea + 4);
@@ -393,7 +393,7 @@ TEST_F(StolenTest, PatchesFollowTheRegisterPage) {
 TEST_F(StolenTest, WithoutAPlaceForTheRegisterPageNothingIsPatched) {
     dbt::Site& site = heat(site_ea, mfmsr(3));
     map(0xffff'0000, 0x0030'0000, 3);
-    EXPECT_EQ(patcher->register_ea, 0U);
+    EXPECT_EQ(patcher->overlay.register_ea, 0U);
     EXPECT_FALSE(patcher->overlay.on);
     EXPECT_FALSE(the_core().tlb1[12].valid());
     expect(site, State::back, Reason::off);
@@ -401,15 +401,15 @@ TEST_F(StolenTest, WithoutAPlaceForTheRegisterPageNothingIsPatched) {
     expect(again(site_ea, mfmsr(3)), State::back, Reason::off);
     // It goes elsewhere, and so patches can be again.
     map(0x7000'0000, 0x0030'0000, 3);
-    EXPECT_EQ(patcher->register_ea, 0xffff'8000U);
+    EXPECT_EQ(patcher->overlay.register_ea, 0xffff'8000U);
     expect(again(site_ea, mfmsr(3)), State::patched, Reason::pays);
 }
 
 TEST_F(StolenTest, AMappingOfNothingDoesNotMoveTheRegisterPage) {
     map(0xffff'8000, 0x7000'0000);
-    EXPECT_EQ(patcher->register_ea, 0xffff'8000U) << "nothing there to be seen";
+    EXPECT_EQ(patcher->overlay.register_ea, 0xffff'8000U) << "nothing there to be seen";
     map(0xffff'8000, 0x0030'0000, 0, 0, 0, mas1::v | mas1::ts);
-    EXPECT_EQ(patcher->register_ea, 0xffff'8000U) << "in the guest's address space 1";
+    EXPECT_EQ(patcher->overlay.register_ea, 0xffff'8000U) << "in the guest's address space 1";
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "hv/exit/entry.hpp"
 #include "hv/exit/run.hpp"
 #include "hv/guest/guest.hpp"
+#include "hv/monitor/monitor.hpp"
 #include "hv/vcpu/emulate.hpp"
 #include "hv/vcpu/spr.hpp"
 
@@ -88,6 +89,7 @@ vcpu::Vcpu& fresh_guest(const mmu::Layout& layout) {
     guest->symbols = {};
     vcpu::Vcpu& v = guest->vcpu;
     v = {};
+    guest->events = &monitor::events;
     v.guest = guest.get();
     v.memory = &guest->memory;
     v.devices = &guest->devices;

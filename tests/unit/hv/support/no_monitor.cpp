@@ -4,7 +4,6 @@
 
 #include "core.hpp"
 #include "hv/console/console.hpp"
-#include "hv/exit/run.hpp"
 #include "hv/monitor/monitor.hpp"
 
 namespace trapeze::console {
@@ -18,10 +17,13 @@ void print_arguments(const char* format, const Argument* /*arguments*/, unsigned
 }  // namespace trapeze::console
 
 namespace trapeze::monitor {
-void heartbeat(vcpu::Vcpu& /*v*/) {}
-void requests(vcpu::Vcpu& /*v*/) { ++test::the_core().requests; }
-}  // namespace trapeze::monitor
 
-namespace trapeze::vcpu {
-void conclude(Vcpu& v) { throw std::runtime_error(v.reason); }
-}  // namespace trapeze::vcpu
+namespace {
+void no_heartbeat(vcpu::Vcpu& /*v*/) {}
+void count_requests(vcpu::Vcpu& /*v*/) { ++test::the_core().requests; }
+void ended(vcpu::Vcpu& v) { throw std::runtime_error(v.reason); }
+}  // namespace
+
+const guest::Events events{no_heartbeat, count_requests, ended};
+
+}  // namespace trapeze::monitor

@@ -8,6 +8,7 @@
 
 #include "core.hpp"
 #include "hv/exit/run.hpp"
+#include "hv/profile/profile.hpp"
 
 namespace trapeze::vcpu {
 namespace {
