@@ -26,9 +26,14 @@ bool MemoryMap::add(const Region& region) {
     return true;
 }
 
+// Who asks asks again soon: an access to a device looks for it more than once.
 const Region* MemoryMap::find(u64 gpa) const {
+    const Region& last = regions_[last_];
+    if (gpa - last.gpa < last.size) return &last;
     for (unsigned i = 0; i < count_; ++i) {
-        if (gpa - regions_[i].gpa < regions_[i].size) return &regions_[i];
+        if (gpa - regions_[i].gpa >= regions_[i].size) continue;
+        last_ = i;
+        return &regions_[i];
     }
     return nullptr;
 }

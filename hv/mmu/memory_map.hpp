@@ -49,6 +49,7 @@ class MemoryMap {
   private:
     Region regions_[capacity] = {};
     unsigned count_ = 0;
+    mutable unsigned last_ = 0;  // what find() has found
     u32 low_gpa_ = 0, low_size_ = 0, low_hpa_ = 0;
 };
 
