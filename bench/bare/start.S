@@ -32,12 +32,12 @@ bare_start:
 // r8 and r9: the controller's acknowledge and end-of-interrupt registers; r4 is 0.
     handler bare_on_external
     lwz     6, 0(8)
+    stb     4, 12(7)
     stw     4, 0(9)
     blr
-// r7: the registers of UART 0, which stops asking; r4 is 0.
-    handler bare_on_uart
-    stb     4, 1(7)
-    lbz     6, 2(7)
+// r7: the registers of the I2C controller, which stops asking; r4 is 0.
+    handler bare_on_i2c
+    stb     4, 12(7)
     blr
 // A debug interrupt: clears DBSR bits r26.
     handler bare_on_debug

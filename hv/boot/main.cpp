@@ -70,6 +70,8 @@ Guest& make_guest() {
 
 [[noreturn]] void enter_guest() {
     Guest& g = make_guest();
+    dev::reset_mpic(g.vcpu);
+    dev::reset_uart(g.vcpu);
     vcpu::Boot start =
         boot::load_guest(plan.host, g.ram_hpa, g.ram_size, room_for_symbols(), g.symbols);
     start.debug_as_manual = g.options.debug_as_manual;

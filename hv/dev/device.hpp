@@ -2,6 +2,8 @@
 #pragma once
 
 #include "hv/core/e500.hpp"
+#include "hv/dev/openpic.hpp"
+#include "hv/dev/uart16550.hpp"
 
 namespace trapeze::vcpu {
 struct Vcpu;
@@ -45,6 +47,23 @@ struct ExitCounters {
     u32 registers[words];
 };
 
+// A guest's interrupt controller (mpic.cpp).
+struct Mpic {
+    Openpic model;
+    u32 connected[Openpic::sources / 32];  // sources that the board delivers,
+    u32 parked[Openpic::sources / 32];     // and of these those that it does not at the moment
+    unsigned just_up;                      // one that was parked by the exit at hand, or `none`
+    u64 clock;                             // VMM's; up to when the timers have counted
+};
+
+// A guest's serial port (uart.cpp).
+struct Uart {
+    Uart16550 model;
+    u8 space;    // bytes that the board's takes without another look,
+    u8 enables;  // and what it is asked to tell
+    bool full;   // more has come than the guest has taken; it waits in the board's
+};
+
 // A guest's devices, and what their models keep for it.
 class DeviceTable {
   public:
@@ -60,6 +79,8 @@ class DeviceTable {
 
     PciBridge pci = {};
     ExitCounters exits = {};
+    Mpic mpic = {};
+    Uart uart = {};
 
   private:
     Device devices_[capacity] = {};

@@ -5,7 +5,8 @@
 
 namespace trapeze::dev {
 
-// UART0 for the guest; UART1, in the same page, is the VMM's and looks absent.
+// The guest's serial port, at the place of UART0; UART1, in the same page, is the VMM's and looks
+// absent (uart.cpp).
 extern const Device uart_page;
 // Global utilities: a reset request ends the guest.
 extern const Device guts;
@@ -17,7 +18,7 @@ extern const Device gpio;
 extern const Device pci_bridge;
 // The exit counters, read-only, for benchmarks in the guest; only with exits-device=on.
 extern const Device exit_counters;
-// Interrupt controller, see dev/mpic.hpp.
+// The guest's interrupt controller (mpic.cpp).
 extern const Device mpic;
 // What the board has nothing for, or the VMM withholds: reads as zero, ignores writes.
 extern const Device absent;
@@ -25,6 +26,19 @@ extern const Device absent;
 // Before the guest starts: closes the bridge's windows and BAR 0, and fills the guest's view.
 void reset_pci_bridge(vcpu::Vcpu& v);
 void reset_exit_counters(vcpu::Vcpu& v);
+// Also make the board's interrupt controller and UART0 the VMM's. The former's interrupts come from
+// then on.
+void reset_mpic(vcpu::Vcpu& v);
+void reset_uart(vcpu::Vcpu& v);
+
+// The core took an external interrupt: the guest gets what has come of it, if it admits that.
+void on_external(vcpu::Vcpu& v);
+// It is UART0's: a part of the above.
+void on_uart(vcpu::Vcpu& v);
+// A source of the guest's interrupt controller that is a model's: when its line changes.
+void set_line(vcpu::Vcpu& v, unsigned source, bool up);
+// Waits until all that the guest has printed is with the host: before the board goes.
+void flush_uart(vcpu::Vcpu& v);
 
 // The bridge's own configuration space as the guest has it (pci_config.cpp). `at` is a byte in it
 // and `size` 1, 2 or 4; values are little-endian, as PCI has them.

@@ -1,130 +1,260 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hv/dev/mpic.hpp"
-
+// The board's interrupt controller, which is the VMM's, and how what it says reaches the guest's
+// model of one (openpic.hpp).
+//
+// The VMM acknowledges each interrupt at once and ends it at once, so the board's controller never
+// holds anything back: what waits for the guest waits in its model. An edge is passed on and done
+// with. A source that follows a level would come again and again: it is *parked*, by priority 0,
+// at which the board's controller still says whether the line is up (activity) and interrupts
+// nobody, until the line is seen to be down. It is looked at before the guest is given its
+// interrupt, and when the guest ends it, so a request that was withdrawn is none.
 #include "hv/board/ppce500.hpp"
+#include "hv/core/clock.hpp"
 #include "hv/core/cpu.hpp"
+#include "hv/dev/devices.hpp"
 #include "hv/vcpu/interrupt.hpp"
+#include "hv/vcpu/timers.hpp"
 
 namespace trapeze::dev {
 
+using Output = Openpic::Output;
+using vcpu::Vcpu;
+
 namespace {
 
-// Registers of the processor at hand (OpenPIC specification; MPC8548 manual 10.3.7). They stand
-// once at the start of the controller and once in a page of each processor.
-constexpr u32 task_priority = 0x80;
-constexpr u32 acknowledge = 0xa0;
-constexpr u32 processor_page = 0x20000;
-constexpr u32 mask_all = 15;
-constexpr u32 global_configuration = 0x1020;
-constexpr u32 processor_reset = 0x1090;  // of the cores, the VMM's among them
-constexpr u32 reset_controller = 0x8000'0000u;
-constexpr u32 mode_mask = 0x6000'0000u, mode_mixed = 0x2000'0000u, mode_proxy = 0x6000'0000u;
+// Registers of the board's (MPC8548E manual 10.3), of the first core.
+constexpr u32 configuration = 0x1020, reset_bit = 0x8000'0000u, mixed_mode = 0x2000'0000;
+constexpr u32 source_registers = 0x1'0000, source_stride = 0x20;
+constexpr u32 task_priority = 0x2'0080, acknowledge = 0x2'00a0, end_of_interrupt = 0x2'00b0;
+// All sources have one priority: the order is the models' business. The vector is the number.
+constexpr u32 delivered = 8u << 16;
 
-constexpr u32 processor_register(u32 offset) {
-    if (offset < 0x100) return offset;
-    if (offset >= processor_page && offset < processor_page + 0x100) return offset - processor_page;
-    return ~0u;
+// The timers' registers in the guest's.
+constexpr u32 timer_block = 0x10f0, timer_end = 0x1310;
+
+// The guest has one core so far.
+constexpr unsigned one_vcpu = 1, this_vcpu = 0;
+
+u32 read_real(u32 offset) {
+    return core::read_io(board::ccsr_base + board::mpic_offset + offset, 4);
+}
+void write_real(u32 offset, u32 value) {
+    core::write_io(board::ccsr_base + board::mpic_offset + offset, 4, value);
+}
+u32 source_register(unsigned source) { return source_registers + source_stride * source; }
+
+bool has(const u32* set, unsigned source) { return (set[source / 32] >> source % 32 & 1) != 0; }
+void put(u32* set, unsigned source, bool in) {
+    const u32 bit = 1u << source % 32;
+    set[source / 32] = in ? set[source / 32] | bit : set[source / 32] & ~bit;
 }
 
-u64 address(u32 offset) { return board::ccsr_base + board::mpic_offset + offset; }
+unsigned first(const u32 (&set)[Openpic::sources / 32]) {
+    for (unsigned w = 0; w < Openpic::sources / 32; ++w) {
+        if (set[w] != 0) return 32 * w + static_cast<unsigned>(__builtin_ctz(set[w]));
+    }
+    return Openpic::none;
+}
 
-u32 priority() { return core::read_io(address(processor_page + task_priority), 4) & mask_all; }
-void set_priority(u32 value) { core::write_io(address(processor_page + task_priority), 4, value); }
+// Whether the guest's source is the board's. The serial port is a model, and nobody sends messages.
+bool is_real(unsigned source) {
+    return source < Openpic::sources && source != board::uart_source &&
+           source - Openpic::first_message >= Openpic::messages;
+}
+
+void program(const Mpic& m, unsigned source, u32 priority) {
+    write_real(source_register(source), m.model.sense(source) | priority | source);
+}
+
+void park(Mpic& m, unsigned source) {
+    put(m.parked, source, true);
+    program(m, source, 0);
+}
+void unpark(Mpic& m, unsigned source) {
+    put(m.parked, source, false);
+    m.model.set_line(source, false);
+    program(m, source, delivered);
+}
+
+// Looks at the line of a parked source. True if it is down, and the model knows now.
+bool withdrawn(Mpic& m, unsigned source) {
+    if (source >= Openpic::sources || !has(m.parked, source)) return false;
+    if (m.just_up == source) {  // the board's controller has said so this moment
+        m.just_up = Openpic::none;
+        return false;
+    }
+    if (read_real(source_register(source)) & Openpic::activity) return false;
+    unpark(m, source);
+    return true;
+}
+void look_at_lines(Mpic& m) {
+    while (withdrawn(m, m.model.candidate(this_vcpu))) {
+    }
+}
+
+// What the model's outputs are is what the virtual core has before it.
+void drive(Vcpu& v) {
+    const Openpic& model = v.devices->mpic.model;
+    const bool external = model.output(this_vcpu, Output::external);
+    const bool critical = model.output(this_vcpu, Output::critical);
+    if (external == v.external_held && critical == v.critical_held) return;
+    v.external_held = external;
+    v.critical_held = critical;
+    vcpu::update_pending(v);
+}
+
+// The guest has told what a source is like, or that it wants it: from the first time that it does
+// not mask it, the board's controller delivers it to the VMM.
+void connect(Mpic& m, unsigned source) {
+    if (!is_real(source)) return;
+    if (!has(m.connected, source)) {
+        if (m.model.masked(source)) return;
+        put(m.connected, source, true);
+        program(m, source, delivered);
+        return;
+    }
+    constexpr u32 kind = Openpic::polarity | Openpic::level;
+    if ((read_real(source_register(source)) & kind) == m.model.sense(source)) return;
+    if (has(m.parked, source)) unpark(m, source);
+    program(m, source, delivered);
+}
+
+void disconnect_all(Mpic& m) {
+    for (unsigned s = 0; s < Openpic::sources; ++s) {
+        if (!has(m.connected, s)) continue;
+        write_real(source_register(s), Openpic::mask | s);
+        m.model.set_line(s, false);
+    }
+    for (u32& word : m.connected) word = 0;
+    for (u32& word : m.parked) word = 0;
+}
+
+// ---- Timers.
+
+void advance(Mpic& m) {
+    const u64 now = core::now();
+    if (!m.model.timers_run()) {
+        m.clock = now;
+        return;
+    }
+    const u64 ticks = (now - m.clock) / board::mpic_timer_divider;
+    const u32 step = ticks >> 32 != 0 ? ~0u : static_cast<u32>(ticks);
+    m.clock += u64{step} * board::mpic_timer_divider;
+    m.model.advance(step);
+}
+
+void plan(Vcpu& v) {
+    const Mpic& m = v.devices->mpic;
+    const u32 ticks = m.model.next_timer();
+    v.device_waits = ticks != Openpic::none;
+    v.device_deadline = m.clock + u64{ticks} * board::mpic_timer_divider;
+    vcpu::reschedule(v);
+}
+
+void on_deadline(Vcpu& v) {
+    advance(v.devices->mpic);
+    drive(v);
+    plan(v);
+}
+
+bool concerns_timers(u32 offset) { return offset >= timer_block && offset < timer_end; }
+
+// ---- The guest's accesses.
+
+u32 read(Vcpu& v, u32 offset, unsigned size) {
+    Mpic& m = v.devices->mpic;
+    if (concerns_timers(offset)) advance(m);
+    look_at_lines(m);
+    const u32 value = m.model.read(offset, size, this_vcpu);
+    drive(v);
+    return value;
+}
+
+void write(Vcpu& v, u32 offset, unsigned size, u32 value) {
+    Mpic& m = v.devices->mpic;
+    const bool timers = concerns_timers(offset);
+    if (timers) advance(m);
+    const Openpic::Outcome outcome = m.model.write(offset, size, value, this_vcpu);
+    switch (outcome.kind) {
+        case Openpic::Outcome::ended:
+            withdrawn(m, outcome.input);
+            break;
+        case Openpic::Outcome::configured:
+            connect(m, outcome.input);
+            break;
+        case Openpic::Outcome::reset:
+            disconnect_all(m);
+            break;
+        case Openpic::Outcome::nothing:
+            break;
+    }
+    drive(v);
+    if (timers || outcome.kind == Openpic::Outcome::reset) plan(v);
+}
+
+bool take_input(Vcpu& v, e500::Vector which) {
+    Mpic& m = v.devices->mpic;
+    if (which == e500::Vector::critical) {
+        while (withdrawn(m, m.model.critical_candidate(this_vcpu))) {
+        }
+        drive(v);
+        return v.critical_held;
+    }
+    look_at_lines(m);
+    const bool taken = m.model.output(this_vcpu, Output::external);
+    // In proxy mode the core acknowledges as it takes the interrupt (P2020 manual 9.3).
+    if (taken && m.model.proxy()) v.regs.epr = m.model.acknowledge(this_vcpu);
+    drive(v);
+    return taken;
+}
 
 }  // namespace
+
+const Device mpic{"mpic", read, write};
+
+void reset_mpic(Vcpu& v) {
+    Mpic& m = v.devices->mpic;
+    m = {};
+    m.model.start(one_vcpu);
+    m.just_up = Openpic::none;
+    v.take_input = take_input;
+    v.on_device_deadline = on_deadline;
+    write_real(configuration, reset_bit);
+    write_real(configuration, mixed_mode);
+    write_real(source_register(board::uart_source),
+               Openpic::polarity | delivered | board::uart_source);
+    write_real(task_priority, 0);
+}
+
+void set_line(Vcpu& v, unsigned source, bool up) {
+    v.devices->mpic.model.set_line(source, up);
+    drive(v);
+}
 
 void on_external(Vcpu& v) {
-    const bool admitted = (v.regs.msr & e500::msr::ee) != 0;
-    if (admitted && v.mpic_proxy && !v.external_held) {
-        v.regs.epr = core::read_io(address(processor_page + acknowledge), 4);
-        ++v.signs;
-        vcpu::inject(v, e500::Vector::external);
-        return;
-    }
-    const u32 own = priority();
-    if (!v.external_held || own != mask_all) v.external_priority = own;
-    set_priority(mask_all);
-    v.external_held = true;
-    if (admitted) {
-        ++v.signs;
-        vcpu::inject(v, e500::Vector::external);
-    }
-    vcpu::update_pending(v);
-}
-
-void release_external(Vcpu& v) {
-    if (!v.external_held) return;
-    set_priority(v.external_priority);
-    v.external_held = false;
-}
-
-void on_critical_input(Vcpu& v) {
-    if (v.regs.msr & e500::msr::ce) {
-        ++v.signs;
-        vcpu::inject(v, e500::Vector::critical);
+    Mpic& m = v.devices->mpic;
+    const u32 source = read_real(acknowledge);
+    if (source >= Openpic::sources) return;  // withdrawn meanwhile: there is nothing to end
+    const bool parks = source != board::uart_source && m.model.level_sensitive(source);
+    if (source == board::uart_source) {
+        on_uart(v);
+    } else if (parks) {
+        m.model.set_line(source, true);
     } else {
-        v.critical_held = true;
-        vcpu::layout_changes(v);
+        m.model.pulse(source);
     }
-    vcpu::update_pending(v);
-}
-
-namespace {
-
-u32 read_word(Vcpu& v, u32 offset) {
-    const u32 reg = processor_register(offset);
-    if (offset == global_configuration && v.mpic_proxy) {
-        return (core::read_io(address(offset), 4) & ~mode_mask) | mode_proxy;
+    write_real(end_of_interrupt, 0);
+    // QEMU's controller raises its output at the end of an interrupt for whatever line is up, even
+    // at priority 0. A word to that source makes it think again.
+    if (parks) {
+        park(m, source);
+        m.just_up = source;
+    } else if (const unsigned other = first(m.parked); other != Openpic::none) {
+        program(m, other, 0);
     }
-    if (reg == task_priority && v.external_held) return v.external_priority;
-    if (reg == acknowledge && v.external_held) {
-        // In service from here on, the interrupt masks its equals by itself.
-        release_external(v);
-        const u32 vector = core::read_io(address(offset), 4);
-        vcpu::update_pending(v);
-        return vector;
-    }
-    return core::read_io(address(offset), 4);
-}
-
-void write_word(Vcpu& v, u32 offset, u32 value) {
-    if (processor_register(offset) == task_priority && v.external_held) {
-        v.external_priority = value & 15;
-        return;
-    }
-    if (offset == processor_reset) return;
-    if (offset == global_configuration) {
-        v.mpic_proxy = (value & mode_mask) == mode_proxy;
-        if (v.mpic_proxy) value = (value & ~mode_mask) | mode_mixed;
-        if (value & reset_controller) {
-            // Afterwards the priority is the highest, and the mode none.
-            v.external_priority = mask_all;
-            v.mpic_proxy = false;
-        }
-    }
-    core::write_io(address(offset), 4, value);
-}
-
-// Registers that are not only the guest's.
-bool mediated(u32 word) {
-    const u32 reg = processor_register(word);
-    return reg == task_priority || reg == acknowledge || word == global_configuration;
-}
-
-}  // namespace
-
-// All registers are words. The board makes a narrow access at a register's first byte one of the
-// word, whose upper bytes are the narrow ones and the lower ones zero; elsewhere a narrow store
-// does nothing, and a load has no effect.
-u32 mpic_read(Vcpu& v, u32 offset, unsigned size) {
-    if (size == 4) return read_word(v, offset);
-    const unsigned shift = 8 * (4 - size);
-    if (offset % 4 == 0) return read_word(v, offset) >> shift;
-    return mediated(offset & ~3u) ? ~0u >> shift : core::read_io(address(offset), size);
-}
-
-void mpic_write(Vcpu& v, u32 offset, unsigned size, u32 value) {
-    if (offset % 4 == 0) write_word(v, offset, value << 8 * (4 - size));
+    drive(v);
+    vcpu::deliver_pending(v);
+    m.just_up = Openpic::none;
 }
 
 }  // namespace trapeze::dev

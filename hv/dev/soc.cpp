@@ -2,7 +2,6 @@
 #include "hv/board/ppce500.hpp"
 #include "hv/core/cpu.hpp"
 #include "hv/dev/devices.hpp"
-#include "hv/dev/mpic.hpp"
 #include "hv/vcpu/interrupt.hpp"
 
 namespace trapeze::dev {
@@ -11,24 +10,6 @@ using vcpu::End;
 using vcpu::Vcpu;
 
 namespace {
-
-// UART0's registers, of which each access reaches one: an access is aligned, so all of it lies in
-// these 256 bytes or none.
-bool is_guest_uart(u32 offset) {
-    const u32 first = board::uart0_offset - board::uart_page;
-    return offset >= first && offset < first + 0x100;
-}
-
-u32 uart_read(Vcpu& /*v*/, u32 offset, unsigned size) {
-    if (!is_guest_uart(offset)) return 0;
-    return core::read_io(board::ccsr_base + board::uart_page + offset, size);
-}
-
-void uart_write(Vcpu& v, u32 offset, unsigned size, u32 value) {
-    if (!is_guest_uart(offset)) return;
-    if (offset == board::uart0_offset - board::uart_page) ++v.signs;  // it prints
-    core::write_io(board::ccsr_base + board::uart_page + offset, size, value);
-}
 
 // The board's block answers words alone, has its version registers and RSTCR, and ignores the rest.
 u32 guts_read(Vcpu& /*v*/, u32 offset, unsigned size) {
@@ -70,10 +51,8 @@ void absent_write(Vcpu& /*v*/, u32 /*offset*/, unsigned /*size*/, u32 /*value*/)
 
 }  // namespace
 
-const Device uart_page{"uart", uart_read, uart_write, Wide::low_word};
 const Device guts{"guts", guts_read, guts_write, Wide::ignored};
 const Device gpio{"gpio", gpio_read, gpio_write};
-const Device mpic{"mpic", dev::mpic_read, dev::mpic_write};
 const Device absent{"absent", absent_read, absent_write, Wide::ignored};
 
 }  // namespace trapeze::dev

@@ -5,7 +5,7 @@
 #include "hv/core/clock.hpp"
 #include "hv/core/cpu.hpp"
 #include "hv/dev/bus.hpp"
-#include "hv/dev/mpic.hpp"
+#include "hv/dev/devices.hpp"
 #include "hv/exit/entry.hpp"
 #include "hv/guest/guest.hpp"
 #include "hv/patch/patcher.hpp"
@@ -131,11 +131,17 @@ FaultResult resolve_again(Vcpu& v, u32 ea, mmu::Access access) {
     return result;
 }
 
+// What a device's model asks for after an access to it.
+void let_in(Vcpu& v) {
+    if (v.external_held || v.critical_held) deliver_pending(v);
+}
+
 Cause device_exit(Vcpu& v, u32 ea) {
     u32 word = 0;
     if (!fetch(v, word)) return Cause::itlb_shadow;
     record(v, Cause::mmio, word, ea);
     dev::emulate_device_access(v, word, ea);
+    let_in(v);
     return Cause::mmio;
 }
 
@@ -146,6 +152,7 @@ Cause tracing_exit(Vcpu& v, u32 ea) {
     const Cause cause = patch::cause_of_trace(v, ea, store);
     record(v, cause, word, ea);
     patch::trace(v, word, ea, store);
+    let_in(v);
     return cause;
 }
 
@@ -267,13 +274,11 @@ Cause timer_exit(Vcpu& v) {
     return cause;
 }
 
-Cause input_exit(Vcpu& v, Vector vector) {
-    const bool external = vector == Vector::external;
-    const Cause cause = external ? Cause::external : Cause::critical;
-    const bool again = external ? v.external_held : v.critical_held;
-    if (!again) record(v, cause, 0);
-    external ? dev::on_external(v) : dev::on_critical_input(v);
-    return again ? held_again(v, cause) : cause;
+Cause external_exit(Vcpu& v) {
+    const bool again = v.external_held;
+    if (!again) record(v, Cause::external, 0);
+    dev::on_external(v);
+    return again ? held_again(v, Cause::external) : Cause::external;
 }
 
 Cause miss_exit(Vcpu& v, mmu::Access access) {
@@ -325,15 +330,15 @@ template <bool profiled>
         case Vector::spe_round:
             return unavailable_exit(v, vector);
         case Vector::external:
-        case Vector::critical:
-        case Vector::watchdog:
-            return input_exit(v, vector);
+            return external_exit(v);
         case Vector::decrementer:
             return timer_exit(v);
         case Vector::debug:
             return debug_exit(v);
         case Vector::machine_check:
-        case Vector::fixed_interval:  // never enabled in the core
+        case Vector::critical:  // never enabled in the core, these four
+        case Vector::watchdog:
+        case Vector::fixed_interval:
         case Vector::performance:
             break;
     }
@@ -354,7 +359,7 @@ template <bool profiled>
         } else {
             charge<profiled>(v, cause);
             v.idle_since = core::now();
-            hv_wait(v.hv_msr | msr::we | msr::ee | (v.critical_held ? 0 : msr::ce));
+            hv_wait(v.hv_msr | msr::we | msr::ee);
         }
     }
     if (v.end != End::running) {
@@ -442,6 +447,7 @@ void reset(Vcpu& v, const Boot& boot, const mmu::Layout& layout, mmu::Hole hole)
     v.start_time = v.guest->watch.last_dump = core::now();
     v.guest->watch.progress.start(v.start_time);
     v.next_sample = core::never;
+    v.device_waits = false;
     vcpu::reset_timers(v);
 }
 

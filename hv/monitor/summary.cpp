@@ -3,6 +3,7 @@
 #include "hv/console/console.hpp"
 #include "hv/core/clock.hpp"
 #include "hv/core/cpu.hpp"
+#include "hv/dev/devices.hpp"
 #include "hv/guest/machine.hpp"
 #include "hv/monitor/monitor.hpp"
 #include "hv/patch/patcher.hpp"
@@ -115,6 +116,7 @@ void summary(Vcpu& v, u64 now) {
 
 void conclude(Vcpu& v) {
     const u64 now = core::now();
+    dev::flush_uart(v);
     if (v.end == End::guest_died) report(v, "the guest died");
     if (v.end != End::guest_died) console::log("{}", v.reason);
     dump(v, Dump::end, now);

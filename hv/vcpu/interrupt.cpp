@@ -2,7 +2,6 @@
 #include "hv/vcpu/interrupt.hpp"
 
 #include "hv/core/cpu.hpp"
-#include "hv/dev/mpic.hpp"
 #include "hv/vcpu/progress.hpp"
 #include "hv/vcpu/reservation.hpp"
 #include "hv/vcpu/timers.hpp"
@@ -20,9 +19,6 @@ bool stepped(const Vcpu& v) { return v.reservation.steps != 0 || debugging(v); }
 // Handlers that fault on their own first instruction this often in a row, with nothing changed, are
 // not handlers.
 constexpr u32 storm_limit = 64;
-
-// Time-base ticks; what is nearer than 3 QEMU raises at once, before the instruction is over.
-constexpr u32 soon = 16;
 
 bool is_critical(Vector vector) {
     return vector == Vector::critical || vector == Vector::watchdog || vector == Vector::debug;
@@ -93,8 +89,7 @@ void set_msr(Vcpu& v, u32 value) {
 
 void layout_changes(Vcpu& v) {
     const auto& layout = v.shadow.layout();
-    const u32 enables =
-        msr::ee | msr::me | (v.critical_held ? 0 : msr::ce) | (v.probing ? msr::de : 0);
+    const u32 enables = msr::ee | msr::me | (v.probing ? msr::de : 0);
     v.real_msr_kernel = layout.msr_bits(false) | enables;
     v.real_msr_user = layout.msr_bits(true) | enables;
     v.fetch_msr = v.hv_msr | (layout.fetch_space(false) ? msr::ds : 0);
@@ -209,11 +204,10 @@ void deliver_pending(Vcpu& v) {
         ready = r.pending & r.msr;
     }
     if (ready & msr::ce) {
-        if (v.critical_held) {
-            // Let the core raise it again, if it is still there.
-            v.critical_held = false;
-            update_pending(v);
-            layout_changes(v);
+        if (v.critical_held && v.take_input(v, Vector::critical)) {
+            ++v.signs;
+            inject(v, Vector::critical);
+            return;
         }
         if ((r.tsr & e500::tsr::wis) && (r.tcr & e500::tcr::wie)) {
             ++v.signs;
@@ -222,12 +216,10 @@ void deliver_pending(Vcpu& v) {
         }
     }
     if (!(ready & msr::ee)) return;
-    if (v.external_held) {
-        // The core raises it again at the guest's next instruction, and it goes before the timers
-        // (manual 5.10); they follow when its handler lets them in, or soon if it was withdrawn.
-        dev::release_external(v);
-        update_pending(v);
-        if (r.pending & msr::ee) core::write_decrementer(soon);
+    // Before the timers (manual 5.10).
+    if (v.external_held && v.take_input(v, Vector::external)) {
+        ++v.signs;
+        inject(v, Vector::external);
         return;
     }
     const bool interval = (r.tsr & e500::tsr::fis) && (r.tcr & e500::tcr::fie);

@@ -65,6 +65,7 @@ void schedule(const Vcpu& v, const Moment& m) {
     const auto consider = [&next](u64 deadline) {
         if (deadline < next) next = deadline;
     };
+    if (v.device_waits) consider(v.device_deadline);
     // What reloads itself and has not been seen to yet says nothing new, however often it comes.
     const bool said = (v.regs.tcr & tcr::are) && (v.regs.tsr & tsr::dis);
     if (v.dec_running && (v.regs.tcr & tcr::die) && !said) consider(v.dec_deadline);
@@ -108,6 +109,8 @@ void reset_timers(Vcpu& v) {
     core::write_tcr(tcr::die);
     schedule(v, m);
 }
+
+void reschedule(Vcpu& v) { schedule(v, moment()); }
 
 u32 read_decrementer(Vcpu& v) {
     const Moment m = moment();
@@ -193,6 +196,7 @@ bool on_timer(Vcpu& v) {
     const bool heartbeat = m.now >= v.next_heartbeat;
     if (heartbeat) plan_heartbeat(v, m.now);
     if (m.now >= v.next_sample) v.patch_events->sample(v, m.now);
+    if (v.device_waits && m.now >= v.device_deadline) v.on_device_deadline(v);
     refresh(v, m);
     schedule(v, m);
     return heartbeat;

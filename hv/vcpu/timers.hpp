@@ -17,6 +17,8 @@ using vcpu::Vcpu;
 inline constexpr u64 heartbeat_period = u64{1} << 25;
 
 void reset_timers(Vcpu& v);
+// A deadline has changed (Vcpu::device_deadline).
+void reschedule(Vcpu& v);
 
 u32 read_decrementer(Vcpu& v);
 void write_decrementer(Vcpu& v, u32 value);

@@ -110,10 +110,15 @@ struct Vcpu {
     // `size` is 1, 2 or 4 bytes, which lie in one page.
     void (*store_ram)(Vcpu& v, u64 gpa, u64 hpa, unsigned size, u32 value);
 
-    bool critical_held;     // core runs with CE=0: a critical input waits for the guest's CE
-    bool external_held;     // interrupt controller masked: see dev/mpic.hpp
-    u32 external_priority;  // the guest's own task priority meanwhile
-    bool mpic_proxy;        // the guest runs the controller in external proxy mode
+    // Whether the guest's interrupt controller asks for its inputs.
+    bool critical_held, external_held;
+    // It answers when the guest admits one: false, it asks no longer.
+    bool (*take_input)(Vcpu& v, e500::Vector which);
+    // Whether a device of the guest's wants the core's time, when, by the VMM's clock, and how it
+    // gets that.
+    bool device_waits;
+    u64 device_deadline;
+    void (*on_device_deadline)(Vcpu& v);
     bool reported_pmc, reported_debug;  // said once on the VMM's console
     u64 fit_seen, watchdog_seen;        // time base up to which guest timer events were looked for
     u64 dec_deadline;                   // VMM's clock; when the guest's decrementer reaches zero,

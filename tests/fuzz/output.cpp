@@ -72,8 +72,9 @@ std::string uart_output() {
 }
 
 void prepare_uart(std::string_view input) {
-    constexpr e500::u32 line_status = 5, ready = 1, empty = 0x20;
+    constexpr e500::u32 line_status = 5, ready = 1, empty = 0x20, all_empty = 0x40;
     auto& io = test::the_core().io;
+    io[board::ccsr_base + board::uart0_offset + line_status] = empty | all_empty;
     io[uart + line_status] = empty | (input.empty() ? 0 : ready);
     io[uart] = input.empty() ? 0 : static_cast<unsigned char>(input.front());
 }

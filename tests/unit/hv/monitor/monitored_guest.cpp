@@ -44,6 +44,8 @@ MonitorTest::MonitorTest(const mmu::Layout& layout) : PatchTest(layout) {
     read_so_far = 0;
     the_core().io_writes.clear();
     receive(-1);
+    // The guest's last byte is gone.
+    the_core().io[board::ccsr_base + board::uart0_offset + line_status] = transmitter_empty | 0x40;
     guest::machine = {frequency, {}};
     console::set_clock(frequency);
 }

@@ -289,7 +289,7 @@ TEST_F(EmulateTest, TheCoresMsrFollowsTheGuests) {
     EXPECT_EQ(core_msr(v) & (pr | is | ds), pr) << "user, straight";
     set_msr(v, spe | ucle | 0x2000);
     EXPECT_EQ(core_msr(v) & (spe | ucle | 0x2000), spe) << "SPE alone is the guest's own";
-    EXPECT_EQ(core_msr(v) & (ee | ce | me), ee | ce | me) << "the VMM's interrupts never wait";
+    EXPECT_EQ(core_msr(v) & (ee | ce | me), ee | me) << "the VMM's interrupts never wait";
     set_msr(v, is);
     EXPECT_NE((core_msr(v) & is) != 0, (core_msr(v) & ds) != 0) << "mixed spaces run crossed";
 }
