@@ -171,6 +171,10 @@ void interrupts_wait(Random& random) {
 }  // namespace
 
 void isa_main() {
+    // With `eager` a fetch from 64 KiB of nothing but sites patches them all, which may take 80
+    // million ticks once there is no room left for stubs: three time-outs of less end the guest.
+    constexpr u32 bit_335_ms = 26;
+    set_watchdog(bit_335_ms);
     begin();
     Random random(option("seed", 1));
     using Attack = void (*)(Random&);
