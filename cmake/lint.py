@@ -148,7 +148,7 @@ def main():
         for number, text in enumerate(results):
             if sys.stderr.isatty():
                 sys.stderr.write(f"\r\x1b[K==> lint {number} of {len(work)} {work[number][0]}")
-            sys.stdout.write(text)
+            print(text, end="", flush=True)
             clean = clean and not text
     if sys.stderr.isatty():
         sys.stderr.write("\r\x1b[K")

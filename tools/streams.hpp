@@ -12,6 +12,9 @@
 
 namespace trapeze::streams {
 
+/// What a shell says of a program whose reader has left: 128 and SIGPIPE.
+inline constexpr int status_reader_gone = 141;
+
 /// Call it first. What is closed of descriptors 0 to 2 is taken, or else a file that is opened
 /// later gets the number and what is printed: stdin as an empty one, the others so that a write
 /// to them fails as it does to what is closed. A reader that has left, and a file that may not

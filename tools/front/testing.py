@@ -183,6 +183,8 @@ def lint(options):
     command = [sys.executable, os.path.join(ROOT, "cmake", "lint.py"), "--root", ROOT, "--host",
                os.path.join(BUILD, "host"), "--cross", os.path.join(BUILD, "hv"), "--jobs",
                str(options.jobs or _cores()), *options.paths]
-    with children.running(command) as checks:
+    with children.running(command, stdout=subprocess.PIPE, text=True, errors="replace") as checks:
+        for line in checks.stdout:
+            print(line, end="", flush=True)
         checks.wait()
     return OK if checks.returncode == 0 else GUEST_FAILED

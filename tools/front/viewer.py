@@ -94,7 +94,7 @@ def _call(command):
         sys.stderr.buffer.write(done.stderr)
         sys.stderr.flush()
         return None
-    if done.returncode == -signal.SIGPIPE:
+    if done.returncode in (-signal.SIGPIPE, output.READER_GONE):
         raise output.Gone()
     said = done.stderr.decode("utf-8", "replace").strip().split("\n")[-1]
     return said or f"{command[0]} ended with status {done.returncode}"

@@ -62,10 +62,15 @@ std::string description(const Guest& guest) {
     return text;
 }
 
+/// Nobody misses what would have been printed.
+struct ReaderGone {};
+
 void print(const std::string& text) {
-    // A reader that has left misses nothing.
-    if (streams::write_all(STDOUT_FILENO, text) || errno == EPIPE) {
+    if (streams::write_all(STDOUT_FILENO, text)) {
         return;
+    }
+    if (errno == EPIPE) {
+        throw ReaderGone();
     }
     throw InputError(
         fmt::format("standard output: {}", errno == EBADF ? "is closed" : std::strerror(errno)));
@@ -167,6 +172,8 @@ int main(int argc, char** argv) {
         }
         pack(options);
         return 0;
+    } catch (const ReaderGone&) {
+        return streams::status_reader_gone;
     } catch (const CLI::Error& error) {
         streams::complain(fmt::format("trapeze-pack: {} (see --help)", error.what()));
     } catch (const InputError& error) {

@@ -29,7 +29,7 @@ int main(int argc, char** argv) {
         run(result.options);
         return 0;
     } catch (const BrokenPipe&) {
-        return 0;
+        return trapeze::streams::status_reader_gone;
     } catch (const Error& error) {
         trapeze::streams::complain(std::string("trapmap: ") + error.what());
     } catch (const std::exception& error) {
