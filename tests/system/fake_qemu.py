@@ -17,6 +17,7 @@ ends, is the JSON file $FAKE_QEMU_PLAY: a list of steps.
                     that and the VMM is told patch=hot, or SAYS["crossed"][WORKLOAD] if there
                     is that and it is told mapping=crossed; the line HANG is a program that does not
                     end, DIE a guest that does. TEXT goes to the VMM's console at the end
+  ["meet"]          writes its process number into the FIFO $STAGE, and waits until $GO is written
   ["hang"]          for ever, deaf to SIGTERM
   ["exit", N]       ends with this status
 
@@ -147,6 +148,11 @@ def main():
             answer(ends["vmm"], *value)
         elif what == "bench":
             bench(ends, *value)
+        elif what == "meet":
+            with open(os.environ["STAGE"], "w", encoding="ascii") as stage:
+                stage.write(str(os.getpid()))
+            with open(os.environ["GO"], encoding="ascii") as go:
+                go.read()
         elif what == "hang":
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             while True:
