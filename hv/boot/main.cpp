@@ -114,6 +114,7 @@ void hv_main(trapeze::e500::u32 tree_hpa) {
     plan.patch.frames = static_cast<unsigned>(mirror_size / tcache::MirrorFrame::bytes);
     plan.patch.mode = plan.patch.frames != 0 ? options.patch : patch::Mode::off;
     plan.patch.threshold = options.threshold;
+    plan.patch.churn = u64{options.churn} * host.timebase_frequency / 1'000'000;
     core::use_profile(options.profile);
     if (plan.patch.mode == patch::Mode::off) enter_guest();
     boot::calibrate(make_guest(), plan.patch, layout(), hole, enter_guest);

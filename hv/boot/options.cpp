@@ -74,6 +74,8 @@ guest::Options parse_options(const char* p) {
             options.patch = patch::Mode::eager;
         } else if (take_number(p, "threshold=", value) && value <= 1000000) {
             options.threshold = static_cast<u32>(value);
+        } else if (take_number(p, "churn=", value) && value <= 1000000) {
+            options.churn = static_cast<u32>(value);
         } else if (take_word(p, "mapping=straight")) {
             options.crossed = false;
         } else if (take_word(p, "mapping=crossed")) {
@@ -91,6 +93,7 @@ guest::Options parse_options(const char* p) {
             reject(
                 "bad VMM option (mem=SIZE watchdog=SECONDS tlb0=512|1024|2048 profile=on|off "
                 "dump-every=SECONDS exits-device=on|off patch=off|hot|eager threshold=N "
+                "churn=MICROSECONDS "
                 "mapping=straight|crossed mirror-mb=4..48 debug=core|manual), from: ",
                 start);
         }

@@ -18,6 +18,7 @@ struct Options {
     patch::Mode patch = patch::Mode::hot;
     bool crossed = true;           // how the guest is laid over the core's two address spaces
     u32 threshold = 0;             // exits of a site before it is patched; 0: as the costs say
+    u32 churn = 0;                 // microseconds between two forced changes of patches; 0: none
     u32 mirror_mib = 16;           // memory for patched text
     u32 tlb0_entries = 2048;       // of the virtual TLB0: 512 (the core's own), 1024 or 2048
     bool debug_as_manual = false;  // a non-critical interrupt leaves the guest's MSR[DE] alone

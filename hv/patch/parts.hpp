@@ -120,6 +120,11 @@ bool can_flush(Vcpu& v);
 void schedule_window(Vcpu& v, u64 now);
 // Ends a window before its time, if there is one.
 void end_window(Vcpu& v);
+// Begins one that is not measured, or ends it.
+void turn_window(Vcpu& v);
+u32 next_random(Patcher& p);
+// churn.cpp: takes something back from the patcher, at random.
+void churn(Vcpu& v);
 void leave_window(Vcpu& v);
 void read_clock(Vcpu& v, u64 now);
 // The first patch of all may be about to be made.

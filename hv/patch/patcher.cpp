@@ -205,6 +205,7 @@ void start(Vcpu& v, Patcher* patcher, const Config& config) {
     p.stint_windows = p.losses = p.resting_until = p.rest_strikes = 0;
     p.net = 0;
     p.random = 0x2545f491;
+    p.churn = config.churn;
     p.made = p.dropped = p.back = p.faults = p.text_writes = p.fault_ticks = p.patch_ticks = 0;
     for (auto& stolen : p.stolen) stolen = {};
     for (auto& avoided : p.avoided) avoided = {};

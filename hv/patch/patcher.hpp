@@ -89,6 +89,7 @@ struct Config {
     Costs costs;
     u64 mirror_hpa;   // memory of the mirror, a multiple of its frames
     unsigned frames;  // and how many
+    u64 churn = 0;    // ticks between two times that something is given back for a test; 0: never
 };
 
 struct Patcher {
@@ -127,6 +128,7 @@ struct Patcher {
     u8 rest_strikes;
     u64 rests;
     u32 random;
+    u64 churn;                // as in Config
     u64 made, dropped, back;  // patches
     u64 faults, text_writes;  // exits of Cause::tracing and text_write that were emulated,
     u64 fault_ticks;          // and what both took

@@ -31,13 +31,6 @@ constexpr u64 margin = 64;
 constexpr u32 first_rest = 64;
 constexpr u8 most_rest_strikes = 8;
 
-u32 next_random(Patcher& p) {
-    p.random ^= p.random << 13;
-    p.random ^= p.random >> 17;
-    p.random ^= p.random << 5;
-    return p.random;
-}
-
 bool same_unpatched(Cause cause) {
     using enum Cause;
     return cause != privileged && cause != tracing && cause != text_write && cause != dtlb_shadow &&
@@ -259,8 +252,28 @@ void before_first_patch(Vcpu& v) {
     p.stint_began = now;
 }
 
+u32 next_random(Patcher& p) {
+    p.random ^= p.random << 13;
+    p.random ^= p.random >> 17;
+    p.random ^= p.random << 5;
+    return p.random;
+}
+
+void turn_window(Vcpu& v) {
+    const Patcher& p = *v.patcher;
+    if (p.in_window) {
+        leave_window(v);
+    } else if (p.overlay.on) {
+        begin_window(v);
+    }
+}
+
 void schedule_window(Vcpu& v, u64 now) {
     Patcher& p = *v.patcher;
+    if (p.churn != 0) {
+        v.next_sample = v.start_time + now + p.churn;
+        return;
+    }
     u64 gap = passed(p.stint_began, now) / 4;
     if (gap < shortest_gap) gap = shortest_gap;
     if (gap > longest_gap) gap = longest_gap;
@@ -277,7 +290,9 @@ void sample(Vcpu& v, u64 now) {
     Patcher& p = *v.patcher;
     now -= v.start_time;
     read_clock(v, now);
-    if (p.measuring) {
+    if (p.churn != 0) {
+        churn(v);
+    } else if (p.measuring) {
         end_measuring(v);
         leave_window(v);
         judge(v);

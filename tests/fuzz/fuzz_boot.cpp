@@ -74,12 +74,13 @@ class Part {
 };
 
 std::string some_options(Source& source) {
-    static constexpr const char* words[] = {
-        "mem=",        "watchdog=",        "tlb0=",           "profile=on",
-        "profile=off", "exits-device=on",  "patch=",          "patch=eager",
-        "threshold=",  "mapping=straight", "mapping=crossed", "debug=manual",
-        "debug=core",  "mirror-mb=",       "dump-every=",     "exits-device=off",
-        "patch=off",   "patch=hot"};
+    static constexpr const char* words[] = {"mem=",         "watchdog=",        "tlb0=",
+                                            "profile=on",   "profile=off",      "exits-device=on",
+                                            "patch=",       "patch=eager",      "threshold=",
+                                            "churn=",       "mapping=straight", "mapping=crossed",
+                                            "debug=manual", "debug=core",       "mirror-mb=",
+                                            "dump-every=",  "exits-device=off", "patch=off",
+                                            "patch=hot"};
     static constexpr const char* numbers[] = {"0",
                                               "1",
                                               "4M",
