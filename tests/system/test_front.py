@@ -29,7 +29,7 @@ class Help(Case):
         with open(os.path.join(ROOT, "docs", "options.md"), encoding="utf-8") as page:
             row, = re.findall(r"(?m)^\| `--mapping straight\\\|crossed` \| .*$", page.read())
         self.assertEqual(re.findall(r"default (\w+)", row), [default])
-        with open(os.path.join(ROOT, "hv", "boot", "boot.hpp"), encoding="utf-8") as header:
+        with open(os.path.join(ROOT, "hv", "guest", "options.hpp"), encoding="utf-8") as header:
             crossed = re.search(r"bool crossed = (true|false);", header.read())[1]
         self.assertEqual(default, "crossed" if crossed == "true" else "straight")
 
