@@ -87,7 +87,7 @@ void churn(Vcpu& v) {
             uncover(v);
             break;
         case 2:
-            if (p.flush) cannot_flush(v);
+            if (p.overlay.flush) cannot_flush(v);
             break;
         case 3:
         case 4:
