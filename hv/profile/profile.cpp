@@ -7,23 +7,9 @@
 
 namespace trapeze::vcpu {
 
-namespace {
-
-void space_changes(Vcpu& v) { v.profile->sites.distrust_all(); }
-void small_pages_change(Vcpu& v) { v.profile->sites.distrust_small(); }
-void pid_changes(Vcpu& v) { v.profile->sites.distrust_local(); }
-void entry_changes(Vcpu& v, const mmu::VirtualEntry& entry) {
-    if (!(entry.mas3 & e500::mas3::sx)) return;
-    v.profile->sites.distrust(entry.epn(), entry.size());
-}
-
-constexpr ProfileEvents events{entry_changes, small_pages_change, pid_changes, space_changes};
-
-}  // namespace
-
 void start_profile(Vcpu& v, Profile* profile) {
     v.profile = profile;
-    v.profile_events = profile != nullptr ? &events : nullptr;
+    v.sites = profile != nullptr ? &profile->sites : nullptr;
     v.site = nullptr;
     v.site_buckets = nullptr;
     v.page_slots = nullptr;

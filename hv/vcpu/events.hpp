@@ -3,22 +3,14 @@
 
 #include "hv/mmu/virtual_tlb.hpp"
 
-// What rooms behind this one are told of a Vcpu, or asked: they hand it a table of functions, so
-// that it need not know them. All are called on the core that runs it, in the middle of an exit.
+// What the patcher is told of a Vcpu, or asked: it hands it a table of functions, so that this room
+// need not know that one. All are called on the core that runs it, in the middle of an exit.
 namespace trapeze::vcpu {
 
 using e500::u32;
 using e500::u64;
 
 struct Vcpu;
-
-// The guest's translations are about to change, so that a known EA may become another site.
-struct ProfileEvents {
-    void (*entry_changes)(Vcpu& v, const mmu::VirtualEntry& entry);
-    void (*small_pages_change)(Vcpu& v);  // all of TLB0
-    void (*pid_changes)(Vcpu& v);
-    void (*space_changes)(Vcpu& v);  // the guest's own MSR[IS]
-};
 
 struct PatchEvents {
     // The guest's mode of translation or of debugging has changed.

@@ -5,6 +5,7 @@
 #include "hv/vcpu/progress.hpp"
 #include "hv/vcpu/reservation.hpp"
 #include "hv/vcpu/timers.hpp"
+#include "hv/vcpu/translations.hpp"
 
 namespace trapeze::vcpu {
 
@@ -79,9 +80,7 @@ void set_msr(Vcpu& v, u32 value) {
     v.regs.msr = value & msr::implemented;
     if (const u32 changed = (old ^ v.regs.msr) & (msr::de | msr::is)) {
         if (changed & msr::de) update_debug(v);
-        if ((changed & msr::is) && v.profile_events != nullptr) {
-            v.profile_events->space_changes(v);
-        };
+        if (changed & msr::is) space_changes(v);
     }
     if (v.user() && (v.regs.notes & (note::sprgs | note::watch))) enters_user(v);
     if (v.shadow.enter(v.user(), v.virtual_is(), v.virtual_ds())) layout_changes(v);

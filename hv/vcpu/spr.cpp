@@ -9,6 +9,7 @@
 #include "hv/vcpu/interrupt.hpp"
 #include "hv/vcpu/spr_storage.hpp"
 #include "hv/vcpu/timers.hpp"
+#include "hv/vcpu/translations.hpp"
 
 namespace trapeze::vcpu {
 
@@ -184,21 +185,19 @@ bool write_special(Vcpu& v, Spr spr, u32 value) {
             const unsigned n = spr == Spr::PID0 ? 0 : number_of(spr) - number_of(Spr::PID1) + 1;
             v.regs.pid[n] = value & 0xff;
             core::write_pid(n, value & 0xff);
-            if (v.profile_events != nullptr) v.profile_events->pid_changes(v);
+            pid_changes(v);
             return true;
         }
         case Spr::MMUCSR0:
             if (value & e500::mmucsr0::tlb0_fi) {
                 v.tlb.flush_tlb0();
-                v.shadow.flush_small();
-                if (v.profile_events != nullptr) v.profile_events->small_pages_change(v);
+                small_entries_go(v);
             }
             if (value & e500::mmucsr0::tlb1_fi) {
                 for (unsigned i = 0; i < mmu::VirtualTlb::tlb1_entries; ++i) {
                     const auto& entry = v.tlb.tlb1(i);
                     if ((entry.mas1 & (e500::mas1::v | e500::mas1::iprot)) == e500::mas1::v) {
-                        v.shadow.drop(entry);
-                        if (v.profile_events != nullptr) v.profile_events->entry_changes(v, entry);
+                        entry_goes(v, entry);
                     }
                 }
                 v.tlb.flush_tlb1();

@@ -2,6 +2,7 @@
 #include "hv/vcpu/tlb_instructions.hpp"
 
 #include "hv/core/cpu.hpp"
+#include "hv/vcpu/translations.hpp"
 
 namespace trapeze::vcpu {
 
@@ -44,8 +45,7 @@ void write_small_entry(Vcpu& v) {
     const RegisterPage& r = v.regs;
     mmu::VirtualEntry& entry = *v.tlb.select(r.mas0 & ~mas0::tlbsel_mask, r.mas2);
     if (v.tlb.valid(entry, 0)) {
-        v.shadow.drop(entry);
-        if (v.profile_events != nullptr) v.profile_events->entry_changes(v, entry);
+        entry_goes(v, entry);
     }
     v.tlb.write(entry, 0, r.mas1 & mas1::implemented, r.mas2 & mas2::implemented,
                 r.mas3 & mas3::implemented, r.mas7 & e500::mas7_implemented);
@@ -72,8 +72,7 @@ bool write_entry(Vcpu& v) {
     const u32 tsize = mas1::tsize(r.mas1);
     if ((r.mas1 & mas1::v) && !mas1::is_page_size(tsize)) return false;
     if (v.tlb.valid(*entry, tlb)) {
-        v.shadow.drop(*entry);
-        if (v.profile_events != nullptr) v.profile_events->entry_changes(v, *entry);
+        entry_goes(v, *entry);
     }
     v.tlb.write(*entry, tlb, r.mas1 & mas1::implemented, r.mas2 & mas2::implemented,
                 r.mas3 & mas3::implemented, r.mas7 & e500::mas7_implemented);
@@ -117,15 +116,13 @@ void invalidate_entries(Vcpu& v, u32 ea) {
     if (!tlb1) {
         if (all) {
             v.tlb.flush_tlb0();
-            v.shadow.flush_small();
-            if (v.profile_events != nullptr) v.profile_events->small_pages_change(v);
+            small_entries_go(v);
             return;
         }
         mmu::VirtualEntry* const set = v.tlb.set(ea);
         for (unsigned way = 0; way < mmu::VirtualTlb::ways; ++way) {
             if (v.tlb.valid(set[way], 0) && set[way].covers(ea)) {
-                v.shadow.drop(set[way]);
-                if (v.profile_events != nullptr) v.profile_events->entry_changes(v, set[way]);
+                entry_goes(v, set[way]);
                 v.tlb.invalidate(set[way]);
             }
         }
@@ -135,8 +132,7 @@ void invalidate_entries(Vcpu& v, u32 ea) {
         mmu::VirtualEntry& entry = v.tlb.tlb1(i);
         if (!(entry.mas1 & mas1::v) || (entry.mas1 & mas1::iprot)) continue;
         if (all || entry.covers(ea)) {
-            v.shadow.drop(entry);
-            if (v.profile_events != nullptr) v.profile_events->entry_changes(v, entry);
+            entry_goes(v, entry);
             v.tlb.invalidate(entry);
         }
     }

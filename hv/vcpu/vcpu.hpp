@@ -11,7 +11,8 @@
 
 namespace trapeze::dbt {
 struct Site;
-}
+class SiteTable;
+}  // namespace trapeze::dbt
 
 namespace trapeze::patch {
 struct Patcher;
@@ -84,19 +85,19 @@ struct Vcpu {
     u32 counters[counter_count];
     u32 trace_head;  // byte offset of the newest record in `traced`
     ExitRecord traced[32];
-    dbt::Site* site;                 // of the exit at hand, if it is a privileged instruction's
-    dbt::Site* const* site_buckets;  // of `profile`,
-    const void* page_slots;          // for the fast paths
-    Profile* profile;                // null: off
-    patch::Patcher* patcher;         // null: off; it needs the profile
-    const ProfileEvents* profile_events;  // null with the profile,
-    const PatchEvents* patch_events;      // and these with the patcher
-    mmu::Overlay* overlay;
-    u32 stub_low, stub_bytes;        // effective addresses between which all stubs are
-    u64 next_sample;                 // VMM's clock; when PatchEvents::sample is due
-    void (*on_calibrated)(Vcpu& v);  // what an illegal instruction ends in; null: the guest's own
-    bool traced_fault;               // what is left of a light exit is a tracing fault
-    bool last_miss_user;             // mode and kind of the last TLB miss that was reflected
+    dbt::Site* site;                  // of the exit at hand, if it is a privileged instruction's
+    dbt::Site* const* site_buckets;   // of `profile`,
+    const void* page_slots;           // for the fast paths
+    Profile* profile;                 // null: off
+    patch::Patcher* patcher;          // null: off; it needs the profile
+    dbt::SiteTable* sites;            // the profile's; null with it
+    const PatchEvents* patch_events;  // null with the patcher,
+    mmu::Overlay* overlay;            // and this
+    u32 stub_low, stub_bytes;         // effective addresses between which all stubs are
+    u64 next_sample;                  // VMM's clock; when PatchEvents::sample is due
+    void (*on_calibrated)(Vcpu& v);   // what an illegal instruction ends in; null: the guest's own
+    bool traced_fault;                // what is left of a light exit is a tracing fault
+    bool last_miss_user;              // mode and kind of the last TLB miss that was reflected
     mmu::Access last_miss;
 
     mmu::ShadowTlb shadow;

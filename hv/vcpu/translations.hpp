@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "dbt/site_table.hpp"
+#include "hv/vcpu/vcpu.hpp"
+
+// The guest's translations are about to change: what the core has of them goes, and an EA that the
+// profile knows may become another site.
+namespace trapeze::vcpu {
+
+// A valid entry of the guest's TLB.
+inline void entry_goes(Vcpu& v, const mmu::VirtualEntry& entry) {
+    v.shadow.drop(entry);
+    // Others have no site: it is text of the guest kernel.
+    if (v.sites != nullptr && mmu::Overlay::executable(entry)) {
+        v.sites->distrust(entry.epn(), entry.size());
+    }
+}
+
+// All of TLB0.
+inline void small_entries_go(Vcpu& v) {
+    v.shadow.flush_small();
+    if (v.sites != nullptr) v.sites->distrust_small();
+}
+
+// By a PID; by the guest's own MSR[IS].
+inline void pid_changes(Vcpu& v) {
+    if (v.sites != nullptr) v.sites->distrust_local();
+}
+inline void space_changes(Vcpu& v) {
+    if (v.sites != nullptr) v.sites->distrust_all();
+}
+
+}  // namespace trapeze::vcpu
