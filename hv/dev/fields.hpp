@@ -27,14 +27,14 @@ struct Field {
 namespace detail {
 
 inline u32 element(const u8* state, const Field& f, unsigned i) {
-    const u8* const at = state + f.offset + i * f.width;
+    const u8* const at = state + f.offset + size_t{i} * f.width;
     if (f.width == 1) return *at;
     u32 value = 0;
     __builtin_memcpy(&value, at, sizeof value);
     return value;
 }
 inline void set_element(u8* state, const Field& f, unsigned i, u32 value) {
-    u8* const at = state + f.offset + i * f.width;
+    u8* const at = state + f.offset + size_t{i} * f.width;
     if (f.width == 1) {
         *at = static_cast<u8>(value);
     } else {

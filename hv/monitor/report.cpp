@@ -42,8 +42,9 @@ void print_msr(u32 value) {
 void print_location(const Vcpu& v, u32 address) {
     u32 offset = 0;
     print("{:x}", address);
-    if (const char* const name = v.guest->symbols.find(address, offset))
+    if (const char* const name = v.guest->symbols.find(address, offset)) {
         print(" <{}+0x{:X}>", name, offset);
+    }
 }
 
 void print_instruction(u32 address, u32 word) {

@@ -16,7 +16,6 @@ namespace trapeze {
 
 namespace {
 
-using dbt::Op;
 using e500::u32;
 using e500::u64;
 using e500::u8;

@@ -138,10 +138,8 @@ void pack(const Options& options) {
     }
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-    streams::claim();
+/// The exit status.
+int run(int argc, char** argv) {
     CLI::App app{"Checks a guest's files and packs them into one image for the VMM."};
     app.footer(
         "Exit status: 0 packed, 2 something is wrong with an option or a file (one line on\n"
@@ -161,17 +159,24 @@ int main(int argc, char** argv) {
     app.add_flag("--raw", options.raw, "take --kernel as a raw binary whatever it looks like");
     app.add_flag("--describe", options.describe, "print what was found");
     try {
-        try {
-            app.parse(argc, argv);
-        } catch (const CLI::CallForHelp&) {
-            print(app.help());
-            return 0;
-        }
-        if (options.output.empty() && !options.describe) {
-            throw InputError("nothing to do: give --output or --describe");
-        }
-        pack(options);
+        app.parse(argc, argv);
+    } catch (const CLI::CallForHelp&) {
+        print(app.help());
         return 0;
+    }
+    if (options.output.empty() && !options.describe) {
+        throw InputError("nothing to do: give --output or --describe");
+    }
+    pack(options);
+    return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    streams::claim();
+    try {
+        return run(argc, argv);
     } catch (const ReaderGone&) {
         return streams::status_reader_gone;
     } catch (const CLI::Error& error) {
