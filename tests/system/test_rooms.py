@@ -8,7 +8,7 @@ from test_style import CODE, tracked
 
 # Lowest first (docs/source-tour.md).
 ORDER = ["core", "board", "mmu", "console", "vcpu", "profile", "dev", "patch", "guest", "exit",
-         "monitor", "boot"]
+         "sched", "monitor", "boot"]
 
 INCLUDE = r'^#include "((?:hv|dbt|tcache)/[\w./]+)"'
 
