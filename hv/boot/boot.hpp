@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "hv/exit/run.hpp"
-#include "hv/guest/guest.hpp"
+#include "hv/guest/machine.hpp"
 
 // From the board's device tree and the guest image to a guest that can be entered. Runs once;
 // afterwards nothing is allocated. Any error in what was handed in ends in reject().
@@ -29,8 +29,8 @@ void unmap_linear();
 // A property that is text. Null if it is absent, or not one text to its end.
 const char* text_of(const void* tree, int node, const char* name);
 
-// The VMM's command line (docs/options.md).
-guest::Options parse_options(const char* p);
+// The VMM's command line (docs/options.md): changes of `options`.
+guest::Options parse_options(const char* p, guest::Options options = {});
 
 // What the board's device tree says.
 struct Host {
@@ -42,6 +42,22 @@ struct Host {
     const char* command_line;
 };
 Host read_host(u64 tree_hpa);
+
+// A guest as the user asked for it.
+struct Wish {
+    const char* name;  // null: the only one
+    guest::Options options;
+    u64 image, image_end;  // its guest image, host-physical
+    bool owner;            // has PCI, flash and I2C
+};
+struct Wishes {
+    Wish guests[guest::Machine::most_guests];
+    unsigned count;
+    u32 slice_us;
+};
+// What the host's image holds: a guest, whose options are the command line's, or a machine image,
+// whose guests have those of the command line first (docs/guests.md).
+void read_wishes(const Host& host, Wishes& wishes);
 
 // Where guest RAM lies in the host's: as well aligned as there is room, so that large guest pages
 // become large shadow pages.
@@ -55,9 +71,10 @@ u64 place_ram(const Host& host, u64& size, u64& mirror, u64& mirror_size);
                             mmu::Hole hole, void (*then)());
 
 // What the guest sees at each physical address: its RAM from 0, then the board's devices at the
-// addresses they have. The models of trapped ones are added to `devices`.
+// addresses they have. The models of trapped ones are added to `devices`. The `owner` alone has
+// what is not modelled: PCI, flash, I2C.
 void build_memory_map(mmu::MemoryMap& memory, dev::DeviceTable& devices, const void* tree,
-                      u64 ram_hpa, u64 ram_size, bool exits_device);
+                      u64 ram_hpa, u64 ram_size, bool exits_device, bool owner);
 
 // Memory of the VMM's own that the guest's symbols may take, aligned to words.
 struct SymbolRoom {
@@ -66,8 +83,8 @@ struct SymbolRoom {
 };
 
 // Copies the guest image into guest RAM and makes its device tree; its symbols, if there is room
-// for them, go to `room`.
-vcpu::Boot load_guest(const Host& host, u64 ram_hpa, u64 ram_size, const SymbolRoom& room,
-                      guest::Symbols& symbols);
+// for them, go to `room`, of which what they take is gone.
+vcpu::Boot load_guest(const Host& host, u64 ram_hpa, u64 ram_size, SymbolRoom& room,
+                      guest::Symbols& symbols, bool owner);
 
 }  // namespace trapeze::boot

@@ -94,8 +94,8 @@ u32 room_of(const Blob& tree, const char* arguments) {
 
 }  // namespace
 
-vcpu::Boot load_guest(const Host& host, u64 ram_hpa, u64 ram_size, const SymbolRoom& room,
-                      guest::Symbols& symbols) {
+vcpu::Boot load_guest(const Host& host, u64 ram_hpa, u64 ram_size, SymbolRoom& room,
+                      guest::Symbols& symbols, bool owner) {
     const void* const image = at(host.image);
     if (find_damage(image, host.image_end - host.image) != 0) {
         reject("the guest image is not one trapeze-pack made, or is cut short");
@@ -131,11 +131,15 @@ vcpu::Boot load_guest(const Host& host, u64 ram_hpa, u64 ram_size, const SymbolR
     set_chosen(guest_tree, arguments, kernel, ramdisk_at);
     set_memory(guest_tree, ram_size);
     withhold_devices(guest_tree);
+    if (!owner) withhold_owned(guest_tree);
 
     const Blob names = find_image(image, images, "symbols");
     if (names.size != 0 && names.size <= room.size) {
         memcpy(room.at, names.data, names.size);
         symbols.set(room.at, names.size);
+        const u32 taken = static_cast<u32>(align_up(names.size, 4));
+        room.at += taken < room.size ? taken : room.size;
+        room.size -= taken < room.size ? taken : room.size;
     }
 
     const u64 entry = cells64(image, config, "entry");

@@ -13,6 +13,7 @@
 #include "hv/exit/setup.hpp"
 #include "hv/guest/machine.hpp"
 #include "hv/monitor/monitor.hpp"
+#include "hv/sched/run.hpp"
 
 namespace trapeze {
 
@@ -23,44 +24,62 @@ using e500::u64;
 using guest::Guest;
 
 core::Core boot_core;
+dev::Board board;
 
-// From the first line of hv_main to the guest's first instruction: what there is to boot. The core
-// that boots has it for itself.
-struct {
-    boot::Host host;
-    guest::Options options;
+// What a guest gets.
+struct Share {
     u64 ram_hpa, ram_size;
     patch::Config patch;
+};
+
+// From the first line of hv_main to the first guest's first instruction: what there is to boot. The
+// core that boots has it for itself.
+struct {
+    boot::Host host;
+    boot::Wishes wishes;
+    Share shares[guest::Machine::most_guests];
 } plan;
 
 constexpr mmu::Hole hole{own_map::base, own_map::size};
 
-const mmu::Layout& layout() { return plan.options.crossed ? mmu::crossed : mmu::straight; }
+const mmu::Layout& layout(const boot::Wish& wish) {
+    return wish.options.crossed ? mmu::crossed : mmu::straight;
+}
 
-// The VMM's memory behind its image is the guest's, and then its symbols'.
-void* pool() {
+// The VMM's memory behind its image is the guests', and then their symbols'.
+Guest* pool() {
     constexpr u32 align = alignof(Guest);
-    return reinterpret_cast<void*>((reinterpret_cast<u32>(image_end) + align - 1) & ~(align - 1));
+    return reinterpret_cast<Guest*>((reinterpret_cast<u32>(image_end) + align - 1) & ~(align - 1));
 }
 boot::SymbolRoom room_for_symbols() {
-    auto* const from = static_cast<e500::u8*>(pool()) + sizeof(Guest);
+    auto* const from = reinterpret_cast<e500::u8*>(pool() + plan.wishes.count);
     return {from, own_map::image_base + own_map::image_size - reinterpret_cast<u32>(from)};
 }
 
 // Nothing of what was there before stays.
-Guest& make_guest() {
-    Guest& g = *new (pool()) Guest{};
+Guest& make_guest(unsigned number) {
+    const boot::Wish& wish = plan.wishes.guests[number];
+    const Share& share = plan.shares[number];
+    Guest& g = *new (pool() + number) Guest{};
     g.events = &monitor::events;
+    g.name = wish.name;
     g.vcpu.guest = &g;
+    g.vcpu.guest_number = number;
     g.vcpu.core = &boot_core;
     g.vcpu.memory = &g.memory;
     g.vcpu.devices = &g.devices;
-    g.options = plan.options;
-    g.ram_hpa = plan.ram_hpa;
-    g.ram_size = plan.ram_size;
+    g.vcpu.shares_timebase = plan.wishes.count > 1;
+    g.options = wish.options;
+    g.ram_hpa = share.ram_hpa;
+    g.ram_size = share.ram_size;
+    g.devices.board = &board;
+    guest::machine.guests[number] = &g;
+    board.guests[number] = &g.vcpu;
+    if (wish.owner) board.owner = &g.vcpu;
     boot::build_memory_map(g.memory, g.devices, plan.host.tree, g.ram_hpa, g.ram_size,
-                           g.options.exits_device);
-    dev::reset_pci_bridge(g.vcpu);
+                           g.options.exits_device, wish.owner);
+    // Should nobody own it, its windows are closed all the same.
+    if (wish.owner || number == 0) dev::reset_pci_bridge(g.vcpu);
     dev::reset_exit_counters(g.vcpu);
     g.watch.hang_ticks = u64{g.options.watchdog} * guest::machine.timebase_frequency;
     g.watch.dump_ticks = u64{g.options.dump_every} * guest::machine.timebase_frequency;
@@ -68,20 +87,72 @@ Guest& make_guest() {
     return g;
 }
 
-[[noreturn]] void enter_guest() {
-    Guest& g = make_guest();
+// Makes all of it, and loads what is the guest's.
+vcpu::Boot load(unsigned number, boot::SymbolRoom& symbols) {
+    const boot::Wish& wish = plan.wishes.guests[number];
+    console::speak_for(wish.name);
+    Guest& g = make_guest(number);
     dev::reset_mpic(g.vcpu);
     dev::reset_uart(g.vcpu);
+    boot::Host host = plan.host;
+    host.image = wish.image;
+    host.image_end = wish.image_end;
     vcpu::Boot start =
-        boot::load_guest(plan.host, g.ram_hpa, g.ram_size, room_for_symbols(), g.symbols);
+        boot::load_guest(host, g.ram_hpa, g.ram_size, symbols, g.symbols, wish.owner);
     start.debug_as_manual = g.options.debug_as_manual;
     start.tlb0_sets = g.options.tlb0_entries / mmu::VirtualTlb::ways;
     console::log("guest: entering");
+    return start;
+}
+
+void enter(unsigned number, const vcpu::Boot& start) {
+    Guest& g = *guest::machine.guests[number];
+    patch::Config& patch = plan.shares[number].patch;
+    vcpu::reset(g.vcpu, start, layout(plan.wishes.guests[number]), hole);
+    patch.costs = guest::machine.costs;
+    patch::start(g.vcpu, patch.mode != patch::Mode::off ? &g.patcher : nullptr, patch);
+}
+
+[[noreturn]] void enter_guests() {
+    guest::machine.count = board.count = plan.wishes.count;
+    vcpu::Boot starts[guest::Machine::most_guests];
+    boot::SymbolRoom symbols = room_for_symbols();
+    for (unsigned i = 0; i < plan.wishes.count; ++i) starts[i] = load(i, symbols);
+    dev::start_mpic();
+    dev::start_uart(board);
     boot::unmap_linear();
-    vcpu::reset(g.vcpu, start, layout(), hole);
-    plan.patch.costs = guest::machine.costs;
-    patch::start(g.vcpu, plan.patch.mode != patch::Mode::off ? &g.patcher : nullptr, plan.patch);
-    vcpu::run(g.vcpu);
+    for (unsigned i = 0; i < plan.wishes.count; ++i) enter(i, starts[i]);
+    sched::start(guest::machine.guests[0]->vcpu);
+}
+
+// Memory for a guest, behind what stands there already; those behind it need `rest` bytes yet.
+void place(unsigned number, u64 rest) {
+    const boot::Wish& wish = plan.wishes.guests[number];
+    const guest::Options& options = wish.options;
+    Share& share = plan.shares[number];
+    console::speak_for(wish.name);
+    boot::Host host = plan.host;
+    host.ram = host.ram > rest ? host.ram - rest : 0;
+    if (number != 0) {
+        const Share& before = plan.shares[number - 1];
+        host.image_end = before.ram_hpa + before.ram_size;
+    }
+    share.ram_size = options.memory;
+    const bool patches = options.profile && options.patch != patch::Mode::off;
+    u64 mirror = 0, mirror_size = patches ? u64{options.mirror_mib} << 20 : 0;
+    share.ram_hpa = boot::place_ram(host, share.ram_size, mirror, mirror_size);
+    console::log("guest: {} MiB RAM at host-physical {:X}, TLB0 of {} entries, {} layout",
+                 share.ram_size >> 20, share.ram_hpa, options.tlb0_entries, layout(wish).name);
+    share.patch.mirror_hpa = mirror;
+    share.patch.frames = static_cast<unsigned>(mirror_size / tcache::MirrorFrame::bytes);
+    share.patch.mode = share.patch.frames != 0 ? options.patch : patch::Mode::off;
+    share.patch.threshold = options.threshold;
+    share.patch.churn = u64{options.churn} * guest::machine.timebase_frequency / 1'000'000;
+}
+
+u64 needed(const boot::Wish& wish) {
+    constexpr u64 alignment = u64{4} << 20;  // the least that place_ram() looks for
+    return wish.options.memory + (u64{wish.options.mirror_mib} << 20) + 2 * alignment;
 }
 
 }  // namespace
@@ -91,7 +162,7 @@ Guest& make_guest() {
 void hv_main(trapeze::e500::u32 tree_hpa) {
     using namespace trapeze;
     core::clock.start(core::read_timebase());
-    core::setup(&static_cast<Guest*>(pool())->vcpu);
+    core::setup(&pool()->vcpu);
     boot::map_linear();
     console::start();
     console::put("\n");
@@ -101,21 +172,25 @@ void hv_main(trapeze::e500::u32 tree_hpa) {
     console::set_clock(host.timebase_frequency);
     console::log("Trapeze on {}: PVR {:x}, {} MiB RAM, time base {} Hz", board::name,
                  core::read_pvr(), host.ram >> 20, host.timebase_frequency);
-    plan.options = boot::parse_options(host.command_line);
-    const guest::Options& options = plan.options;
-
-    plan.ram_size = options.memory;
-    const bool patches = options.profile && options.patch != patch::Mode::off;
-    u64 mirror = 0, mirror_size = patches ? u64{options.mirror_mib} << 20 : 0;
-    plan.ram_hpa = boot::place_ram(host, plan.ram_size, mirror, mirror_size);
-    console::log("guest: {} MiB RAM at host-physical {:X}, TLB0 of {} entries, {} layout",
-                 plan.ram_size >> 20, plan.ram_hpa, options.tlb0_entries, layout().name);
-    plan.patch.mirror_hpa = mirror;
-    plan.patch.frames = static_cast<unsigned>(mirror_size / tcache::MirrorFrame::bytes);
-    plan.patch.mode = plan.patch.frames != 0 ? options.patch : patch::Mode::off;
-    plan.patch.threshold = options.threshold;
-    plan.patch.churn = u64{options.churn} * host.timebase_frequency / 1'000'000;
-    core::use_profile(options.profile);
-    if (plan.patch.mode == patch::Mode::off) enter_guest();
-    boot::calibrate(make_guest(), plan.patch, layout(), hole, enter_guest);
+    boot::read_wishes(host, plan.wishes);
+    const unsigned count = plan.wishes.count;
+    guest::machine.slice_ticks =
+        static_cast<u32>(u64{plan.wishes.slice_us} * host.timebase_frequency / 1'000'000);
+    u64 rest = 0;
+    for (unsigned i = 1; i < count; ++i) rest += needed(plan.wishes.guests[i]);
+    for (unsigned i = 0; i < count; ++i) {
+        place(i, rest);
+        if (i + 1 < count) rest -= needed(plan.wishes.guests[i + 1]);
+    }
+    console::speak_for(nullptr);
+    core::use_profile(plan.wishes.guests[0].options.profile);
+    for (unsigned i = 0; i < count; ++i) {
+        if (plan.shares[i].patch.mode == patch::Mode::off) continue;
+        core::use_profile(true);
+        boot_core.current = &(pool() + i)->vcpu;
+        core::set_current(boot_core.current);
+        boot::calibrate(make_guest(i), plan.shares[i].patch, layout(plan.wishes.guests[i]), hole,
+                        enter_guests);
+    }
+    enter_guests();
 }

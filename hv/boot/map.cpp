@@ -38,7 +38,7 @@ class MapBuilder {
     bool fits_ = true;
 };
 
-void add_ccsr(MapBuilder& map, bool exits_device) {
+void add_ccsr(MapBuilder& map, bool exits_device, bool owner) {
     struct Row {
         u32 offset, size;
         const dev::Device* device;  // null: the guest's own
@@ -56,6 +56,8 @@ void add_ccsr(MapBuilder& map, bool exits_device) {
     for (const bool gaps : {false, true}) {
         for (const auto& row : rows) {
             if (row.device == &dev::exit_counters && !exits_device) continue;
+            const bool owned = row.device == nullptr || row.device == &dev::pci_bridge;
+            if (owned && !owner) continue;
             const u64 at = board::ccsr_base + row.offset;
             if (gaps) {
                 map.absent(next, at);
@@ -85,10 +87,14 @@ void add_platform_bus(MapBuilder& map, const void* tree) {
 }  // namespace
 
 void build_memory_map(mmu::MemoryMap& memory, dev::DeviceTable& devices, const void* tree,
-                      u64 ram_hpa, u64 ram_size, bool exits_device) {
+                      u64 ram_hpa, u64 ram_size, bool exits_device, bool owner) {
     MapBuilder map(memory, devices);
     map.ram(ram_hpa, ram_size);
-    add_ccsr(map, exits_device);
+    add_ccsr(map, exits_device, owner);
+    if (!owner) {
+        if (!map.fits()) reject("guest memory overlaps the board's devices");
+        return;
+    }
     map.direct(board::pci_memory_base, board::pci_memory_size);
     map.direct(board::pci_io_base, board::pci_io_size);
     add_platform_bus(map, tree);

@@ -42,8 +42,7 @@ bool take_number(const char*& p, const char* key, u64& value) {
 
 }  // namespace
 
-guest::Options parse_options(const char* p) {
-    guest::Options options;
+guest::Options parse_options(const char* p, guest::Options options) {
     while (*p != 0) {
         if (*p == ' ') {
             ++p;

@@ -141,6 +141,14 @@ void withhold_devices(void* tree) {
     remove_platform_masters(tree);
 }
 
+void withhold_owned(void* tree) {
+    for (const char* what : {"fsl,mpc8540-pci", "fsl-i2c", "cfi-flash"}) {
+        for (int node; (node = fdt_node_offset_by_compatible(tree, -1, what)) >= 0;) {
+            check_tree(fdt_del_node(tree, node), "device tree: a device of another guest: ");
+        }
+    }
+}
+
 bool next_flash(const void* tree, u64 from, u64& at, u64& size) {
     const int bus = fdt_node_offset_by_compatible(tree, -1, platform_bus);
     if (bus < 0) return false;

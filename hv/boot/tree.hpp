@@ -22,6 +22,9 @@ void set_memory(void* tree, u64 ram_size);
 // log for each).
 void withhold_devices(void* tree);
 
+// Removes what one guest of several has alone: PCI, flash, I2C.
+void withhold_owned(void* tree);
+
 // The flash on the platform bus with the lowest address from guest-physical `from` on, as `tree`,
 // which is the board's, has it; false if there is none. Whole pages.
 bool next_flash(const void* tree, u64 from, u64& at, u64& size);

@@ -21,6 +21,7 @@ struct {
     u32 clock_frequency = 0;  // Hz
     Check check = {};
     bool checking = false;
+    const char* speaker = nullptr;
 } uart_console;
 
 struct CrcTable {
@@ -180,7 +181,10 @@ void begin_line() {
         put(static_cast<char>('0' + (micros / unit) % 10));
     }
     put("] ");
+    if (uart_console.speaker != nullptr) print("{}: ", uart_console.speaker);
 }
+
+void speak_for(const char* name) { uart_console.speaker = name; }
 
 void start() { core::write_io(uart(fifo_control), 1, fifo_enable); }
 

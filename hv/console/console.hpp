@@ -69,6 +69,9 @@ void log(const char* format, const T&... arguments) {
     put('\n');
 }
 
+// From now on each log line is about the guest of that name, and says so; null: no more.
+void speak_for(const char* name);
+
 // Ticks of the VMM's clock a second, for begin_line; until then it prints zeroes.
 void set_clock(u32 frequency);
 

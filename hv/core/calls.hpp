@@ -13,6 +13,10 @@ int hv_probe_flush(trapeze::e500::u32 ea, trapeze::e500::u32 msr);  // dcbf
 // The upper half of a 64-bit GPR, n = 0 to 31 (core/spe.S).
 void hv_read_upper_half(unsigned n, trapeze::e500::u32* value);
 void hv_write_upper_half(unsigned n, trapeze::e500::u32 value);
+// The 32 upper halves and the accumulator, 136 bytes, from and to the start of a
+// core::UserRegisters.
+void hv_save_spe(void* to);
+void hv_load_spe(const void* from);
 // Copies a page of 4 KiB that holds instructions (core/copy.S).
 void hv_copy_text(void* to, const void* from);
 }

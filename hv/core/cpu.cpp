@@ -134,6 +134,25 @@ u32 read_upper_half(unsigned n) {
 }
 void write_upper_half(unsigned n, u32 value) { hv_write_upper_half(n, value); }
 
+void save_user_registers(UserRegisters& to) {
+    hv_save_spe(&to);
+    to.spefscr = get<Spr::SPEFSCR>();
+    to.usprg0 = get<Spr::USPRG0>();
+}
+
+void load_user_registers(const UserRegisters& from) {
+    hv_load_spe(&from);
+    put<Spr::SPEFSCR>(from.spefscr);
+    put<Spr::USPRG0>(from.usprg0);
+}
+
+void clear_reservation() {
+    u32 own = 0;
+    asm volatile("stwcx. %1, 0, %2" : "+m"(own) : "r"(own), "r"(&own) : "cr0");
+}
+
+void set_current(vcpu::Vcpu* vcpu) { put<Spr::SPRG2>(reinterpret_cast<u32>(vcpu)); }
+
 void write_pid(unsigned n, u32 value) {
     switch (n) {
         case 0:

@@ -3,6 +3,10 @@
 
 #include "hv/core/e500.hpp"
 
+namespace trapeze::vcpu {
+struct Vcpu;
+}
+
 // What the portable rooms (vcpu, mmu, irq) ask of the core they stand on. cpu.cpp beside this
 // file answers with instructions; the host tests answer with a fake.
 namespace trapeze::core {
@@ -62,6 +66,20 @@ bool flush_guest_block(u32 ea, bool as);
 // instructions leave them alone. n = 0..31.
 u32 read_upper_half(unsigned n);
 void write_upper_half(unsigned n, u32 value);
+
+// The registers that user mode changes without an exit and that no exit saves: each guest's are
+// kept here while another one runs.
+struct UserRegisters {
+    u32 upper[32];  // halves of the GPRs,
+    u32 acc[2];     // and the accumulator (SPE APU); core/spe.S knows that order
+    u32 spefscr, usprg0;
+};
+void save_user_registers(UserRegisters& to);
+void load_user_registers(const UserRegisters& from);
+// No stwcx. completes that another guest's lwarx was for.
+void clear_reservation();
+// What the vectors find in SPRG2.
+void set_current(vcpu::Vcpu* vcpu);
 
 // Physical (host) accesses to memory, one page at a time through a window of the VMM's own; `size`
 // is 1, 2 or 4 bytes, which lie in one page.

@@ -7,16 +7,25 @@
 
     .text
 
-#define EVMERGELO (4 << 26 | 0x22d)  // RT = the lower halves of RA and RB; no row of the decoder's
+// No rows of the decoder's.
+#define EVMERGELO (4 << 26 | 0x22d)  // RT = the lower halves of RA and RB
+#define EVMWUMIAA (4 << 26 | 0x558)  // RT = the accumulator + RA's lower half * RB's
+#define EVMRA (4 << 26 | 0x4c4)      // RT = the accumulator = RA
+#define ACC 128                      // core::UserRegisters::acc
+
+// Sets MSR[SPE]; r5 = the MSR before.
+    .macro  with_spe
+    mfmsr   r5
+    oris    r6, r5, MSR_SPE@h
+    mtmsr   r6
+    isync
+    .endm
 
     .set    row, 0
 
 // Sets MSR[SPE], r5 = the MSR before, and goes to row r3 of \table.
     .macro  go_to_row table
-    mfmsr   r5
-    oris    r6, r5, MSR_SPE@h
-    mtmsr   r6
-    isync
+    with_spe
     lis     r7, \table@ha
     addi    r7, r7, \table@l
     slwi    r3, r3, 3
@@ -45,6 +54,38 @@ hv_write_upper_half:
     b       restore_msr
     .set    row, row + 1
     .endr
+
+    .set    row, 0
+// void hv_save_spe(void* to)
+    .globl  hv_save_spe
+hv_save_spe:
+    with_spe
+    .rept   32
+    .long   INSN_EVSTWWE | IN(FIELD_RS, row) | IN(FIELD_RA, 3) | IN(FIELD_RB, row)  // 4 * row(r3)
+    .set    row, row + 1
+    .endr
+    li      r6, 0
+    .long   EVMWUMIAA | IN(FIELD_RT, 7) | IN(FIELD_RA, 6) | IN(FIELD_RB, 6)
+    addi    r8, r3, ACC
+    .long   INSN_EVSTWWE | IN(FIELD_RS, 7) | IN(FIELD_RA, 8)
+    stw     r7, ACC + 4(r3)
+    b       restore_msr
+
+    .set    row, 0
+// void hv_load_spe(const void* from)
+    .globl  hv_load_spe
+hv_load_spe:
+    with_spe
+    lwz     r6, ACC(r3)
+    lwz     r7, ACC + 4(r3)
+    .long   EVMERGELO | IN(FIELD_RT, 7) | IN(FIELD_RA, 6) | IN(FIELD_RB, 7)
+    .long   EVMRA | IN(FIELD_RT, 7) | IN(FIELD_RA, 7)
+    .rept   32
+    lwz     r4, 4 * row(r3)
+    .long   EVMERGELO | IN(FIELD_RT, row) | IN(FIELD_RA, 4) | IN(FIELD_RB, row)
+    .set    row, row + 1
+    .endr
+    b       restore_msr
 
 // In: r5 = the MSR before.
 restore_msr:

@@ -56,12 +56,24 @@ struct Mpic {
     u64 clock;                             // VMM's; up to when the timers have counted
 };
 
-// A guest's serial port (uart.cpp).
-struct Uart {
-    Uart16550 model;
-    u8 space;    // bytes that the board's takes without another look,
-    u8 enables;  // and what it is asked to tell
-    bool full;   // more has come than the guest has taken; it waits in the board's
+// The board's first serial port. Several guests have it in turn, by frames (docs/guests.md).
+struct SerialPort {
+    u8 space;     // bytes that it takes without another look,
+    u8 enables;   // and what it is asked to tell
+    u8 out, in;   // number of the guest whose bytes go, and come, at the moment; `nobody`
+    bool marked;  // the last byte that came begins a frame
+    bool full;    // `held` has come for a guest that has not taken what was before; the rest waits
+    u8 held;
+    static constexpr u8 nobody = 0xff;
+};
+
+// The board's devices, of which the VMM makes its guests' (mpic.cpp, uart.cpp).
+struct Board {
+    static constexpr unsigned most_guests = 26;
+    vcpu::Vcpu* guests[most_guests];
+    unsigned count;
+    vcpu::Vcpu* owner;  // who has all others: PCI, flash, I2C; null: nobody
+    SerialPort serial;
 };
 
 // A guest's devices, and what their models keep for it.
@@ -80,7 +92,9 @@ class DeviceTable {
     PciBridge pci = {};
     ExitCounters exits = {};
     Mpic mpic = {};
-    Uart uart = {};
+    Uart16550 uart = {};
+    u32 gpio[6] = {};  // registers as the guest wrote them (soc.cpp)
+    Board* board = nullptr;
 
   private:
     Device devices_[capacity] = {};

@@ -26,15 +26,17 @@ extern const Device absent;
 // Before the guest starts: closes the bridge's windows and BAR 0, and fills the guest's view.
 void reset_pci_bridge(vcpu::Vcpu& v);
 void reset_exit_counters(vcpu::Vcpu& v);
-// Also make the board's interrupt controller and UART0 the VMM's. The former's interrupts come from
-// then on.
 void reset_mpic(vcpu::Vcpu& v);
 void reset_uart(vcpu::Vcpu& v);
+// Make the board's interrupt controller and UART0 the VMM's. The former's interrupts come from then
+// on.
+void start_mpic();
+void start_uart(Board& board);
 
 // The core took an external interrupt: the guest gets what has come of it, if it admits that.
 void on_external(vcpu::Vcpu& v);
 // It is UART0's: a part of the above.
-void on_uart(vcpu::Vcpu& v);
+void on_uart(Board& board);
 // A source of the guest's interrupt controller that is a model's: when its line changes.
 void set_line(vcpu::Vcpu& v, unsigned source, bool up);
 // Waits until all that the guest has printed is with the host: before the board goes.

@@ -10,6 +10,7 @@
 // interrupt, and when the guest ends it, so a request that was withdrawn is none.
 #include "hv/board/ppce500.hpp"
 #include "hv/core/clock.hpp"
+#include "hv/core/core.hpp"
 #include "hv/core/cpu.hpp"
 #include "hv/dev/devices.hpp"
 #include "hv/vcpu/interrupt.hpp"
@@ -57,9 +58,9 @@ unsigned first(const u32 (&set)[Openpic::sources / 32]) {
 }
 
 // Whether the guest's source is the board's. The serial port is a model, and nobody sends messages.
-bool is_real(unsigned source) {
-    return source < Openpic::sources && source != board::uart_source &&
-           source - Openpic::first_message >= Openpic::messages;
+bool is_real(const Vcpu& v, unsigned source) {
+    return v.devices->board->owner == &v && source < Openpic::sources &&
+           source != board::uart_source && source - Openpic::first_message >= Openpic::messages;
 }
 
 void program(const Mpic& m, unsigned source, u32 priority) {
@@ -101,12 +102,14 @@ void drive(Vcpu& v) {
     v.external_held = external;
     v.critical_held = critical;
     vcpu::update_pending(v);
+    if (v.core->current != &v) v.core->reconsider = true;
 }
 
 // The guest has told what a source is like, or that it wants it: from the first time that it does
 // not mask it, the board's controller delivers it to the VMM.
-void connect(Mpic& m, unsigned source) {
-    if (!is_real(source)) return;
+void connect(Vcpu& v, unsigned source) {
+    if (!is_real(v, source)) return;
+    Mpic& m = v.devices->mpic;
     if (!has(m.connected, source)) {
         if (m.model.masked(source)) return;
         put(m.connected, source, true);
@@ -180,7 +183,7 @@ void write(Vcpu& v, u32 offset, unsigned size, u32 value) {
             withdrawn(m, outcome.input);
             break;
         case Openpic::Outcome::configured:
-            connect(m, outcome.input);
+            connect(v, outcome.input);
             break;
         case Openpic::Outcome::reset:
             disconnect_all(m);
@@ -219,6 +222,9 @@ void reset_mpic(Vcpu& v) {
     m.just_up = Openpic::none;
     v.take_input = take_input;
     v.on_device_deadline = on_deadline;
+}
+
+void start_mpic() {
     write_real(configuration, reset_bit);
     write_real(configuration, mixed_mode);
     write_real(source_register(board::uart_source),
@@ -232,15 +238,21 @@ void set_line(Vcpu& v, unsigned source, bool up) {
 }
 
 void on_external(Vcpu& v) {
-    Mpic& m = v.devices->mpic;
+    Board& board = *v.devices->board;
     const u32 source = read_real(acknowledge);
     if (source >= Openpic::sources) return;  // withdrawn meanwhile: there is nothing to end
+    if (source == board::uart_source) on_uart(board);
+    Vcpu* const owner = board.owner;
+    if (owner == nullptr) {
+        write_real(end_of_interrupt, 0);
+        vcpu::deliver_pending(v);
+        return;
+    }
+    Mpic& m = owner->devices->mpic;
     const bool parks = source != board::uart_source && m.model.level_sensitive(source);
-    if (source == board::uart_source) {
-        on_uart(v);
-    } else if (parks) {
+    if (parks) {
         m.model.set_line(source, true);
-    } else {
+    } else if (source != board::uart_source) {
         m.model.pulse(source);
     }
     write_real(end_of_interrupt, 0);
@@ -252,7 +264,7 @@ void on_external(Vcpu& v) {
     } else if (const unsigned other = first(m.parked); other != Openpic::none) {
         program(m, other, 0);
     }
-    drive(v);
+    drive(*owner);
     vcpu::deliver_pending(v);
     m.just_up = Openpic::none;
 }

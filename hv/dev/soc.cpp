@@ -23,27 +23,28 @@ void guts_write(Vcpu& v, u32 offset, unsigned size, u32 value) {
     if (value & hreset_request) vcpu::end(v, End::reset, "the guest asked for a reset (RSTCR)");
 }
 
-// So do the GPIO registers.
-constexpr u32 gpio_registers = 0x18;
+// So do the GPIO registers. They are kept, since the board's are one guest's no more than
+// another's. Nothing but the power switch hangs on the pins.
+enum Gpio : u32 { direction, open_drain, data, event, mask, control, gpio_words };
+static_assert(direction * 4 == board::gpio_direction && data * 4 == board::gpio_data);
 
-u32 gpio_read(Vcpu& /*v*/, u32 offset, unsigned size) {
-    if (size != 4 || offset >= gpio_registers) return 0;
-    return core::read_io(board::ccsr_base + board::gpio_offset + offset, 4);
+u32 gpio_read(Vcpu& v, u32 offset, unsigned size) {
+    return size == 4 && offset / 4 < gpio_words ? v.devices->gpio[offset / 4] : 0;
 }
 
 // The power switch follows the data register: pin 0 going to 1 while it is an output.
 void gpio_write(Vcpu& v, u32 offset, unsigned size, u32 value) {
-    using namespace board;
-    const u64 base = ccsr_base + gpio_offset;
-    if (size != 4 || offset >= gpio_registers) return;
-    if (offset == gpio_data) {
-        const u32 rising = value & ~core::read_io(base + gpio_data, 4);
-        if (core::read_io(base + gpio_direction, 4) & rising & power_pin) {
-            vcpu::end(v, End::poweroff, "the guest switched its power off (GPIO 0)");
-            return;
-        }
+    if (size != 4 || offset / 4 >= gpio_words) return;
+    u32& word = v.devices->gpio[offset / 4];
+    if (offset / 4 == event) {
+        word &= ~value;
+        return;
     }
-    core::write_io(base + offset, 4, value);
+    if (offset / 4 == data && (value & ~word & v.devices->gpio[direction] & board::power_pin)) {
+        vcpu::end(v, End::poweroff, "the guest switched its power off (GPIO 0)");
+        return;
+    }
+    word = value;
 }
 
 u32 absent_read(Vcpu& /*v*/, u32 /*offset*/, unsigned /*size*/) { return 0; }

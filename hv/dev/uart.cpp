@@ -25,48 +25,105 @@ void write_real(u32 reg, u32 value) {
     core::write_io(board::ccsr_base + board::uart0_offset + reg, 1, value);
 }
 
-void ask(Uart& u) {
-    const u32 enables = (u.full ? 0 : ask_received) | (u.model.sends() ? ask_empty : 0);
-    if (enables == u.enables) return;
-    u.enables = static_cast<u8>(enables);
+// A frame: this byte and who is meant, 'A' and up; twice, it is itself (docs/guests.md).
+constexpr u8 mark = 0x10, first_guest = 'A';
+
+Board& board_of(const Vcpu& v) { return *v.devices->board; }
+bool framed(const Board& b) { return b.count > 1; }
+
+void ask(Board& b) {
+    SerialPort& port = b.serial;
+    bool sends = false;
+    for (unsigned n = 0; n < b.count && !sends; ++n) sends = b.guests[n]->devices->uart.sends();
+    const u32 enables = (port.full ? 0 : ask_received) | (sends ? ask_empty : 0);
+    if (enables == port.enables) return;
+    port.enables = static_cast<u8>(enables);
     write_real(interrupt_enable, enables);
 }
 
-// From the guest's transmitter into the board's, as much as that takes. When it is empty it takes
-// a FIFO's worth without another look.
-void send(Uart& u) {
-    for (; u.model.sends(); u.model.taken(), --u.space) {
-        if (u.space == 0) {
-            if (!(read_real(line_status) & holding_empty)) break;
-            u.space = Uart16550::fifo_bytes;
-        }
-        write_real(data, u.model.next_sent());
-    }
-    ask(u);
+void put(SerialPort& port, u8 byte) {
+    --port.space;
+    write_real(data, byte);
 }
 
-// From the board's receiver into the guest's, as much as that takes. The rest stays in the board's,
+// From a guest's transmitter into the board's, as much as that takes. When it is empty it takes a
+// FIFO's worth without another look.
+void send(Board& b, unsigned number) {
+    SerialPort& port = b.serial;
+    Uart16550& model = b.guests[number]->devices->uart;
+    const u8 longest = framed(b) ? 4 : 1;  // a frame, and the byte twice
+    for (; model.sends(); model.taken()) {
+        if (port.space < longest) {
+            if (!(read_real(line_status) & holding_empty)) break;
+            port.space = Uart16550::fifo_bytes;
+        }
+        if (framed(b) && port.out != number) {
+            port.out = static_cast<u8>(number);
+            put(port, mark);
+            put(port, static_cast<u8>(first_guest + number));
+        }
+        const u8 byte = model.next_sent();
+        if (framed(b) && byte == mark) put(port, mark);
+        put(port, byte);
+    }
+}
+
+// The guest that a byte is for, now that its place in frames is known; null: it is part of one, or
+// nobody takes it any more.
+Vcpu* receiver(Board& b, u8 byte) {
+    SerialPort& port = b.serial;
+    if (framed(b)) {
+        if (port.marked) {
+            port.marked = false;
+            if (byte != mark) {
+                const unsigned number = byte - first_guest;
+                if (number < b.count) port.in = static_cast<u8>(number);
+                return nullptr;
+            }
+        } else if (byte == mark) {
+            port.marked = true;
+            return nullptr;
+        }
+    }
+    Vcpu* const v = port.in < b.count ? b.guests[port.in] : nullptr;
+    return v != nullptr && v->end == vcpu::End::running ? v : nullptr;
+}
+
+void state_line(Vcpu& v) {
+    const bool up = v.devices->uart.interrupt();
+    if (up != v.devices->mpic.model.line(board::uart_source)) set_line(v, board::uart_source, up);
+}
+
+// From the board's receiver into the guests', as much as they take. The rest stays in the board's,
 // which lets the sender wait.
-void receive(Uart& u) {
-    unsigned room = u.model.room();
+void receive(Board& b) {
+    SerialPort& port = b.serial;
+    if (port.full) {
+        Vcpu& v = *b.guests[port.in];
+        if (v.devices->uart.room() == 0 && v.end == vcpu::End::running) return;
+        v.devices->uart.receive(port.held);
+        state_line(v);
+        port.full = false;
+    }
     while (read_real(line_status) & ready) {
-        if (room == 0) {
-            u.full = true;
-            ask(u);
+        const auto byte = static_cast<u8>(read_real(data));
+        Vcpu* const v = receiver(b, byte);
+        if (v == nullptr) continue;
+        if (v->devices->uart.room() == 0) {
+            port.held = byte;
+            port.full = true;
             return;
         }
-        u.model.receive(static_cast<u8>(read_real(data)));
-        --room;
+        v->devices->uart.receive(byte);
+        state_line(*v);
     }
-    u.full = false;
-    ask(u);
 }
 
 void settle(Vcpu& v) {
-    Uart& u = v.devices->uart;
-    if (u.full && u.model.room() != 0) receive(u);
-    const bool up = u.model.interrupt();
-    if (up != v.devices->mpic.model.line(board::uart_source)) set_line(v, board::uart_source, up);
+    Board& b = board_of(v);
+    if (b.serial.full) receive(b);
+    ask(b);
+    state_line(v);
 }
 
 // The register of the guest's that an access to the page reaches; `registers`: none. An access is
@@ -80,7 +137,7 @@ u32 guest_register(u32 offset) {
 u32 read(Vcpu& v, u32 offset, unsigned /*size*/) {
     const u32 reg = guest_register(offset);
     if (reg == Uart16550::registers) return 0;
-    const u32 value = v.devices->uart.model.read(reg);
+    const u32 value = v.devices->uart.read(reg);
     settle(v);
     return value;
 }
@@ -88,16 +145,16 @@ u32 read(Vcpu& v, u32 offset, unsigned /*size*/) {
 void write(Vcpu& v, u32 offset, unsigned /*size*/, u32 value) {
     const u32 reg = guest_register(offset);
     if (reg == Uart16550::registers) return;
-    Uart& u = v.devices->uart;
+    Board& b = board_of(v);
+    Uart16550& model = v.devices->uart;
     if (reg == data) ++v.signs;  // it prints
-    if (reg == data && u.space != 0 && u.model.passes()) {
-        --u.space;
-        write_real(data, value);
-        u.model.passed();
-    } else {
-        u.model.write(reg, value);
-        if (u.model.sends()) send(u);
+    if (reg == data && b.serial.space != 0 && !framed(b) && model.passes()) {
+        put(b.serial, static_cast<u8>(value));
+        model.passed();
+        return state_line(v);
     }
+    model.write(reg, value);
+    if (model.sends()) send(b, v.guest_number);
     settle(v);
 }
 
@@ -106,29 +163,37 @@ void write(Vcpu& v, u32 offset, unsigned /*size*/, u32 value) {
 const Device uart_page{"uart", read, write, Wide::low_word};
 
 void reset_uart(Vcpu& v) {
-    Uart& u = v.devices->uart;
-    u = {};
-    u.model.start();
+    v.devices->uart = {};
+    v.devices->uart.start();
+}
+
+void start_uart(Board& b) {
+    b.serial = {};
+    b.serial.out = SerialPort::nobody;
+    b.serial.in = framed(b) ? SerialPort::nobody : 0;
     write_real(line_control, divisor_latch | eight_bits);
     write_real(data, divisor);
     write_real(interrupt_enable, 0);  // the divisor's high byte
     write_real(line_control, eight_bits);
     write_real(fifo_control, fifos);
-    u.enables = 0;
     write_real(interrupt_enable, 0);
-    ask(u);
+    ask(b);
 }
 
-void on_uart(Vcpu& v) {
-    Uart& u = v.devices->uart;
-    receive(u);
-    if (u.model.sends()) send(u);
-    settle(v);
+void on_uart(Board& b) {
+    receive(b);
+    for (unsigned n = 0; n < b.count; ++n) {
+        Vcpu& v = *b.guests[n];
+        if (!v.devices->uart.sends()) continue;
+        send(b, n);
+        state_line(v);
+    }
+    ask(b);
 }
 
 void flush_uart(Vcpu& v) {
-    Uart& u = v.devices->uart;
-    while (u.model.sends()) send(u);
+    Board& b = board_of(v);
+    while (v.devices->uart.sends()) send(b, v.guest_number);
     while (!(read_real(line_status) & all_empty)) {
     }
 }

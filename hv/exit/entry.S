@@ -190,8 +190,10 @@ full_exit_rest:
     .endr
     on_stack
     bl      hv_full_exit
-// In: vcpu; all of the guest's registers in the Vcpu. Back to the guest.
+// Into the guest that the core has now, perhaps another one than before.
+// In: all of that guest's registers in its Vcpu. Back to it.
 full_return:
+    mfspr   vcpu, SPR_SPRG2
     lwz     r2, GPR(2)(vcpu)
     .irp    n, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
     lwz     r\n, GPR(\n)(vcpu)
@@ -262,7 +264,6 @@ probe_failed:
 
     .globl  hv_resume
 hv_resume:
-    mfspr   vcpu, SPR_SPRG2
     b       full_return
 
     .globl  hv_wait

@@ -3,6 +3,7 @@
 
 #include "dbt/decode.hpp"
 #include "hv/core/clock.hpp"
+#include "hv/core/core.hpp"
 #include "hv/core/cpu.hpp"
 #include "hv/dev/bus.hpp"
 #include "hv/dev/devices.hpp"
@@ -348,26 +349,21 @@ template <bool profiled>
     return Cause::machine_check;
 }
 
-// The last thing of every full exit: end, wait, or go back in.
+// The last thing of every full exit: end, wait, or go back in, perhaps into another guest.
 template <bool profiled>
 [[gnu::always_inline]] inline void leave(Vcpu& v, Cause cause) {
     if (v.reservation.steps != 0) step_reservation(v);
-    if (v.end == End::running && (v.regs.msr & msr::we)) {
-        if (!(v.regs.msr & (msr::ee | msr::ce))) {
-            end(v, End::guest_died,
-                "the guest waits (MSR[WE]) with all interrupts disabled: it can never wake");
-        } else {
-            charge<profiled>(v, cause);
-            v.idle_since = core::now();
-            hv_wait(v.hv_msr | msr::we | msr::ee);
-        }
+    if (v.end == End::running && v.waits() && !(v.regs.msr & (msr::ee | msr::ce))) {
+        end(v, End::guest_died,
+            "the guest waits (MSR[WE]) with all interrupts disabled: it can never wake");
     }
     if (v.end != End::running) {
         v.guest->events->ended(v);
-        __builtin_unreachable();
+        return;
     }
     v.entry_msr = core_msr(v);
     charge<profiled>(v, cause);
+    if (v.core->reconsider || v.waits()) v.guest->events->yields(v);
 }
 
 // A privileged instruction of the guest kernel. 0, or 8 times the register of r14 to r31 that it
@@ -444,7 +440,8 @@ void reset(Vcpu& v, const Boot& boot, const mmu::Layout& layout, mmu::Hole hole)
     set_msr(v, 0);
     layout_changes(v);
     v.moved = false;
-    v.start_time = v.guest->watch.last_dump = core::now();
+    v.start_time = v.since = v.guest->watch.last_dump = core::now();
+    v.presence = Presence::ready;
     v.guest->watch.progress.start(v.start_time);
     v.next_sample = core::never;
     v.device_waits = false;
@@ -452,6 +449,7 @@ void reset(Vcpu& v, const Boot& boot, const mmu::Layout& layout, mmu::Hole hole)
 }
 
 void run(Vcpu& v) {
+    v.becomes(Presence::runs, core::now());
     v.entry_msr = core_msr(v);
     hv_resume();
 }
@@ -492,6 +490,7 @@ void hv_full_exit(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 vector) {
 
 void hv_idle_exit(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 vector) {
     // The exit's own time starts where waiting ended.
-    v->idle_ticks += trapeze::core::now() - v->idle_since;
+    v->becomes(trapeze::vcpu::Presence::runs, trapeze::core::now());
+    v->core->reconsider = true;
     hv_full_exit(v, vector);
 }

@@ -10,16 +10,19 @@
 
 namespace trapeze::guest {
 
-// What the room behind these does for a guest: a table of functions, so that an exit need not know
-// it.
+// What the rooms behind these do for a guest: a table of functions, so that an exit need not know
+// them.
 struct Events {
     // Once per heartbeat: requests on the VMM's console, dumps that are due, and whether the guest
     // is alive.
     void (*heartbeat)(vcpu::Vcpu& v);
     // Requests alone.
     void (*requests)(vcpu::Vcpu& v);
-    // The guest has ended: does not return.
+    // The guest has ended. Returns when another one has the core.
     void (*ended)(vcpu::Vcpu& v);
+    // The guest waits, or Core::reconsider is set. Returns when a guest has the core, be it the
+    // same; waits until there is one.
+    void (*yields)(vcpu::Vcpu& v);
 };
 
 // A partition of the machine: memory, devices, a virtual core, and what the VMM keeps for them. All
@@ -28,6 +31,8 @@ struct Events {
 struct Guest {
     vcpu::Vcpu vcpu;
     const Events* events;
+    const char* name;  // null: the only one
+    bool over;         // it has ended, and that is told
     mmu::MemoryMap memory;
     dev::DeviceTable devices;
     Options options;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "hv/guest/guest.hpp"
 #include "hv/patch/patcher.hpp"
 
 namespace trapeze::guest {
@@ -13,6 +14,13 @@ using e500::u64;
 struct Machine {
     u32 timebase_frequency;  // Hz
     patch::Costs costs;      // of exits and patches on its cores; zeroes: not measured
+    // The guests: a core touches those that it runs.
+    static constexpr unsigned most_guests = 4;
+    Guest* guests[most_guests];
+    unsigned count;
+    u32 slice_ticks;  // that guests which share a core have in turn
+
+    bool shared() const { return count > 1; }
 };
 inline constinit Machine machine{};
 

@@ -305,6 +305,15 @@ void ShadowTlb::flush_small() {
     core::flush_tlb0();
 }
 
+void ShadowTlb::take_core(const ShadowTlb& from) {
+    core::flush_tlb0();
+    for (unsigned i = 0; i < tlb1_slots; ++i) {
+        const Slot& slot = tlb1_[i];
+        if (((slot.mas1 | from.tlb1_[i].mas1) & mas1::v) == 0) continue;
+        core::write_tlb(1, i, {slot.mas1, slot.mas2, slot.mas3, slot.mas7});
+    }
+}
+
 void ShadowTlb::flush() {
     ++flushes_;
     flush_tlb0();

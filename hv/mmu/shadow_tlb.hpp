@@ -88,6 +88,9 @@ class ShadowTlb {
         core::drop_tlb0(ea);
     }
     void flush();
+    // The core has had those of `from`, another guest's, and has these from now on. What is ready
+    // comes back at its first miss.
+    void take_core(const ShadowTlb& from);
     // Enters a 4 KiB page of the VMM's for fetches of the guest kernel.
     void fill_stub(u32 ea, u64 hpa);
     // Drops all 4 KiB entries, in constant time (but for one call in 4095).

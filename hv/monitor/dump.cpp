@@ -218,7 +218,9 @@ void dump(Vcpu& v, Dump kind, u64 now) {
     print("clock {} {}\n", guest::machine.timebase_frequency, total);
     print("guest {} {} {}\n", v.memory->ram_bytes(), v.shadow.own_layout().name,
           v.profile != nullptr ? "on" : "off");
-    print("time {} {} {} {}\n", total, total - vmm - v.idle_ticks, vmm, v.idle_ticks);
+    const u64 away = v.idle_ticks + v.stolen_ticks;
+    print("time {} {} {} {}\n", total, total - vmm - away, vmm, away);
+    if (v.guest->name != nullptr) print("guest {} {}\n", v.guest->name, v.stolen_ticks);
     if (v.profile != nullptr) {
         const auto& lost = v.profile->sites.lost();
         print("sites {} {} {} {} {}\n", v.profile->sites.capacity(), v.profile->sites.used(),

@@ -15,8 +15,9 @@ extern const guest::Events events;
 void requests(vcpu::Vcpu& v);
 // Once per heartbeat: requests, periodic dumps, and whether the guest is alive.
 void heartbeat(vcpu::Vcpu& v);
-// Once when the guest has ended: report, dump, summary, machine off.
-[[noreturn]] void conclude(vcpu::Vcpu& v);
+// Once when the guest has ended: report, dump, summary. Returns when another guest has the core; the
+// machine goes off with its last one.
+void conclude(vcpu::Vcpu& v);
 
 // Why the guest is where it is, in words (docs/reports.md): registers, instruction, TLB entries,
 // the last exits.

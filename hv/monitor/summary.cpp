@@ -8,6 +8,7 @@
 #include "hv/monitor/monitor.hpp"
 #include "hv/patch/patcher.hpp"
 #include "hv/profile/profile.hpp"
+#include "hv/sched/run.hpp"
 #include "hv/vcpu/interrupt.hpp"
 
 namespace trapeze::monitor {
@@ -75,12 +76,14 @@ void summary(Vcpu& v, u64 now) {
 
     put("@@trapeze-summary {");
     field("schema", 1);
+    if (v.guest->name != nullptr) print("\"guest\":\"{}\",", console::Quoted{v.guest->name});
     print("\"end\":\"{}\",\"reason\":\"{}\",", end_name(v.end), console::Quoted{v.reason});
     field("ticks_per_second", guest::machine.timebase_frequency);
     put("\"ticks\":{");
     field("total", total);
-    field("guest", total - vmm - v.idle_ticks);
+    field("guest", total - vmm - v.idle_ticks - v.stolen_ticks);
     field("vmm", vmm);
+    if (guest::machine.shared()) field("stolen", v.stolen_ticks);
     field("idle", v.idle_ticks, "},");
     put("\"exits\":[");
     const char* separator = "";
@@ -121,10 +124,11 @@ void conclude(Vcpu& v) {
     if (v.end != End::guest_died) console::log("{}", v.reason);
     dump(v, Dump::end, now);
     summary(v, now);
+    if (sched::leave_to_others(v)) return;
     if (v.end == End::reset) board::reset();
     board::power_off();
 }
 
-const guest::Events events{heartbeat, requests, conclude};
+const guest::Events events{heartbeat, requests, conclude, sched::yields};
 
 }  // namespace trapeze::monitor

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hv/console/console.hpp"
 #include "hv/core/clock.hpp"
+#include "hv/core/core.hpp"
 #include "hv/core/cpu.hpp"
-#include "hv/guest/guest.hpp"
+#include "hv/guest/machine.hpp"
 #include "hv/monitor/monitor.hpp"
+#include "hv/sched/switch.hpp"
 #include "hv/vcpu/interrupt.hpp"
 
 namespace trapeze::monitor {
@@ -29,7 +31,7 @@ bool expects(const Vcpu& v) {
 
 vcpu::Look look_at(const Vcpu& v) {
     vcpu::Look look{};
-    look.now = core::now();
+    look.now = v.own_time(core::now());
     for (unsigned i = 0; i < vcpu::cause_count; ++i) look.exits[i] = v.exits[i].folded_count;
     look.signs = v.signs + v.idle_ticks;
     look.nip = v.nip;
@@ -111,19 +113,44 @@ void periodic_dump(Vcpu& v) {
 
 }  // namespace
 
+namespace {
+
+// For each guest that is not over; the core has its state meanwhile, and v's again in the end.
+template <typename Function>
+void each(Vcpu& v, Function&& f) {
+    for (unsigned i = 0; i < guest::machine.count; ++i) {
+        guest::Guest& g = *guest::machine.guests[i];
+        if (g.over) continue;
+        if (&g.vcpu == &v) {
+            f(v);
+            continue;
+        }
+        sched::switch_guests(v, g.vcpu);
+        f(g.vcpu);
+        sched::switch_guests(g.vcpu, v);
+    }
+}
+
+void tell(Vcpu& v) {
+    const char* const reason = v.reason;
+    v.reason = "asked on the VMM's console; the guest goes on";
+    report(v, "state of the guest");
+    v.reason = reason;
+}
+
+}  // namespace
+
 void requests(Vcpu& v) {
     const int byte = console::poll();
     if (byte == 'q') {
-        vcpu::end(v, End::stopped, "stopped on request");
+        each(v, [](Vcpu& o) { vcpu::end(o, End::stopped, "stopped on request"); });
+        v.core->reconsider = true;
     } else if (byte == '?') {
-        const char* const reason = v.reason;
-        v.reason = "asked on the VMM's console; the guest goes on";
-        report(v, "state of the guest");
-        v.reason = reason;
+        each(v, tell);
     } else if (byte == 'd') {
-        dump(v, Dump::request, core::now());
+        each(v, [](Vcpu& o) { dump(o, Dump::request, core::now()); });
     } else if (byte == 'l') {
-        v.guest->watch.live_wanted = true;
+        each(v, [](Vcpu& o) { o.guest->watch.live_wanted = true; });
     }
 }
 

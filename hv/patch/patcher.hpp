@@ -161,6 +161,9 @@ void start(Vcpu& v, Patcher* patcher, const Config& config);
 // Ends it: what the core has of patches is gone.
 void stop(Vcpu& v);
 
+// The core has had what another guest keeps there of patches, and has this one's from now on.
+void take_core(Vcpu& v);
+
 // All that follows is for a Vcpu that has a patcher.
 
 // The privileged instruction at v.site has just been emulated, and is due.

@@ -349,7 +349,19 @@ void pin(Vcpu& v) {
 
 void unpin(Vcpu& v) {
     core::write_tlb(1, register_slot, {0, 0, 0, 0});
-    pin_stubs(v);
+    if (v.patcher != nullptr) {
+        pin_stubs(v);
+    } else {
+        core::write_tlb(1, stub_slot, {0, 0, 0, 0});
+    }
+}
+
+void take_core(Vcpu& v) {
+    if (v.patcher != nullptr && v.patcher->overlay.present) {
+        pin(v);
+    } else {
+        unpin(v);
+    }
 }
 
 bool place_register_page(Vcpu& v) {

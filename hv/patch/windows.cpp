@@ -71,10 +71,10 @@ Clock clock(const Vcpu& v, u64 now) {
     const u64 here = passed(passed(now, now_of(v)), at_hand);
     const Total faults = total(v, Cause::tracing), writes = total(v, Cause::text_write);
     return {
-        .ticks = passed(v.idle_ticks + vmm + here + way(p, exits), now),
+        .ticks = passed(v.idle_ticks + v.stolen_ticks + vmm + here + way(p, exits), now),
         .events = events(v),
         // The VMM's own beats, and dumps, come whatever is patched.
-        .busy = passed(v.idle_ticks + total(v, Cause::heartbeat).ticks, now),
+        .busy = passed(v.idle_ticks + v.stolen_ticks + total(v, Cause::heartbeat).ticks, now),
         .traced = faults.ticks + writes.ticks + way(p, faults.count + writes.count),
         .work = p.patch_ticks,
     };

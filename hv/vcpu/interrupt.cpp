@@ -104,10 +104,14 @@ void sync_sprgs(Vcpu& v) {
     for (unsigned n = 3; n < 8; ++n) core::write_sprg(n, v.regs.sprg[n]);
 }
 
-void update_debug(Vcpu& v) {
+void program_debug(const Vcpu& v) {
     const bool steps = v.probing || v.reservation.steps != 0;
     const u32 own = steps ? e500::dbcr0::idm | e500::dbcr0::icmp : 0;
     core::write_debug_control(debugging(v) ? v.regs.dbcr0 & e500::dbcr0::passed_on : own);
+}
+
+void update_debug(Vcpu& v) {
+    program_debug(v);
     note_slow(v);
     if (v.patch_events != nullptr) v.patch_events->mode_changes(v);
 }

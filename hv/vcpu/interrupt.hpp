@@ -37,6 +37,8 @@ void deliver_pending(Vcpu& v);
 
 // Sets what lets the core debug the guest, from MSR[DE] and DBCR0.
 void update_debug(Vcpu& v);
+// Writes the core's DBCR0 alone, as it is for this guest.
+void program_debug(const Vcpu& v);
 // True while the core raises the guest's own debug events.
 bool debugging(const Vcpu& v);
 // True while each instruction that completes is a debug event (single step).

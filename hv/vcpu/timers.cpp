@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hv/vcpu/timers.hpp"
 
+#include "hv/console/console.hpp"
 #include "hv/core/clock.hpp"
+#include "hv/core/core.hpp"
 #include "hv/core/cpu.hpp"
 #include "hv/vcpu/interrupt.hpp"
 #include "hv/vcpu/progress.hpp"
@@ -58,10 +60,9 @@ void latch_events(Vcpu& v, const Moment& m) {
     for (unsigned i = 0; i < 3 && edges != 0; ++i, --edges) watchdog_event(v);
 }
 
-// Sets the core's decrementer to what must be noticed next. What nobody waits for is latched
-// when it is asked for.
-void schedule(const Vcpu& v, const Moment& m) {
-    u64 next = v.next_heartbeat < v.next_sample ? v.next_heartbeat : v.next_sample;
+// When the guest itself must notice something next, if that is before `next`. What nobody waits for
+// is latched when it is asked for.
+[[gnu::always_inline]] inline u64 next_event(const Vcpu& v, const Moment& m, u64 next) {
     const auto consider = [&next](u64 deadline) {
         if (deadline < next) next = deadline;
     };
@@ -78,6 +79,14 @@ void schedule(const Vcpu& v, const Moment& m) {
         consider_edge(tcr::fit_bit(v.regs.tcr));
     }
     if (v.regs.tcr & (tcr::wie | tcr::wrc_mask)) consider_edge(tcr::watchdog_bit(v.regs.tcr));
+    return next;
+}
+
+// Sets the core's decrementer to what must be noticed next.
+void schedule(const Vcpu& v, const Moment& m) {
+    u64 own = v.next_heartbeat < v.next_sample ? v.next_heartbeat : v.next_sample;
+    if (v.core->deadline < own) own = v.core->deadline;
+    const u64 next = next_event(v, m, own);
     u64 delay = next > m.now ? next - m.now : 1;
     // The decrementer itself keeps its time; only periodic events are held to the shortest delay.
     const bool exact = v.dec_running && next == v.dec_deadline;
@@ -111,6 +120,14 @@ void reset_timers(Vcpu& v) {
 }
 
 void reschedule(Vcpu& v) { schedule(v, moment()); }
+
+u64 next_wake(const Vcpu& v) { return next_event(v, moment(), core::never); }
+
+void catch_up(Vcpu& v) {
+    const Moment m = moment();
+    if (v.device_waits && m.now >= v.device_deadline) v.on_device_deadline(v);
+    refresh(v, m);
+}
 
 u32 read_decrementer(Vcpu& v) {
     const Moment m = moment();
@@ -152,6 +169,14 @@ void write_tcr(Vcpu& v, u32 value) {
 }
 
 void write_timebase(Vcpu& v, bool upper, u32 value) {
+    if (v.shares_timebase) {
+        if (!v.reported_timebase) {
+            console::log(
+                "the guest writes the time base, which all guests read: refused, it goes on");
+        }
+        v.reported_timebase = true;
+        return;
+    }
     const Moment before = moment();
     latch_events(v, before);
     if (upper) {
@@ -195,6 +220,7 @@ bool on_timer(Vcpu& v) {
     const Moment m = moment();
     const bool heartbeat = m.now >= v.next_heartbeat;
     if (heartbeat) plan_heartbeat(v, m.now);
+    if (m.now >= v.core->deadline) v.core->reconsider = true;
     if (m.now >= v.next_sample) v.patch_events->sample(v, m.now);
     if (v.device_waits && m.now >= v.device_deadline) v.on_device_deadline(v);
     refresh(v, m);

@@ -17,15 +17,21 @@ using vcpu::Vcpu;
 inline constexpr u64 heartbeat_period = u64{1} << 25;
 
 void reset_timers(Vcpu& v);
-// A deadline has changed (Vcpu::device_deadline).
+// A deadline has changed (Vcpu::device_deadline, Core::deadline).
 void reschedule(Vcpu& v);
+// The nearest time at which something of the guest's own comes due that it has asked to be told;
+// core::never: none.
+u64 next_wake(const Vcpu& v);
+// Latches what came due while another guest ran.
+void catch_up(Vcpu& v);
 
 u32 read_decrementer(Vcpu& v);
 void write_decrementer(Vcpu& v, u32 value);
 u32 read_tsr(Vcpu& v);
 void write_tsr(Vcpu& v, u32 bits);
 void write_tcr(Vcpu& v, u32 value);
-// Whatever the guest writes, the VMM's clock and what waits on it go on.
+// Whatever the guest writes, the VMM's clock and what waits on it go on. Refused for a guest that
+// shares the machine: user mode reads the time base without a trap (docs/scheduler.md).
 void write_timebase(Vcpu& v, bool upper, u32 value);
 
 // A timer interrupt is about to be given to a guest whose spaces were laid out anew: true if it

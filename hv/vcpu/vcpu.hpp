@@ -44,6 +44,13 @@ enum class End : u8 {
     vmm_failed,  // a defect of ours
 };
 
+// What a virtual core does with its core's time.
+enum class Presence : u8 {
+    runs,   // has it: the guest's instructions, and exits
+    ready,  // would, but another one has it
+    waits,  // MSR[WE]
+};
+
 // Vcpu::storm_nip before the first interrupt: no handler is at an odd address.
 inline constexpr u32 no_handler = 1;
 
@@ -104,6 +111,7 @@ struct Vcpu {
     mmu::VirtualTlb tlb;
     // Of the guest.
     guest::Guest* guest;  // for the rooms behind it alone
+    unsigned guest_number;
     mmu::MemoryMap* memory;
     dev::DeviceTable* devices;
     core::Core* core;  // that runs it
@@ -121,9 +129,10 @@ struct Vcpu {
     u64 device_deadline;
     void (*on_device_deadline)(Vcpu& v);
     bool reported_pmc, reported_debug;  // said once on the VMM's console
-    u64 fit_seen, watchdog_seen;        // time base up to which guest timer events were looked for
-    u64 dec_deadline;                   // VMM's clock; when the guest's decrementer reaches zero,
-    bool dec_running;                   // if it is on its way there
+    bool shares_timebase, reported_timebase;
+    u64 fit_seen, watchdog_seen;  // time base up to which guest timer events were looked for
+    u64 dec_deadline;             // VMM's clock; when the guest's decrementer reaches zero,
+    bool dec_running;             // if it is on its way there
     u64 next_heartbeat;
     u32 beat_random;  // of its distance from the one before
     // While the VMM makes lwarx and stwcx. for the guest (reservation.hpp).
@@ -143,9 +152,12 @@ struct Vcpu {
     const char* reason;
     u64 counted[counter_count];  // folded
     u64 start_time;
-    u64 idle_ticks;
-    u64 idle_since;
-    u32 signs;      // of life so far, but for waiting (Look::signs)
+    Presence presence;
+    u64 since;                     // when that began, and how long it was until then:
+    u64 idle_ticks, stolen_ticks;  // waits; ready
+    u64 wakes_at;                  // while it waits: the nearest of its timers; core::never: none
+    core::UserRegisters user_registers;  // while the core has another's
+    u32 signs;                           // of life so far, but for waiting (Look::signs)
     bool probing;   // the next instruction that completes is a debug exit of the VMM's
     char why[128];  // `reason`, if it has numbers in it
     u32 beat_nip;   // where the heartbeat found the guest, bit 0: in user mode
@@ -158,6 +170,15 @@ struct Vcpu {
     bool fatal_access;  // if one did
     mmu::Access fatal_kind;
 
+    void becomes(Presence next, u64 now) {
+        if (presence == Presence::waits) idle_ticks += now - since;
+        if (presence == Presence::ready) stolen_ticks += now - since;
+        presence = next;
+        since = now;
+    }
+    // Its own time at `now`, in which others have had no part.
+    u64 own_time(u64 now) const { return now - stolen_ticks; }
+    bool waits() const { return (regs.msr & e500::msr::we) != 0; }
     bool user() const { return (regs.msr & e500::msr::pr) != 0; }
     bool virtual_is() const { return (regs.msr & e500::msr::is) != 0; }
     bool virtual_ds() const { return (regs.msr & e500::msr::ds) != 0; }

@@ -224,12 +224,13 @@ void start_vmm(Source& source) {
     static dev::DeviceTable devices;
     mmu::MemoryMap map{};
     devices = {};
-    boot::build_memory_map(map, devices, host.tree, ram_hpa, ram_size, parsed.exits_device);
+    boot::build_memory_map(map, devices, host.tree, ram_hpa, ram_size, parsed.exits_device, true);
     check_map(map, ram_size);
     alignas(16) static u8 symbols[64];
     guest::Symbols named;
+    boot::SymbolRoom room{symbols, sizeof symbols};
     const vcpu::Boot start =
-        boot::load_guest(host, ram_hpa, ram_size, {symbols, sizeof symbols}, named);
+        boot::load_guest(host, ram_hpa, ram_size, room, named, true);
     check_guest(start, ram_hpa, ram_size, boot::at(host.image));
 }
 

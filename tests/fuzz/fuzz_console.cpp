@@ -58,7 +58,8 @@ vcpu::Vcpu& make_guest(Source& source) {
     static const auto profile = std::make_unique<vcpu::Profile>();
     static const auto patcher = std::make_unique<patch::Patcher>();
     vcpu::Vcpu& v = test::fresh_guest(source.rarely(2) ? mmu::crossed : mmu::straight);
-    guest::machine = {400'000'000, {}};
+    guest::machine.timebase_frequency = 400'000'000;
+    guest::machine.costs = {};
     const bool profiled = !source.rarely(4);
     vcpu::start_profile(v, profiled ? profile.get() : nullptr);
     patch::Config config{};

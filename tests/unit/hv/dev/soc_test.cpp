@@ -70,6 +70,10 @@ TEST_F(SocTest, GpioEndsBehindItsRegisters) {
     for (u32 offset = 0x18; offset < 0x1000; offset += 4) gpio.write(v, offset, 4, 0xffff'ffff);
     EXPECT_TRUE(the_core().io_writes.empty());
     EXPECT_EQ(gpio.read(v, 0x18, 4), 0U);
+    // Its event register has no events to tell, and clears what is written to it.
+    v.devices->gpio[3] = 5;
+    gpio.write(v, 12, 4, 4);
+    EXPECT_EQ(gpio.read(v, 12, 4), 1U);
     EXPECT_EQ(gpio.read(v, 0, 1), 0U);
 }
 

@@ -46,7 +46,8 @@ MonitorTest::MonitorTest(const mmu::Layout& layout) : PatchTest(layout) {
     receive(-1);
     // The guest's last byte is gone.
     the_core().io[board::ccsr_base + board::uart0_offset + line_status] = transmitter_empty | 0x40;
-    guest::machine = {frequency, {}};
+    guest::machine.timebase_frequency = frequency;
+    guest::machine.costs = {};
     console::set_clock(frequency);
 }
 

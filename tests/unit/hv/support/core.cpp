@@ -10,7 +10,8 @@
 #include "hv/core/core.hpp"
 #include "hv/exit/entry.hpp"
 #include "hv/exit/run.hpp"
-#include "hv/guest/guest.hpp"
+#include "hv/exit/setup.hpp"
+#include "hv/guest/machine.hpp"
 #include "hv/monitor/monitor.hpp"
 #include "hv/vcpu/emulate.hpp"
 #include "hv/vcpu/spr.hpp"
@@ -81,6 +82,7 @@ vcpu::Vcpu& fresh_guest(const mmu::Layout& layout) {
     using namespace e500;
     static core::Core own_core;
     static const auto guest = std::make_unique<guest::Guest>();
+    static dev::Board board;
     reset_core();
     fake_device() = {};
     guest->devices = {};
@@ -91,9 +93,18 @@ vcpu::Vcpu& fresh_guest(const mmu::Layout& layout) {
     v = {};
     guest->events = &monitor::events;
     v.guest = guest.get();
+    guest::machine.guests[0] = guest.get();
+    guest::machine.count = 1;
     v.memory = &guest->memory;
     v.devices = &guest->devices;
     v.core = &own_core;
+    own_core = {};
+    own_core.current = &v;
+    board = {};
+    board.guests[board.count++] = &v;
+    board.owner = &v;
+    board.serial.out = dev::SerialPort::nobody;
+    guest->devices.board = &board;
     const auto index = guest->devices.add({"fake", device_read, device_write});
     v.memory->add({0, u64{64} << 20U, ram_hpa, mmu::RegionKind::ram, 0});
     v.memory->add({device_ea, 0x10000, 0, mmu::RegionKind::trapped, static_cast<e500::u8>(index)});
@@ -147,6 +158,11 @@ void write_sprg(unsigned n, u32 value) { the_core().sprg.at(n) = value; }
 void write_pid(unsigned n, u32 value) { the_core().pid.at(n) = value; }
 u32 read_upper_half(unsigned n) { return the_core().upper_half.at(n); }
 void write_upper_half(unsigned n, u32 value) { the_core().upper_half.at(n) = value; }
+void save_user_registers(UserRegisters& to) { to = the_core().user_registers; }
+void load_user_registers(const UserRegisters& from) { the_core().user_registers = from; }
+void clear_reservation() {}
+void set_current(vcpu::Vcpu* vcpu) { the_core().current = vcpu; }
+void use_profile(bool on) { the_core().profiled = on; }
 u32 read_pvr() { return test::pvr; }
 u32 read_svr() { return test::svr; }
 u32 read_mmucfg() { return test::mmucfg; }

@@ -43,6 +43,9 @@ struct Core {
     u32 srr0 = 0, srr1 = 0, esr = 0, dear = 0, mcsr = 0, dbsr = 0;
     u32 debug_control = 0;
     bool fast_paths = true;
+    bool profiled = false;
+    core::UserRegisters user_registers{};
+    vcpu::Vcpu* current = nullptr;
     std::array<u32, 8> sprg{};
     std::array<u32, 3> pid{};
     std::array<u32, 32> upper_half{};

@@ -5,11 +5,13 @@
 #include "core.hpp"
 #include "hv/console/console.hpp"
 #include "hv/monitor/monitor.hpp"
+#include "hv/sched/run.hpp"
 
 namespace trapeze::console {
 
 void put(char c) { test::the_core().console.push_back(c); }
 void begin_line() { test::the_core().console += "[vmm] "; }
+void speak_for(const char* /*name*/) {}
 void print_arguments(const char* format, const Argument* /*arguments*/, unsigned /*count*/) {
     test::the_core().console += format;
 }
@@ -24,6 +26,6 @@ void count_requests(vcpu::Vcpu& /*v*/) { ++test::the_core().requests; }
 void ended(vcpu::Vcpu& v) { throw std::runtime_error(v.reason); }
 }  // namespace
 
-const guest::Events events{no_heartbeat, count_requests, ended};
+const guest::Events events{no_heartbeat, count_requests, ended, sched::yields};
 
 }  // namespace trapeze::monitor

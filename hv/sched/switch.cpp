@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hv/sched/switch.hpp"
+
+#include "hv/console/console.hpp"
+#include "hv/core/core.hpp"
+#include "hv/core/cpu.hpp"
+#include "hv/exit/setup.hpp"
+#include "hv/guest/guest.hpp"
+#include "hv/patch/patcher.hpp"
+#include "hv/vcpu/interrupt.hpp"
+
+namespace trapeze::sched {
+
+using vcpu::Vcpu;
+
+namespace {
+
+void save(Vcpu& v) {
+    core::save_user_registers(v.user_registers);
+    if (core::read_l1csr0() & e500::l1csr0::cul) {
+        v.regs.l1csr0 |= e500::l1csr0::cul;
+        core::clear_lock_failure();
+    }
+    core::clear_reservation();
+}
+
+void load(const Vcpu& from, Vcpu& v) {
+    core::load_user_registers(v.user_registers);
+    for (unsigned n = 3; n < 8; ++n) core::write_sprg(n, v.regs.sprg[n]);
+    for (unsigned n = 0; n < 3; ++n) {
+        if (from.regs.pid[n] != v.regs.pid[n]) core::write_pid(n, v.regs.pid[n]);
+    }
+    v.shadow.take_core(from.shadow);
+    patch::take_core(v);
+    core::use_profile(v.profile != nullptr);
+    if (v.reservation.steps != 0) core::use_fast_paths(false, v.profile != nullptr);
+    core::take_debug_status();
+    vcpu::program_debug(v);
+}
+
+}  // namespace
+
+void switch_guests(Vcpu& from, Vcpu& to) {
+    save(from);
+    load(from, to);
+    to.core->current = &to;
+    core::set_current(&to);
+    console::speak_for(to.guest->name);
+}
+
+}  // namespace trapeze::sched
