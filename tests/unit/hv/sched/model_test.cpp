@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <deque>
+#include <functional>
 #include <map>
 #include <random>
 #include <vector>
@@ -39,8 +40,8 @@ class PriorityModel {
     }
     // Whoever should run.
     unsigned choice() const {
-        for (auto list = lists_.rbegin(); list != lists_.rend(); ++list) {
-            if (!list->second.empty()) return list->second.front();
+        for (const auto& list : lists_) {
+            if (!list.second.empty()) return list.second.front();
         }
         return none;
     }
@@ -100,7 +101,7 @@ class PriorityModel {
 
     int slice_;
     std::vector<Guest> guests_;
-    std::map<unsigned, std::deque<unsigned>> lists_;
+    std::map<unsigned, std::deque<unsigned>, std::greater<>> lists_;  // the most urgent first
 };
 
 // A fixed table, looked up at each tick.
@@ -222,6 +223,7 @@ TEST(SchedulerModel, BudgetsAreExceededByNoMoreThanOneIsLate) {
         while (t < long_enough) {
             q.choose(t);
             const u64 next = std::min(q.deadline(t), t + 50);
+            ASSERT_GT(next, t);
             t = next + random.below(latest + 1);
             q.charge(t);
             for (unsigned i = 0; i < q.count; ++i) {

@@ -32,7 +32,7 @@ struct TimedQueue {
     }
     // Until `time`, choosing whenever the policy asks for it.
     void until(u64 time) {
-        while (next <= time) {
+        while (next <= time && !testing::Test::HasFatalFailure()) {
             now = next;
             choose();
         }
