@@ -5,6 +5,7 @@
 
 #include "hv/exit/run.hpp"
 #include "hv/guest/machine.hpp"
+#include "hv/sched/policy.hpp"
 
 // From the board's device tree and the guest image to a guest that can be entered. Runs once;
 // afterwards nothing is allocated. Any error in what was handed in ends in reject().
@@ -49,15 +50,23 @@ struct Wish {
     guest::Options options;
     u64 image, image_end;  // its guest image, host-physical
     bool owner;            // has PCI, flash and I2C
+    unsigned core;
+    u32 priority, budget_us, period_us;
+    const void* windows;  // of a cyclic schedule: pairs of cells, or null,
+    unsigned window_count;
 };
 struct Wishes {
     Wish guests[guest::Machine::most_guests];
     unsigned count;
-    u32 slice_us;
+    const char* schedule;  // a policy's name
+    u32 slice_us, frame_us;
 };
 // What the host's image holds: a guest, whose options are the command line's, or a machine image,
 // whose guests have those of the command line first (docs/guests.md).
 void read_wishes(const Host& host, Wishes& wishes);
+// Fills a core's queue with those of its guests, in their order; the last index given is
+// Vcpu::entity.
+void fill_queue(const Wishes& wishes, unsigned core, sched::Queue& queue);
 
 // Where guest RAM lies in the host's: as well aligned as there is room, so that large guest pages
 // become large shadow pages.

@@ -62,7 +62,7 @@ Guest& make_guest(unsigned number) {
     const Share& share = plan.shares[number];
     Guest& g = *new (pool() + number) Guest{};
     g.events = &monitor::events;
-    g.name = wish.name;
+    if (wish.name != nullptr) g.take_name(wish.name);
     g.vcpu.guest = &g;
     g.vcpu.guest_number = number;
     g.vcpu.core = &boot_core;
@@ -90,8 +90,8 @@ Guest& make_guest(unsigned number) {
 // Makes all of it, and loads what is the guest's.
 vcpu::Boot load(unsigned number, boot::SymbolRoom& symbols) {
     const boot::Wish& wish = plan.wishes.guests[number];
-    console::speak_for(wish.name);
     Guest& g = make_guest(number);
+    console::speak_for(g.name);
     dev::reset_mpic(g.vcpu);
     dev::reset_uart(g.vcpu);
     boot::Host host = plan.host;
@@ -120,9 +120,10 @@ void enter(unsigned number, const vcpu::Boot& start) {
     for (unsigned i = 0; i < plan.wishes.count; ++i) starts[i] = load(i, symbols);
     dev::start_mpic();
     dev::start_uart(board);
+    boot::fill_queue(plan.wishes, boot_core.number, sched::queue(boot_core.number));
     boot::unmap_linear();
     for (unsigned i = 0; i < plan.wishes.count; ++i) enter(i, starts[i]);
-    sched::start(guest::machine.guests[0]->vcpu);
+    sched::start(boot_core);
 }
 
 // Memory for a guest, behind what stands there already; those behind it need `rest` bytes yet.
@@ -174,8 +175,6 @@ void hv_main(trapeze::e500::u32 tree_hpa) {
                  core::read_pvr(), host.ram >> 20, host.timebase_frequency);
     boot::read_wishes(host, plan.wishes);
     const unsigned count = plan.wishes.count;
-    guest::machine.slice_ticks =
-        static_cast<u32>(u64{plan.wishes.slice_us} * host.timebase_frequency / 1'000'000);
     u64 rest = 0;
     for (unsigned i = 1; i < count; ++i) rest += needed(plan.wishes.guests[i]);
     for (unsigned i = 0; i < count; ++i) {

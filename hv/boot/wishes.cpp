@@ -3,6 +3,7 @@
 
 #include "hv/boot/boot.hpp"
 #include "hv/boot/tree.hpp"
+#include "hv/sched/run.hpp"
 
 namespace trapeze::boot {
 
@@ -15,6 +16,11 @@ const fdt32_t* numbers(const void* tree, int node, const char* name, unsigned ce
     int length = 0;
     const auto* const data = static_cast<const fdt32_t*>(fdt_getprop(tree, node, name, &length));
     return data != nullptr && length == static_cast<int>(4 * cells) ? data : nullptr;
+}
+
+u32 number_or(const void* tree, int node, const char* name, u32 absent) {
+    const fdt32_t* const data = numbers(tree, node, name, 1);
+    return data != nullptr ? fdt32_to_cpu(*data) : absent;
 }
 
 bool is_name(const char* name) {
@@ -50,11 +56,29 @@ void read_guest(const Host& host, const void* tree, int node, Wish& wish) {
     wish.image = host.image + offset;
     wish.image_end = wish.image + bytes;
     wish.owner = fdt_getprop(tree, node, "pci", nullptr) != nullptr;
+    wish.core = number_or(tree, node, "core", 0);
+    if (wish.core >= sched::max_cores) reject("machine image: no such core for ", name);
+    wish.priority = number_or(tree, node, "priority", 1);
+    if (wish.priority > 255) reject("machine image: priority is 0 to 255: ", name);
+    wish.budget_us = number_or(tree, node, "budget-us", 0);
+    wish.period_us = number_or(tree, node, "period-us", 0);
+    int length = 0;
+    wish.windows = fdt_getprop(tree, node, "windows-us", &length);
+    wish.window_count = wish.windows != nullptr ? static_cast<unsigned>(length) / 8 : 0;
+    if (wish.windows != nullptr && length % 8 != 0) {
+        reject("machine image: windows-us are pairs of start and length: ", name);
+    }
 }
 
 void read_machine(const Host& host, const void* tree, Wishes& wishes) {
-    const fdt32_t* const slice = numbers(tree, 0, "slice-us", 1);
-    if (slice != nullptr) wishes.slice_us = fdt32_to_cpu(*slice);
+    wishes.slice_us = number_or(tree, 0, "slice-us", default_slice_us);
+    wishes.frame_us = number_or(tree, 0, "major-frame-us", 0);
+    if (const char* const name = text_of(tree, 0, "schedule"); name != nullptr) {
+        wishes.schedule = name;
+    }
+    if (sched::policy_by_name(wishes.schedule) == nullptr) {
+        reject("machine image: no such schedule: ", wishes.schedule);
+    }
     if (wishes.slice_us == 0 || wishes.slice_us > longest_slice_us) {
         reject("machine image: slice-us is 1 to 1000000");
     }
@@ -78,6 +102,7 @@ void read_machine(const Host& host, const void* tree, Wishes& wishes) {
 
 void read_wishes(const Host& host, Wishes& wishes) {
     wishes.slice_us = default_slice_us;
+    wishes.schedule = sched::fixed_priorities.name;
     const void* const image = at(host.image);
     if (find_damage(image, host.image_end - host.image) == 0 &&
         fdt_node_check_compatible(image, 0, "trapeze,machine") == 0) {
@@ -85,8 +110,36 @@ void read_wishes(const Host& host, Wishes& wishes) {
         return;
     }
     wishes.count = 1;
-    wishes.guests[0] = {nullptr, parse_options(host.command_line), host.image, host.image_end,
-                        true};
+    wishes.guests[0] = {};
+    wishes.guests[0].options = parse_options(host.command_line);
+    wishes.guests[0].image = host.image;
+    wishes.guests[0].image_end = host.image_end;
+    wishes.guests[0].owner = true;
+}
+
+void fill_queue(const Wishes& wishes, unsigned core, sched::Queue& queue) {
+    const u64 frequency = guest::machine.timebase_frequency;
+    const auto ticks = [frequency](u32 us) { return us * frequency / 1'000'000; };
+    queue.policy = sched::policy_by_name(wishes.schedule);
+    queue.slice = ticks(wishes.slice_us);
+    queue.frame = ticks(wishes.frame_us);
+    for (unsigned i = 0; i < wishes.count; ++i) {
+        const Wish& wish = wishes.guests[i];
+        if (wish.core != core) continue;
+        const unsigned entity = queue.add(static_cast<e500::u8>(wish.priority),
+                                          ticks(wish.budget_us), ticks(wish.period_us));
+        guest::machine.guests[i]->vcpu.entity = entity;
+        const auto* const cells = static_cast<const fdt32_t*>(wish.windows);
+        for (unsigned w = 0; w < wish.window_count; ++w) {
+            if (!queue.add_window(entity, ticks(fdt32_to_cpu(cells[2 * w])),
+                                  ticks(fdt32_to_cpu(cells[2 * w + 1])))) {
+                reject("machine image: too many windows: ", wish.name);
+            }
+        }
+    }
+    if (const char* const wrong = queue.check(); wrong != nullptr) {
+        reject("machine image: schedule: ", wrong);
+    }
 }
 
 }  // namespace trapeze::boot

@@ -32,7 +32,8 @@ struct Guest {
     vcpu::Vcpu vcpu;
     const Events* events;
     const char* name;  // null: the only one
-    bool over;         // it has ended, and that is told
+    char own_name[16];
+    bool over;  // it has ended, and that is told
     mmu::MemoryMap memory;
     dev::DeviceTable devices;
     Options options;
@@ -41,6 +42,12 @@ struct Guest {
     Watch watch;
     vcpu::Profile profile;
     patch::Patcher patcher;
+
+    // Up to 15 characters of it.
+    void take_name(const char* from) {
+        for (unsigned i = 0; i + 1 < sizeof own_name && from[i] != 0; ++i) own_name[i] = from[i];
+        name = own_name;
+    }
 };
 
 }  // namespace trapeze::guest

@@ -18,7 +18,6 @@ struct Machine {
     static constexpr unsigned most_guests = 4;
     Guest* guests[most_guests];
     unsigned count;
-    u32 slice_ticks;  // that guests which share a core have in turn
 
     bool shared() const { return count > 1; }
 };

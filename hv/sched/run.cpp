@@ -7,6 +7,7 @@
 #include "hv/exit/entry.hpp"
 #include "hv/exit/run.hpp"
 #include "hv/guest/machine.hpp"
+#include "hv/sched/policy.hpp"
 #include "hv/sched/switch.hpp"
 #include "hv/vcpu/interrupt.hpp"
 #include "hv/vcpu/timers.hpp"
@@ -21,11 +22,10 @@ using vcpu::Vcpu;
 
 namespace {
 
-// A core's, which alone touches it.
-struct Turn {
-    u64 slice_end;  // of the guest that has the core; VMM's clock
-};
-constinit Turn turn{};
+// Each core's, which alone touches it once guests run.
+constinit Queue queues[max_cores]{};
+
+Queue& queue_of(const core::Core& c) { return queues[c.number]; }
 
 // Guests that a core may yet run.
 template <typename Function>
@@ -46,40 +46,27 @@ void wake(const core::Core& c, u64 now) {
         }
         if ((v.regs.pending & v.regs.msr) != 0 || v.end != End::running) {
             v.becomes(Presence::ready, now);
+            queue_of(*v.core).ready(v.entity, now);
         }
     });
 }
 
-// Round robin: the one that has the core keeps it for its slice. Null: nobody wants it.
+// Null: nobody wants the core, or may have it.
 Vcpu* choose(const core::Core& c, u64 now) {
-    Vcpu* first = nullptr;   // in the order of numbers,
-    Vcpu* behind = nullptr;  // and behind the one that has the core
-    bool passed = false, stays = false;
+    const unsigned chosen = queue_of(c).choose(now);
+    Vcpu* found = nullptr;
     each(c, [&](Vcpu& v) {
-        const bool own = &v == c.current;
-        if (own) passed = true;
-        if (v.presence != Presence::ready) return;
-        if (own) {
-            stays = now < turn.slice_end;
-            return;
-        }
-        if (first == nullptr) first = &v;
-        if (passed && behind == nullptr) behind = &v;
+        if (v.entity == chosen) found = &v;
     });
-    const bool own_ready = passed && c.current->presence == Presence::ready;
-    if (stays) return c.current;
-    if (behind != nullptr) return behind;
-    if (first != nullptr) return first;
-    return own_ready ? c.current : nullptr;
+    return found;
 }
 
 // When to come back although nothing else happens.
-u64 deadline(const core::Core& c) {
-    u64 next = core::never;
+u64 deadline(const core::Core& c, u64 now) {
+    u64 next = queue_of(c).deadline(now);
     each(c, [&](const Vcpu& v) {
-        if (&v == c.current) return;
-        const u64 at = v.presence == Presence::waits ? v.wakes_at : turn.slice_end;
-        if (at < next) next = at;
+        const bool wakes = &v != c.current && v.presence == Presence::waits;
+        if (wakes && v.wakes_at < next) next = v.wakes_at;
     });
     return next;
 }
@@ -96,16 +83,11 @@ void give(Vcpu& v) {
         wake(c, now);
         Vcpu* const next = choose(c, now);
         if (next == nullptr) {
-            c.deadline = deadline(c);
+            c.deadline = deadline(c, now);
             vcpu::reschedule(*c.current);
             idle(*c.current);
         }
-        if (next != c.current) {
-            switch_guests(*c.current, *next);
-            turn.slice_end = now + machine.slice_ticks;
-        } else if (turn.slice_end <= now) {
-            turn.slice_end = now + machine.slice_ticks;
-        }
+        if (next != c.current) switch_guests(*c.current, *next);
         next->becomes(Presence::runs, now);
         if (next->end == End::running) {
             vcpu::catch_up(*next);
@@ -118,9 +100,10 @@ void give(Vcpu& v) {
         if (next->waits()) {  // what it has woken for is withdrawn
             next->wakes_at = vcpu::next_wake(*next);
             next->becomes(Presence::waits, now);
+            queue_of(c).waits(next->entity, now);
             continue;
         }
-        c.deadline = deadline(c);
+        c.deadline = deadline(c, now);
         next->entry_msr = vcpu::core_msr(*next);
         vcpu::reschedule(*next);
         return;
@@ -137,14 +120,19 @@ void yields(Vcpu& v) {
         idle(v);
     }
     const u64 now = core::now();
-    if (v.waits()) v.wakes_at = vcpu::next_wake(v);
+    if (v.waits()) {
+        v.wakes_at = vcpu::next_wake(v);
+        queue_of(*v.core).waits(v.entity, now);
+    }
     v.becomes(v.waits() ? Presence::waits : Presence::ready, now);
     give(v);
 }
 
 bool leave_to_others(Vcpu& v) {
     v.guest->over = true;
-    v.becomes(Presence::waits, core::now());
+    const u64 now = core::now();
+    v.becomes(Presence::waits, now);
+    queue_of(*v.core).waits(v.entity, now);
     bool any = false;
     each(*v.core, [&any](const Vcpu&) { any = true; });
     if (any) {
@@ -161,13 +149,21 @@ bool leave_to_others(Vcpu& v) {
     return any;
 }
 
-void start(Vcpu& first) {
-    Vcpu* const before = first.core->current;
-    switch_guests(before != nullptr ? *before : first, first);
-    turn.slice_end = core::now() + machine.slice_ticks;
-    first.core->deadline = machine.shared() ? turn.slice_end : core::never;
-    vcpu::reschedule(first);
-    vcpu::run(first);
+Queue& queue(unsigned core) { return queues[core]; }
+
+void start(core::Core& c) {
+    Queue& q = queue_of(c);
+    const u64 now = core::now();
+    q.start(now);
+    each(c, [&q, now](Vcpu& v) { q.ready(v.entity, now); });
+    Vcpu* first = nullptr;
+    each(c, [&first](Vcpu& v) {
+        if (first == nullptr) first = &v;
+    });
+    // Of boot, and of calibration, nothing stays in the core.
+    switch_guests(c.current != nullptr ? *c.current : *first, *first);
+    if (machine.shared()) give(*first);
+    vcpu::run(*c.current);
 }
 
 }  // namespace trapeze::sched

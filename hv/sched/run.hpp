@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "hv/core/core.hpp"
+#include "hv/sched/policy.hpp"
 #include "hv/vcpu/vcpu.hpp"
 
 // Who has a core, and when.
@@ -13,7 +15,12 @@ void yields(vcpu::Vcpu& v);
 // false if there is none.
 bool leave_to_others(vcpu::Vcpu& v);
 
-// All guests of guest::machine are set up, and the core has `first`'s state.
-[[noreturn]] void start(vcpu::Vcpu& first);
+inline constexpr unsigned max_cores = 2;
+
+// A core's, to be filled before it starts; Vcpu::entity is the index there.
+Queue& queue(unsigned core);
+
+// All guests of the core are set up: it runs them from now on.
+[[noreturn]] void start(core::Core& core);
 
 }  // namespace trapeze::sched

@@ -112,6 +112,7 @@ struct Vcpu {
     // Of the guest.
     guest::Guest* guest;  // for the rooms behind it alone
     unsigned guest_number;
+    unsigned entity;  // of its core's queue (sched/run.hpp)
     mmu::MemoryMap* memory;
     dev::DeviceTable* devices;
     core::Core* core;  // that runs it
