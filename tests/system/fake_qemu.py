@@ -11,6 +11,10 @@ ends, is the JSON file $FAKE_QEMU_PLAY: a list of steps.
   ["answer", {C: [TEXT, ...], ...}, S]
                     for S seconds or until q comes: answers each character C on the VMM's console
                     with its next TEXT; the last one serves from then on
+  ["typed", TEXT] waits until TEXT, of Latin-1, has come on the guests' UART, all that comes, and no more
+  ["monitor", {COMMAND: [LINE, ...], ...}, N]
+                    answers N of the monitor's commands with these lines; the last one is the end's
+                    number, or "" for none
   ["bench", SAYS, TEXT]
                     plays the guest of ./trapeze bench: for each workload that it is asked for, the
                     lines SAYS["native" or "vmm"][WORKLOAD], or SAYS["hot"][WORKLOAD] if there is
@@ -116,6 +120,29 @@ def answer(end, texts, seconds):
     end.settimeout(None)
 
 
+def typed(end, text):
+    """See above."""
+    came = ""
+    while text.startswith(came) and came != text:
+        came += end.recv(len(text) - len(came)).decode("latin-1") or sys.exit(8)
+    if came != text:
+        end.sendall(f"\r\ncame: {came!r}\r\n".encode())
+        sys.exit(9)
+
+
+def monitor(end, answers, count):
+    """See above."""
+    for _ in range(count):
+        heard = ""
+        while not heard.startswith(":") or not heard.endswith("\n"):
+            heard = (heard if heard.startswith(":") else "") + (hear(end) or sys.exit(8))
+        *lines, last = answers[heard[1:-1]]
+        for line in lines:
+            end.sendall(f"@@monitor {line}\r\n".encode())
+        if last:
+            end.sendall(f"@@monitor-end {last}\r\n".encode())
+
+
 def dump_tree(path):
     """An empty flattened device tree (Devicetree Specification, chapter 5)."""
     with open(path, "wb") as tree:
@@ -134,7 +161,7 @@ def main():
         steps = json.load(play)
     for what, *value in steps:
         if what == "guest":
-            ends["guest"].sendall(value[0].replace("NONCE", nonce()).encode())
+            ends["guest"].sendall(value[0].replace("NONCE", nonce()).encode("latin-1"))
         elif what == "vmm":
             ends["vmm"].sendall(value[0].encode())
         elif what == "burst":
@@ -146,6 +173,10 @@ def main():
                 pass
         elif what == "answer":
             answer(ends["vmm"], *value)
+        elif what == "typed":
+            typed(ends["guest"], value[0])
+        elif what == "monitor":
+            monitor(ends["vmm"], *value)
         elif what == "bench":
             bench(ends, *value)
         elif what == "meet":

@@ -3,17 +3,18 @@
 import contextlib
 import json
 import os
+import re
 import secrets
 import shlex
-import signal
 import stat
 import sys
 import tempfile
 import time
 
-from . import build, dump, guest, live, output, patching, qemu, setup, summary, viewer
-from .common import (GUEST, GUEST_FAILED, INTERRUPTED, LAST, OK, RUN_OFFSET, TIMEOUT, USAGE,
-                     VMM_ELF, VMM_FAILED, Failure, complain, paint, say, shown)
+from . import (build, dump, guest, judge, listening, live, output, patching, qemu, service, setup,
+               summary, viewer)
+from .common import (GUEST, INTERRUPTED, LAST, LIVE, OK, RUN_OFFSET, USAGE, VMM_ELF, VMM_FAILED,
+                     Failure, complain, paint, say, shown)
 from .console import GuestConsole, VmmLog
 from .session import Session
 from .terminal import HELP as KEYS, in_foreground
@@ -40,6 +41,8 @@ class Boot:
 
     def __init__(self, options):
         self.options = options
+        options.mem_given = options.mem
+        options.mem = guest.DEFAULT_MEM if options.mem is None else options.mem
         self.mode = "run" if options.run is not None else (
             "shell" if options.shell else "workload")
         # Our initramfs runs the show unless a kernel of the user's comes with its own, or none.
@@ -54,6 +57,7 @@ class Boot:
         self.losses = output.Losses()
         self.json = None
         self.session = None
+        self._service = None
 
     def check(self):
         """Raises Failure (status 2) for what cannot be, before anything is built."""
@@ -64,16 +68,7 @@ class Boot:
         files = [("--kernel", options.kernel), ("--initrd", options.initrd),
                  ("--dtb", options.dtb), *(("--drive", path) for path in options.drive),
                  *(("--load", guest.parse_load(text)[0]) for text in options.load)]
-        for name, path in files:
-            if path is None:
-                continue
-            if not os.path.exists(path):
-                raise Failure(f"{path}: there is no such file ({name})")
-            kind = os.stat(path).st_mode
-            if not stat.S_ISREG(kind) and not (name == "--drive" and stat.S_ISBLK(kind)):
-                raise Failure(f"{path}: is not a file ({name})")
-            if not os.access(path, os.R_OK | (os.W_OK if name == "--drive" else 0)):
-                raise Failure(f"{path}: permission denied ({name})")
+        self.check_files(files)
         if options.load and not options.kernel:
             raise Failure("--load goes with --kernel; the default guest brings its own files")
         if options.initrd and not options.kernel:
@@ -86,10 +81,23 @@ class Boot:
             if options.native and value is not None:
                 raise Failure(f"{name} is the VMM's: it does not go with --native")
         patching.check(options)
+
+    def check_files(self, files):
+        """Raises Failure for one of `files`, pairs of an option and a path or None, that cannot be
+        read, or would be written too."""
+        wanted = self.options.json
         for name, path in files:
-            if options.json and path and os.path.exists(options.json) and os.path.samefile(
-                    options.json, path):
-                raise Failure(f"{options.json}: is read ({name}), and so not written (--json)")
+            if path is None:
+                continue
+            if not os.path.exists(path):
+                raise Failure(f"{path}: there is no such file ({name})")
+            kind = os.stat(path).st_mode
+            if not stat.S_ISREG(kind) and not (name == "--drive" and stat.S_ISBLK(kind)):
+                raise Failure(f"{path}: is not a file ({name})")
+            if not os.access(path, os.R_OK | (os.W_OK if name == "--drive" else 0)):
+                raise Failure(f"{path}: permission denied ({name})")
+            if wanted and os.path.exists(wanted) and os.path.samefile(wanted, path):
+                raise Failure(f"{wanted}: is read ({name}), and so not written (--json)")
 
     def build(self):
         """Builds what this boot needs and is not up to date."""
@@ -122,21 +130,29 @@ class Boot:
             command = qemu.machine(options.mem, native, initrd, append, options.dtb,
                                    bool(options.gdb))
         else:
-            watchdog = 30 if options.watchdog is None else options.watchdog
-            vmm_options = f"mem={options.mem >> 20}M watchdog={watchdog}"
-            if options.profile:
-                vmm_options += f" profile={options.profile}"
-            if options.dump_every is not None:
-                vmm_options += f" dump-every={options.dump_every}"
-            vmm_options += patching.words(options)
-            if options.vmm_append:
-                vmm_options += " " + options.vmm_append
             memory = guest.host_memory(options.mem, os.path.getsize(image))
-            command = qemu.machine(memory, self.vmm_elf, image, vmm_options, None,
+            command = qemu.machine(memory, self.vmm_elf, image,
+                                   f"mem={options.mem >> 20}M {self.vmm_words()}", None,
                                    bool(options.gdb))
         if options.native:
             command += qemu.loads(map(guest.parse_load, options.load))
-        command += qemu.devices(options.drive, options.net)
+        return command + self.qemu_words()
+
+    def vmm_words(self):
+        """The VMM's command line, but for the guest's memory."""
+        options = self.options
+        words = f"watchdog={30 if options.watchdog is None else options.watchdog}"
+        if options.profile:
+            words += f" profile={options.profile}"
+        if options.dump_every is not None:
+            words += f" dump-every={options.dump_every}"
+        words += patching.words(options)
+        return words + (" " + options.vmm_append if options.vmm_append else "")
+
+    def qemu_words(self):
+        """QEMU's arguments that are alike for any guest."""
+        options = self.options
+        command = qemu.devices(options.drive, options.net)
         if options.icount:
             command += ["-icount", "shift=0,sleep=off"]
         if options.gdb:
@@ -152,14 +168,33 @@ class Boot:
         return os.path.abspath(self.options.kernel) if is_elf and not self.options.raw else None
 
     def serve(self, machine):
-        """The other end of ./trapeze top, or None; a boot does not fail for want of it."""
+        """The other end of ./trapeze top, console and monitor, or None; a boot does not fail for
+        want of it."""
         if self.options.native:
             return None
+        servers = []
         try:
-            return live.Server(machine.ask_vmm, self._symbols())
+            listening.clear(LIVE)
+            self.add_servers(servers, machine)
         except OSError as error:
             say(f"./trapeze top cannot follow this boot: {error.strerror}", "dim")
-            return None
+        return live.Group(servers) if servers else None
+
+    def add_servers(self, servers, machine):
+        """Puts them into the list one by one. Raises OSError."""
+        servers.append(live.Server(machine.ask_vmm, self._symbols()))
+        servers.append(self.service(machine, ["guest"]))
+
+    def service(self, machine, names):
+        """The Service for consoles and monitor."""
+        self._service = service.Service(
+            machine.ask_vmm, names, lambda number, data: self.session.type_to(number, data))
+        return self._service
+
+    def tap(self, number, data):
+        """What a guest wrote, for those who look on."""
+        if self._service:
+            self._service.output(number, data)
 
     def _tell_gdb(self):
         # Whole paths: the other terminal may be in another folder.
@@ -189,9 +224,10 @@ class Boot:
         """What an earlier run left goes, so that nobody takes it for this one's."""
         output.check_folder(self.folder)
         self.dumps.clear()
-        for name in FILES:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(os.path.join(self.folder, name))
+        for name in os.listdir(self.folder):
+            if name in FILES or re.fullmatch(r"console-[a-z][a-z0-9-]*\.log", name):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(os.path.join(self.folder, name))
         if self.json:
             self.json.empty()
 
@@ -209,15 +245,17 @@ class Boot:
         interactive = options.shell
         stdin = self._stdin()
         raw = stdin != "none" and sys.stdin.isatty()
-        console = GuestConsole(self.nonce, only_run=self.mode == "run" and not options.verbose,
-                               markers=options.verbose, raw=raw, anchored=interactive)
         qemu_log = os.path.join(self.folder, "qemu.log")
-        with self._log("console.log") as log, self._log("vmm.log") as vmm_file:
+        with contextlib.ExitStack() as stack:
+            console, log = self.consoles(stack, raw)
+            vmm_file = stack.enter_context(self._log("vmm.log"))
             show_vmm = not (options.quiet or interactive) and (
                 self.mode != "run" or options.verbose)
             session = None
 
             def on_line(text):
+                if self._service:
+                    self._service.heard()
                 vmm_file.write(text.encode() + b"\n")
                 if show_vmm:
                     if not session.column_zero and sys.stdout.isatty():
@@ -226,9 +264,17 @@ class Boot:
                         say(text, "dim")
 
             def on_dump(block):
-                session.dumped(block, self.dumps.take(block))
+                session.dumped(block, self.store(block).take(block))
 
-            vmm_log = None if options.native else VmmLog(on_line, on_dump, self.dumps.bad)
+            def on_reply(text):
+                if self._service:
+                    self._service.reply(text)
+
+            def on_end(found):
+                session.show(self.guest_ended(console, found))
+
+            vmm_log = None if options.native else VmmLog(on_line, on_dump, self.dumps.bad, on_reply,
+                                                         on_end)
             machine, served = qemu.Qemu(command, qemu_log, vmm_log is not None), None
             started = time.monotonic()
             try:
@@ -252,58 +298,40 @@ class Boot:
         status, words = self._judge(session, machine.status(), qemu_log)
         return self.report(session, status, words, wall)
 
+    def consoles(self, stack, raw):
+        """What takes the guest's output, and the log for that; `stack` closes it."""
+        options = self.options
+        console = GuestConsole(self.nonce, only_run=self.mode == "run" and not options.verbose,
+                               markers=options.verbose, raw=raw, anchored=options.shell,
+                               tap=lambda data: self.tap(0, data))
+        return console, stack.enter_context(self._log("console.log"))
+
+    def store(self, _block):
+        """The dump.Store for a Block."""
+        return self.dumps
+
+    def stores(self):
+        """All of them."""
+        return [self.dumps]
+
+    def console_logs(self):
+        """Names of the logs of what guests wrote."""
+        return ["console.log"]
+
+    def guest_ended(self, _console, _found):
+        """A summary has come; what to show then."""
+        return b""
+
     def _panic_resets(self):
         # Of the same word twice Linux takes the last: ours unless the user has one.
         return self.ours and "panic=" not in (self.options.append or "")
 
     def _judge(self, session, qemu_status, qemu_log):
         """(exit status, a line for the user or None) from how everything ended."""
-        console, log, options = session.console, session.vmm_log, self.options
-        offset = RUN_OFFSET if self.mode == "run" else 0
-        if session.stopped == "leave":
-            return OK, None
-        if session.stopped and session.stopped.startswith("SIG"):
-            number = signal.Signals[session.stopped]
-            why = ": the reader of stdout has left" if number == signal.SIGPIPE else ""
-            return (INTERRUPTED if number == signal.SIGINT else 128 + number), "stopped" + why
-        if session.stopped == "output":
-            return offset + USAGE, f"stopped: {session.lost}"
-        if session.stopped == "timeout":
-            return offset + TIMEOUT, f"the guest did not end within {self.timeout:g} s"
-        if not session.stopped and qemu_status:
-            with open(qemu_log, encoding="utf-8", errors="replace") as text:
-                first = text.read().strip().split("\n")[0]
-            return offset + VMM_FAILED, f"QEMU ended with status {qemu_status}: {first}"
-        end = None
-        if options.gdb:
-            with open(qemu_log, encoding="utf-8", errors="replace") as text:
-                if "Terminated via GDBstub" in text.read():
-                    return offset + GUEST_FAILED, "the debugger ended the guest"
-        if log:
-            if not log.summary:
-                why = f" ({log.broken})" if log.broken else ""
-                return offset + VMM_FAILED, f"the VMM printed no summary{why}"
-            wrong = summary.problem(log.summary)
-            if wrong:
-                return offset + VMM_FAILED, f"the VMM's summary is broken: {wrong}"
-            end = log.summary["end"]
-            reason = log.summary.get("reason") or summary.ENDS[end]
-            bad = {"vmm-failed": VMM_FAILED, "input": USAGE, "guest-died": GUEST_FAILED}
-            if end in bad:
-                return offset + bad[end], f"{summary.ENDS[end]}: {reason}"
-        if session.stopped == "panic" or console.panic.said and end != "poweroff":
-            return offset + GUEST_FAILED, "the guest's kernel panicked"
-        if not self.ours:
-            return OK, None
-        if console.status is None:
-            return offset + GUEST_FAILED, "the guest ended before it was done"
-        if session.stopped == "no-end":
-            return offset + GUEST_FAILED, "the guest was done but did not power off"
-        if self.mode == "run":
-            return console.status, None
-        if self.mode == "workload" and console.status:
-            return GUEST_FAILED, f"the guest's workload ended with status {console.status}"
-        return OK, None
+        log = session.vmm_log
+        return judge.of_run(self, session, qemu_status, qemu_log) or judge.of_guest(
+            judge.Guest(self.ours, self.mode, session.console, log and log.summary,
+                        log and log.broken, native=log is None), session.stopped)
 
     def report(self, session, status, words, wall):
         """Tells the user how it ended, from exit status, a line or None, and the seconds that QEMU
@@ -341,7 +369,7 @@ class Boot:
 
     def _worse(self, status, lost):
         """The exit status, as `lost`, a Failure or None, and lost dumps make it."""
-        if status != OK or not (lost or self.dumps.unwritten):
+        if status != OK or not (lost or any(one.unwritten for one in self.stores())):
             return status
         if isinstance(lost, output.Gone):
             return lost.status
@@ -364,7 +392,7 @@ class Boot:
         return lost
 
     def _name_logs(self, session, status):
-        logs = ["console.log"] + (["vmm.log"] if session.vmm_log else [])
+        logs = self.console_logs() + (["vmm.log"] if session.vmm_log else [])
         if status % RUN_OFFSET == VMM_FAILED:
             logs.append("qemu.log")
         say(paint("  logs: ", "dim", sys.stderr)
@@ -373,4 +401,9 @@ class Boot:
 
 def run(options):
     """The subcommand."""
+    from . import several  # (which is made of what is here)
+    if several.wanted(options):
+        return several.Several(options).run()
+    if options.cores is not None:
+        raise Failure("--cores goes with --guests or --config: one guest has one core")
     return Boot(options).run()

@@ -5,7 +5,7 @@ import errno
 import os
 import sys
 
-from . import boot, children, output, patching, qemu, setup, testing, viewer
+from . import attach, boot, children, output, patching, qemu, setup, testing, viewer
 from .common import INTERRUPTED, ROOT, RUN_OFFSET, USAGE, VMM_FAILED, Failure, complain
 from .guest import parse_size
 
@@ -17,6 +17,8 @@ commands:
   boot     build what is needed and boot a guest under the VMM (or natively)
   heatmap  show which instructions of the last run's guest trapped, as tables and as a page
   top      the same of a running guest, refreshed every second
+  console  a running guest's console, in another terminal
+  monitor  the VMM's own shell: what guests do and cost; pause, resume, restart them
   bench    measure workloads natively and under the VMM, and write a report
   test     build everything and run the tests
   lint     check the sources with clang-format and clang-tidy
@@ -27,6 +29,7 @@ Start here:
                                and makes the heat map of trap sites
   ./trapeze boot --shell       a BusyBox shell in the guest; Ctrl-A X leaves
   ./trapeze boot --run 'uname -a'
+  ./trapeze boot --guests 2    two of them side by side, a and b
   ./trapeze heatmap --by function
   ./trapeze test
 
@@ -59,6 +62,13 @@ examples:
                                              docs/mapping.md
   ./trapeze boot --gdb                       stops before the first instruction, and prints the
                                              command that attaches gdb to the guest
+  ./trapeze boot --guests 2 --cores 2        two default guests, a and b, each on a core of its own
+  ./trapeze boot --guests 2 --run 'uname -a' in each; its lines begin with "a| " and "b| ", the status
+                                             is the first that is not 0
+  ./trapeze boot --guests 2 --shell          a shell in each, on this terminal one at a time:
+                                             Ctrl-A N goes to the next
+  ./trapeze boot --config docs/examples/two-linux.dts
+                                             guests that differ: docs/guests.md tells how
   ./trapeze boot --icount --json exits.json -- -d int -D qemu.txt"""
 
 BOOT_END = """exit status:
@@ -90,6 +100,11 @@ Ctrl-C is the guest's. With --shell the end of what is piped in is Ctrl-D.
 images (--kernel): an uImage (plain or gzip), a 32-bit big-endian PowerPC ELF that is not
 relocatable, or a raw binary, which is loaded and entered at 0. --raw takes a file as raw that
 looks like something else.
+
+several guests: each has its log, last/console-NAME.log, and its dump, last/guest-NAME.trap;
+./trapeze console NAME is its console, ./trapeze monitor the VMM's shell, ./trapeze heatmap --guest
+NAME shows its trap sites. The run ends when all guests have, or when the default guests among them
+have: the others are stopped then. A mistake in the file of --config is told with its line (status 2).
 
 files written, all below build/: last/console.log (the guest's console), last/vmm.log,
 last/summary.json (what --json copies), last/qemu.log; last/guest.trap (the last full dump of the
@@ -162,12 +177,22 @@ def _add_boot(commands):
     which.add_argument("--raw", action="store_true",
                        help="take --kernel as a raw binary whatever it looks like")
     which.add_argument("--native", action="store_true", help="without the VMM")
-    which.add_argument("--mem", metavar="SIZE", type=parse_size, default="256M",
-                       help="guest memory, such as 128M or 1G (default 256M)")
+    which.add_argument("--mem", metavar="SIZE", type=parse_size,
+                       help="guest memory, such as 128M or 1G (default 256M); with --config the "
+                            "whole machine's")
     which.add_argument("--drive", metavar="FILE", action="append", default=[],
                        help="raw disk image as a virtio-blk disk; repeatable")
     which.add_argument("--net", action="store_true",
                        help="virtio-net on QEMU's user network (the host is 10.0.2.2)")
+    several = parser.add_argument_group("several guests (docs/guests.md)")
+    several.add_argument("--guests", metavar="N", type=_whole,
+                         help="N guests that are alike, named a, b, c...; the first one owns the "
+                              "PCI bus; --mem, --kernel and so on are each guest's")
+    several.add_argument("--cores", metavar="K", type=_whole,
+                         help="cores of the machine, which guests go on in turn (default 1; with "
+                              "--config as many as the file names)")
+    several.add_argument("--config", metavar="FILE",
+                         help="a device tree source that says what guests there are")
     how = parser.add_argument_group("how to run it")
     how.add_argument("--timeout", metavar="S", type=_positive,
                      help="stop after S seconds (default: 300 for the workload, else none)")
@@ -198,13 +223,31 @@ def _add_viewers(commands):
     one = commands.add_parser("heatmap", description=viewer.HEATMAP_HELP, allow_abbrev=False,
                               usage="./trapeze heatmap [DUMP] [trapmap options]",
                               formatter_class=argparse.RawDescriptionHelpFormatter)
+    one.add_argument("--guest", metavar="NAME", help="of the last run's guests (default: the first)")
     one.set_defaults(handler=viewer.heatmap)
     one = commands.add_parser("top", description=viewer.TOP_HELP, allow_abbrev=False,
                               usage="./trapeze top [--pid N] [trapmap options]",
                               formatter_class=argparse.RawDescriptionHelpFormatter)
     one.add_argument("--pid", type=_whole, metavar="N",
                      help="process number of the ./trapeze boot to follow (default: the newest)")
+    one.add_argument("--guest", metavar="NAME", help="the guest to follow (default: the first)")
     one.set_defaults(handler=viewer.top)
+
+
+def _add_attached(commands):
+    one = commands.add_parser("console", description=attach.CONSOLE_HELP, allow_abbrev=False,
+                              usage="./trapeze console [NAME] [--pid N]",
+                              formatter_class=argparse.RawDescriptionHelpFormatter)
+    one.add_argument("guest", nargs="?", metavar="NAME", help="the guest (default: the first)")
+    one.set_defaults(handler=attach.console)
+    other = commands.add_parser("monitor", description=attach.MONITOR_HELP, allow_abbrev=False,
+                                usage="./trapeze monitor [--pid N] [COMMAND...]",
+                                formatter_class=argparse.RawDescriptionHelpFormatter)
+    other.add_argument("words", nargs="*", metavar="COMMAND", help="one command (default: a shell)")
+    other.set_defaults(handler=attach.monitor)
+    for parser in (one, other):
+        parser.add_argument("--pid", type=_whole, metavar="N",
+                            help="process number of the ./trapeze boot (default: the newest)")
 
 
 def _parser(command):
@@ -223,7 +266,9 @@ def _parser(command):
     one.set_defaults(handler=setup.run)
     _add_boot(commands)
     _add_viewers(commands)
-    if command not in ("setup", "boot", "heatmap", "top", "test", "lint"):
+    _add_attached(commands)
+    if command not in ("setup", "boot", "heatmap", "top", "console", "monitor", "test",
+                       "lint"):
         from . import bench
         bench.add(commands, _positive)
     one = commands.add_parser("test", description=testing.HELP, allow_abbrev=False,
@@ -301,7 +346,7 @@ def _dispatch(arguments):
             raise Failure(f"there is no command '{options.topic}' (see ./trapeze --help)")
         commands.choices[options.topic].print_help()
         return 0
-    if rest and options.command in ("setup", "lint"):
+    if rest and options.command in ("setup", "lint", "console", "monitor"):
         raise Failure(f"{options.command} takes nothing behind --")
     options.qemu_arguments = options.ctest_arguments = rest
     return options.handler(options)

@@ -22,7 +22,8 @@ OK, GUEST_FAILED, USAGE, VMM_FAILED, TIMEOUT = range(5)
 RUN_OFFSET = 120
 INTERRUPTED = 130
 
-STYLES = {"dim": "2", "bold": "1", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
+STYLES = {"dim": "2", "bold": "1", "red": "31", "green": "32", "yellow": "33", "blue": "34",
+          "magenta": "35", "cyan": "36"}
 
 
 class Failure(Exception):

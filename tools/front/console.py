@@ -7,6 +7,8 @@ from .dump import Extractor
 from .panic import Panic
 
 SUMMARY = "@@trapeze-summary "
+# "@@monitor TEXT", and at a command's end "@@monitor-end STATUS".
+REPLY = "@@monitor"
 
 
 def _no_number(text):
@@ -25,9 +27,17 @@ class GuestConsole:
                before each marker, to end a line that may be open; it is left out then
     anchored   look for markers at the start of a line only, so that a '[' that someone types
                shows at once
+    tap        called with all that comes, as it comes; or None
     """
 
-    def __init__(self, nonce, only_run=False, markers=False, raw=False, anchored=False):
+    # A guest that is alone ends the run itself.
+    over = False
+    # There is no other console to go to.
+    turn = None
+
+    def __init__(self, nonce, only_run=False, markers=False, raw=False, anchored=False,
+                 tap=None):
+        self.tap = tap
         self._prefix = f"[trapeze:{nonce}] ".encode() if nonce else None
         self._only_run = only_run
         self._markers = markers
@@ -42,6 +52,8 @@ class GuestConsole:
 
     def feed(self, data):
         """Takes bytes from the UART, returns bytes to show."""
+        if self.tap and data:
+            self.tap(data)
         self.panic.feed(data)
         self._held += data
         shown = b""
@@ -59,6 +71,11 @@ class GuestConsole:
             shown += self._take(len(self._held) - self._hold_back())
             break
         return shown
+
+    @staticmethod
+    def encode(data, _number=None):
+        """What is typed, as bytes for the UART."""
+        return data
 
     def finish(self):
         """What was held back because it could have become a marker or a line end."""
@@ -127,13 +144,20 @@ class VmmLog:
     on_line   called with each line for people
     on_dump   called with each good dump.Block
     on_bad    called with what was wrong with a dump that did not come through
+    on_reply  called with each line of the monitor's, without what marks it
+    on_end    called with each summary
+
+    `summary` is the last one; `summaries` has the last one of each guest, by name, and of a VMM
+    that has none to name, by None. `broken` says what was wrong with one.
     """
 
-    def __init__(self, on_line, on_dump=lambda block: None, on_bad=lambda why: None):
-        self._on_line = on_line
+    def __init__(self, on_line, on_dump=lambda block: None, on_bad=lambda why: None,
+                 on_reply=lambda text: None, on_end=lambda summary: None):
+        self._on_line, self._on_reply, self._on_end = on_line, on_reply, on_end
         self._dumps = Extractor(on_dump, on_bad)
         self._rest = b""
         self.summary = None
+        self.summaries = {}
         self.broken = None
 
     def feed(self, data):
@@ -156,14 +180,23 @@ class VmmLog:
         text = raw.decode("utf-8", "replace")
         if not text.startswith(SUMMARY):
             # The VMM's words may quote a guest: let no escape sequence through.
-            self._on_line(re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", "?", text))
+            text = re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", "?", text)
+            if text.startswith(REPLY):
+                self._on_reply(text[len(REPLY):])
+            else:
+                self._on_line(text)
             return
         try:
             found = json.loads(text[len(SUMMARY):], parse_constant=_no_number)
             if not isinstance(found, dict) or found.get("schema") != 1:
                 raise ValueError("not a summary of schema 1")
-            self.summary = found
+            name = found.get("guest")
+            if name is not None and not isinstance(name, str):
+                raise ValueError("its guest has no name")
+            self.summary = self.summaries[name] = found
         except ValueError as error:
             self.broken = str(error)
         except RecursionError:
             self.broken = "it nests too deep"
+        else:
+            self._on_end(found)

@@ -12,6 +12,9 @@ END = "@@trapeze-dump-end "
 KINDS = ("end", "request", "periodic", "live")
 # Several times what the VMM's tables can hold; whatever is longer is no dump.
 LONGEST = 16 << 20
+# What an earlier run may have left.
+_KEPT = re.compile(r"((guest|dump-\d{4,})(-[a-z][a-z0-9-]*)?\.trap(\.new)?"
+                   r"|(heatmap|dump-\d{4,})(-[a-z][a-z0-9-]*)?\.html)")
 
 
 class Block:
@@ -21,11 +24,14 @@ class Block:
     sequence  its number in this run
     data      bytes, from the begin line to the end line
     profile   False if the VMM said that it does not profile
+    guest     its name if there are several guests, or None
     """
 
     def __init__(self, kind, sequence, data):
         self.kind, self.sequence, self.data = kind, sequence, data
         self.profile = not re.search(rb"^guest \d+ \S+ off\b", data, re.MULTILINE)
+        name = re.search(rb"^name ([a-z][a-z0-9-]{0,14})$", data, re.MULTILINE)
+        self.guest = name[1].decode() if name else None
 
 
 class Extractor:
@@ -89,15 +95,17 @@ class Extractor:
 
 class Store:
     """The dumps of one run as files: guest.trap is the last full one, dump-NNNN.trap those that
-    were asked for, by a user or by --dump-every.
+    were asked for, by a user or by --dump-every. Of several guests each has a Store, and its name
+    behind both: guest-a.trap, dump-NNNN-a.trap.
 
     `last` is the last full Block or None; `problems` says what was wrong with dumps that did
     not come through; `unwritten` is True if one that was asked for is not there.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder, guest=None):
         self.folder = folder
-        self.path = os.path.join(folder, "guest.trap")
+        self._suffix = f"-{guest}" if guest else ""
+        self.path = os.path.join(folder, f"guest{self._suffix}.trap")
         self.last = None
         self.problems = []
         self.unwritten = False
@@ -106,7 +114,7 @@ class Store:
     def clear(self):
         """Removes what an earlier run has left."""
         for name in os.listdir(self.folder):
-            if re.fullmatch(r"(guest|dump-\d{4,})\.trap(\.new)?|(heatmap|dump-\d{4,})\.html", name):
+            if _KEPT.fullmatch(name):
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(os.path.join(self.folder, name))
 
@@ -118,7 +126,7 @@ class Store:
         try:
             if block.kind != "end":
                 self._count += 1
-                extra = os.path.join(self.folder, f"dump-{self._count:04}.trap")
+                extra = os.path.join(self.folder, f"dump-{self._count:04}{self._suffix}.trap")
                 replace(extra, block.data)
             replace(self.path, block.data)
         except OSError as error:

@@ -16,6 +16,7 @@ QEMU_RAM_STEP = 64 * MIB
 MEM_LEAST, MEM_MOST = 4 * MIB, 16 << 30
 # The VMM loads its guest through a map of the first 2 GiB of the machine.
 VMM_MEM_MOST = 1536 * MIB
+DEFAULT_MEM = 256 * MIB
 # Below this the default guest's Linux stops before it has a console.
 DEFAULT_GUEST_LEAST = 48 * MIB
 
@@ -48,12 +49,17 @@ def round_up(value, step):
     return -(-value // step) * step
 
 
-def host_memory(mem, image_size):
-    """QEMU's -m in bytes, so that the VMM can align `mem` bytes of guest RAM for large pages."""
+def alignment(mem):
+    """What the VMM aligns `mem` bytes of guest RAM to, for large pages."""
     align = 16 * MIB
     while align < 256 * MIB and align * 4 <= mem:
         align *= 4
-    return round_up(round_up(VMM_RESERVE + image_size, align) + mem, QEMU_RAM_STEP)
+    return align
+
+
+def host_memory(mem, image_size):
+    """QEMU's -m in bytes, so that the VMM can align `mem` bytes of guest RAM for large pages."""
+    return round_up(round_up(VMM_RESERVE + image_size, alignment(mem)) + mem, QEMU_RAM_STEP)
 
 
 def check_memory(options):
@@ -116,7 +122,7 @@ def default_bootargs(mode, verbose):
 
 
 def pack(output, kernel, initrd, options, bootargs, symbols):
-    """Checks the guest's files and writes guest.fit.
+    """Checks the guest's files and writes guest.fit. `options` has mem, raw, dtb and load.
 
     trapeze-pack says on stderr what is wrong with a file; then Failure carries no text.
     """

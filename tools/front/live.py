@@ -5,13 +5,11 @@ A client gets whole dumps, first a full one, then a live one a second, and sends
 guest comes first: a client that does not keep up, or is gone, is dropped.
 """
 import contextlib
-import errno
 import os
-import re
 import selectors
-import socket
 import time
 
+from . import listening
 from .common import LIVE
 
 # Seconds between two live dumps, and until one that did not come is asked for again: the VMM
@@ -24,50 +22,24 @@ CLIENTS_MOST = 16
 # A client that has taken nothing for so many seconds makes room for another.
 STALLED = 5.0
 REFUSED = f"@@trapeze-refused {CLIENTS_MOST} others follow this guest, and more it does not serve\n"
-# How long clients may take for the last dump when the guest has ended, in seconds.
-FAREWELL = 1.0
 
 
-@contextlib.contextmanager
-def _address(folder, name):
-    """An address for `name` in `folder` however long the path is: sun_path has 108 bytes."""
-    descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY)
-    try:
-        yield f"/proc/self/fd/{descriptor}/{name}"
-    finally:
-        os.close(descriptor)
-
-
-def _running(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
-
-
-def _entries(folder):
-    """(pid, name) of all that lies there for processes."""
-    with contextlib.suppress(FileNotFoundError):
-        for name in os.listdir(folder):
-            match = re.fullmatch(r"(\d+)\.(sock|elf)", name)
-            if match:
-                yield int(match[1]), name
+def _suffix(guest):
+    return f"-{guest}" if guest else ""
 
 
 class Server:
-    """What `boot` serves. `ask` sends one byte to the VMM and never waits.
+    """What `boot` serves. `ask` sends one byte to the VMM and never waits. `guest` is None for the
+    first or only one; `wants` says which Blocks are of the guest.
 
     Register it with a selector by attach(); offer() takes every Block that comes; tick() does
     what is due and says with `due` when to call it again.
     """
 
-    def __init__(self, ask, symbols, folder=LIVE):
-        self._ask, self._folder = ask, folder
-        self._name = f"{os.getpid()}.sock"
-        self._link = f"{os.getpid()}.elf"
+    def __init__(self, ask, symbols, folder=LIVE, guest=None, wants=lambda block: True):
+        self._ask, self._wants = ask, wants
+        own = f"{os.getpid()}{_suffix(guest)}"
+        self._link = os.path.join(folder, own + ".elf")
         self._clients = {}
         self._moved = {}
         self._selector = None
@@ -75,39 +47,25 @@ class Server:
         self._full_asked_at = 0.0
         self._full_wanted = False
         self.due = None
-        self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.setblocking(False)
-        try:
-            self._open(symbols)
-        except OSError:
-            self._listener.close()
-            os.close(self._spare)
-            raise
-
-    def _open(self, symbols):
-        os.makedirs(self._folder, exist_ok=True)
-        for pid, name in _entries(self._folder):
-            if not _running(pid) or pid == os.getpid():
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(os.path.join(self._folder, name))
         if symbols:
             # `top` shows source lines with the same file.
-            os.symlink(symbols, os.path.join(self._folder, self._link))
-        with _address(self._folder, self._name) as address:
-            self._listener.bind(address)
-        self._listener.listen(8)
+            os.symlink(symbols, self._link)
+        try:
+            self._listener = listening.Listener(folder, own + ".sock")
+        except OSError:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._link)
+            raise
 
     def attach(self, selector):
         """From here on `selector` calls us with events."""
         self._selector = selector
-        selector.register(self._listener, selectors.EVENT_READ, self._on_connect)
+        selector.register(self._listener.socket, selectors.EVENT_READ, self._on_connect)
 
     def _on_connect(self, _events):
-        client = self._accept()
+        client = self._listener.accept()
         if not client:
             return
-        client.setblocking(False)
         if len(self._clients) >= CLIENTS_MOST and not self._make_room():
             with contextlib.suppress(OSError):
                 client.send(REFUSED.encode())
@@ -121,19 +79,6 @@ class Server:
         self._full_wanted = True
         # Not faster than live ones, whoever connects however often.
         self.due = max(self._full_asked_at + PACE, time.monotonic())
-
-    def _accept(self):
-        """The next client, or None. One for which there is no descriptor left goes: as long as it
-        waits, the listener is ready."""
-        try:
-            return self._listener.accept()[0]
-        except OSError as error:
-            if error.errno in (errno.EMFILE, errno.ENFILE):
-                os.close(self._spare)
-                with contextlib.suppress(OSError):
-                    self._listener.accept()[0].close()
-                self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-            return None
 
     def _make_room(self):
         """Drops the client that has been stalled longest; False if none is."""
@@ -184,6 +129,8 @@ class Server:
 
     def offer(self, block):
         """Gives a dump to the clients; one that has none yet starts with a full one."""
+        if not self._wants(block):
+            return
         full = block.kind != "live"
         for client, pending in list(self._clients.items()):
             if pending is None:
@@ -214,61 +161,66 @@ class Server:
 
     def close(self):
         """Removes the socket; clients get what is left for them if they take it soon."""
-        for name in (self._name, self._link):
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(os.path.join(self._folder, name))
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._link)
         self._listener.close()
-        os.close(self._spare)
-        end = time.monotonic() + FAREWELL
-        # Not select(), which knows no descriptor beyond 1023.
-        with selectors.PollSelector() as waiting:
-            for client, pending in self._clients.items():
-                if pending:
-                    waiting.register(client, selectors.EVENT_WRITE, pending)
-            while waiting.get_map() and time.monotonic() < end:
-                for key, _ in waiting.select(end - time.monotonic()):
-                    try:
-                        del key.data[:key.fileobj.send(key.data)]
-                    except OSError:
-                        key.data.clear()
-                    if not key.data:
-                        waiting.unregister(key.fileobj)
-        for client in self._clients:
-            client.close()
+        listening.farewell(list(self._clients.items()))
         self._clients.clear()
 
 
-def find(pid=None, folder=LIVE):
+class Group:
+    """Servers as one: what Session calls, goes to each."""
+
+    def __init__(self, servers):
+        self._servers = servers
+
+    def attach(self, selector):
+        """See Server."""
+        for one in self._servers:
+            one.attach(selector)
+
+    @property
+    def due(self):
+        """When to call tick(), or None."""
+        return min((one.due for one in self._servers if one.due), default=None)
+
+    def tick(self):
+        """See Server."""
+        for one in self._servers:
+            one.tick()
+
+    def offer(self, block):
+        """See Server."""
+        for one in self._servers:
+            one.offer(block)
+
+    def rest(self):
+        """See Server."""
+        for one in self._servers:
+            one.rest()
+
+    def close(self):
+        """See Server."""
+        for one in self._servers:
+            one.close()
+
+
+def find(pid=None, folder=LIVE, guest=None):
     """(socket connected to a running boot, path of its symbols or None), or None.
 
-    The newest one that answers, or that of the process `pid`.
+    The newest one that answers, or that of the process `pid`; the dumps of the first or only guest,
+    or of the one named.
     """
-    names = [(pid_, name) for pid_, name in _entries(folder) if name.endswith(".sock")]
-
-    def age(entry):
-        with contextlib.suppress(OSError):
-            return -os.stat(os.path.join(folder, entry[1])).st_ctime_ns
-        return 0
-
-    for owner, name in sorted(names, key=age):
-        if pid is not None and owner != pid:
-            continue
-        end = socket.socket(socket.AF_UNIX)
-        try:
-            with _address(folder, name) as address:
-                end.connect(address)
-        except OSError:
-            # It has ended without removing its socket, or is somebody else's.
-            end.close()
-            continue
-        symbols = os.path.join(folder, f"{owner}.elf")
-        with contextlib.suppress(OSError):
-            return end, os.readlink(symbols)
-        return end, None
-    return None
+    found = listening.connect(folder, "sock", pid, guest)
+    if not found:
+        return None
+    end, owner = found
+    symbols = os.path.join(folder, f"{owner}{_suffix(guest)}.elf")
+    with contextlib.suppress(OSError):
+        return end, os.readlink(symbols)
+    return end, None
 
 
 def running(folder=LIVE):
     """Process ids of boots that serve dumps, in ascending order."""
-    return sorted(pid for pid, name in _entries(folder)
-                  if name.endswith(".sock") and _running(pid))
+    return listening.running(folder)

@@ -48,10 +48,12 @@ def debugged(port):
     return ["-gdb", f"tcp:127.0.0.1:{port}", "-S"]
 
 
-def machine(mem, kernel, initrd, append, dtb, debug=False):
+def machine(mem, kernel, initrd, append, dtb, debug=False, cores=1):
     """The arguments that every boot has. `mem` is in bytes; absent parts are None or ''."""
     command = [program(debug), "-M", "ppce500", "-cpu", "e500v2", "-m", f"{mem >> 20}M",
                "-nodefaults", "-display", "none", "-no-reboot", "-kernel", kernel]
+    if cores > 1:
+        command += ["-smp", str(cores)]
     if initrd:
         command += ["-initrd", initrd]
     if append:
@@ -127,10 +129,10 @@ class Qemu:
         """The exit status, or None while it runs."""
         return self.process.poll()
 
-    def ask_vmm(self, byte):
-        """Sends one byte to the VMM's console without waiting; False if it did not go."""
+    def ask_vmm(self, words):
+        """Sends a request to the VMM's console without waiting; False if it did not go."""
         try:
-            return bool(self.vmm) and self.vmm.send(byte) == 1
+            return bool(self.vmm) and self.vmm.send(words) == len(words)
         except OSError:
             return False
 

@@ -11,7 +11,7 @@ import time
 from . import output
 from .children import ending
 from .common import shown
-from .terminal import CTRL_D, HELP, Keys, raw_mode
+from .terminal import CTRL_D, HELP, SEVERAL, Keys, raw_mode
 
 # How long a guest that said it is done may take to end the machine, and how long one that said
 # that it stays in a loop after its panic must be silent, for that to be believed.
@@ -37,15 +37,15 @@ class Session:
     """Runs the loop. After run(): `stopped` says why we ended it, None if it ended itself.
 
     qemu      a Qemu
-    console   a GuestConsole
+    console   a GuestConsole, or the Consoles of several guests
     vmm_log   a VmmLog, or None natively
-    log       an output.Log that gets the guest's console as it came
+    log       an output.Log that gets the guest's console as it came, or None
     timeout   seconds or None
     stdin     'none'; 'keys' to send stdin to the guest's shell, which is told its end by Ctrl-D; or
               'line' to send it as down a serial line, which has no end, once the guest has
               written: a guest that sets its UART up loses what has come before
     wait      hold what is typed until /init's begin marker
-    live      a live.Server, or None
+    live      a live.Group, or None
     sink      called with the guest's output, or None to show it on stdout
     resets    True for a guest whose panic ends the machine: one that goes on has not panicked
     patient   True if a guest may stand still as long as it likes, in a debugger
@@ -69,6 +69,8 @@ class Session:
         self._stdin = stdin != "none"
         self._keys = Keys()
         self._typed = bytearray()
+        # What is on its way to the UART, of whatever guest.
+        self._wire = bytearray()
         self._kill_at = None
         self._kill_at_last = None
         self._dumps_wanted = 0
@@ -109,7 +111,7 @@ class Session:
 
     def _watch_stdin(self):
         """Reads on while there is room for it; what is typed at a terminal always is."""
-        room = self.interactive or len(self._typed) < TYPED_MOST
+        room = self.interactive or len(self._typed) + len(self._wire) < TYPED_MOST
         watched = sys.stdin in self._selector.get_map()
         if self._input_ended or room == watched:
             return
@@ -171,9 +173,12 @@ class Session:
         if self.console.waiting and now - self._quiet_since >= MARKER_GRACE:
             self.show(self.console.idle())
         if (self._input_ended and not self._line and self._ready and not self._typed
+                and not self._wire
                 and now - self._quiet_since >= END_OF_INPUT_PACE):
             self._typed.append(CTRL_D)
             self._quiet_since = now
+        if self.console.over:
+            self.stop("over")
         if self.deadline and now >= self.deadline:
             self.stop("timeout")
         if self._graceful_end and now >= self._graceful_end:
@@ -262,7 +267,8 @@ class Session:
                 return
             self._quiet_since = time.monotonic()
             self._spoken = True
-            self.log.write(data)
+            if self.log:
+                self.log.write(data)
             self.show(self.console.feed(data) if data else self.console.finish())
 
     def show(self, data):
@@ -305,8 +311,17 @@ class Session:
                 self.qemu.ask_vmm(b"?")
             elif command == "dump" and self.qemu.vmm:
                 self._dumps_wanted += self.qemu.ask_vmm(b"d")
+            elif command == "next" and self._turn():
+                pass
             else:
-                self._remark(HELP)
+                self._remark(HELP if self.console.turn is None else f"{HELP}; {SEVERAL}")
+
+    def _turn(self):
+        """Goes to the next guest's console; False if there is no other."""
+        self._commit()
+        shown = self.console.turn() if self.console.turn else None
+        self.show(shown)
+        return shown is not None
 
     @staticmethod
     def _remark(text):
@@ -323,19 +338,33 @@ class Session:
             self._remark(f"the trap sites so far are in {shown(path)}; "
                          f"./trapeze heatmap {shown(path)} shows them")
 
+    def _commit(self):
+        """What was typed is for the guest that is listened to now."""
+        self._wire += self.console.encode(bytes(self._typed))
+        self._typed.clear()
+
+    def type_to(self, number, data):
+        """What was typed elsewhere for a guest; False if it takes nothing now."""
+        if self.qemu.guest.fileno() not in self._selector.get_map():
+            return False
+        self._wire += self.console.encode(data, number)
+        return len(self._wire) < TYPED_MOST
+
     def _send_typed(self):
         key = self._selector.get_map().get(self.qemu.guest.fileno())
         if not key:
             return
-        ready = self._typed and self._ready
+        if self._typed and self._ready:
+            self._commit()
+        ready = self._wire
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if ready else 0)
         if key.events != events:
             self._selector.modify(self.qemu.guest, events, self._on_guest)
 
     def _flush_typed(self):
         try:
-            del self._typed[:self.qemu.guest.send(self._typed)]
+            del self._wire[:self.qemu.guest.send(self._wire)]
         except BlockingIOError:
             pass
         except OSError:
-            self._typed.clear()
+            self._wire.clear()

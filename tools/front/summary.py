@@ -41,7 +41,7 @@ def problem(summary):
     if not count(summary.get("ticks_per_second")) or summary["ticks_per_second"] == 0:
         return "no ticks_per_second"
     ticks = summary.get("ticks")
-    if not isinstance(ticks, dict) or not all(
+    if not isinstance(ticks, dict) or not count(ticks.get("stolen", 0)) or not all(
             count(ticks.get(name)) for name in ("total", "guest", "vmm", "idle")):
         return "no ticks"
     if not _rows(summary, "exits", "cause", ("count", "min_ticks", "max_ticks", "total_ticks")):
@@ -91,6 +91,27 @@ def _exit_lines(summary):
     return _table(head, cells, [False] + [True] * 6)
 
 
+def of_guests(rows, stream):
+    """One line for each guest: rows of summary.json, some without what the VMM said."""
+    head = ["guest", "end", "status", "exits", "guest", "VMM", "idle", "stolen", "time", "patched"]
+    cells = []
+    for row in rows:
+        ticks, rate = row.get("ticks"), row.get("ticks_per_second")
+        end = row.get("end") or ("no summary" if row["status"] else "not started")
+        if ticks is None:
+            cells.append([row["guest"], end, str(row["status"]), *["-"] * 7])
+            continue
+        total = ticks["total"]
+        cells.append([row["guest"], end, str(row["status"]),
+                      f"{sum(one['count'] for one in row.get('exits', [])):,}",
+                      *(_share(ticks.get(part, 0), total)
+                        for part in ("guest", "vmm", "idle", "stolen")),
+                      _seconds(total / rate), f"{row['patch']['patched']:,}"
+                      if row.get("patch") else "-"])
+    table = _table(head, cells, [False, False] + [True] * 8)
+    return "\n".join(["", paint(table[0], "bold", stream), *table[1:], ""])
+
+
 def render(summary, stream, hottest=12):
     """The tables as text, coloured if `stream` takes it."""
     lines = []
@@ -116,7 +137,8 @@ def render(summary, stream, hottest=12):
         lines += ["", paint(table[0], "bold", stream), *table[1:]]
     ticks, rate = summary["ticks"], summary["ticks_per_second"]
     parts = [f"{name} {_seconds(ticks[key] / rate)} ({_share(ticks[key], ticks['total'])})"
-             for name, key in (("guest", "guest"), ("VMM", "vmm"), ("idle", "idle"))]
+             for name, key in (("guest", "guest"), ("VMM", "vmm"), ("idle", "idle"),
+                               ("stolen", "stolen")) if key in ticks]
     lines += ["", paint("  where the time went", "bold", stream) + "  " + ", ".join(parts)
               + f"; {_seconds(ticks['total'] / rate)} in all"]
     patched = patching.line(summary)

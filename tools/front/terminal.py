@@ -9,6 +9,7 @@ import tty
 
 CTRL_A, CTRL_D = 1, 4
 OUTPUT_FLAGS = 1  # in the list that termios.tcgetattr returns
+SEVERAL = "Ctrl-A N goes to the next guest's console"
 HELP = ("Ctrl-A X leaves, Ctrl-A D saves a dump of the trap sites, Ctrl-A ? asks the VMM for a "
         "report, Ctrl-A Ctrl-A sends Ctrl-A")
 
@@ -61,7 +62,7 @@ class Keys:
 
     def feed(self, data):
         """Returns (bytes for the guest, list of commands out of 'leave', 'report', 'dump',
-        'help')."""
+        'next', 'help')."""
         for_guest, commands = bytearray(), []
         for byte in data:
             if not self._escaped:
@@ -77,6 +78,8 @@ class Keys:
                 commands.append("report")
             elif byte in b"dD":
                 commands.append("dump")
+            elif byte in b"nN":
+                commands.append("next")
             elif byte in (CTRL_A, ord("a")):
                 for_guest.append(CTRL_A)
             else:

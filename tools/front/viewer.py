@@ -2,14 +2,15 @@
 """The viewer of trap sites, trapmap, at the end of a boot, on a dump, and on a running guest."""
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 
 from . import build, live, output, setup
-from .common import (LAST, OK, OUT, ROOT, TRAPMAP, USAGE, VMM_FAILED, Failure, complain, say,
-                     shown)
+from .common import (LAST, OK, OUT, ROOT, TRAPMAP, USAGE, VMM_FAILED, Failure, complain, plain,
+                     say, shown)
 
 HEATMAP_HELP = """Shows which instructions of a guest trapped, where, how often and at what cost.
 
@@ -20,6 +21,7 @@ examples:
   ./trapeze heatmap                          the last run
   ./trapeze heatmap build/last/dump-0002.trap
                                              one of those that --dump-every or Ctrl-A D saved
+  ./trapeze heatmap --guest b                the last run's guest b, of several
   ./trapeze heatmap --by function            also site, instruction, page; --top N: how many
   ./trapeze heatmap --annotate finish_wait   a function's disassembly with the heat of each line
   ./trapeze heatmap --diff old.trap          what appeared, vanished, cooled since old.trap;
@@ -49,6 +51,7 @@ examples:
   ./trapeze boot --shell              in one terminal
   ./trapeze top                       in another: the boot that was started last
   ./trapeze top --pid 4711            the ./trapeze boot with this process number
+  ./trapeze top --guest b             guest b of several
   ./trapeze top --by function         options go to the viewer, trapmap
 
 exit status: that of the viewer; 2 no guest is running, or a usage error; 3 the viewer could not
@@ -128,13 +131,35 @@ def last_run(folder=LAST):
     if not isinstance(found, dict) or not all(
             isinstance(found.get(name), (str, type(None))) for name in ("dump", "symbols", "mode")):
         return {}
+    return found
+
+
+def _moved(found):
+    """The same with the paths of today: the checkout may have been moved or copied since, and its
+    files with it."""
     if found.get("dump") and os.path.dirname(found["dump"]) != LAST:
-        # The checkout has been moved or copied since, and its files with it.
         was = os.path.dirname(os.path.dirname(os.path.dirname(found["dump"]))) + os.sep
         found["dump"] = os.path.join(LAST, os.path.basename(found["dump"]))
         if str(found.get("symbols")).startswith(was):
             found["symbols"] = os.path.join(ROOT, found["symbols"][len(was):])
     return found
+
+
+def _of_guest(last, name):
+    """What `last` says of one of several guests: of the first, if `name` is None."""
+    guests = last.get("guests")
+    if not isinstance(guests, list) or not all(
+            isinstance(one, dict) and isinstance(one.get("guest"), str) and all(
+                isinstance(one.get(key), (str, type(None))) for key in ("dump", "symbols"))
+            for one in guests):
+        guests = []
+    if name is None:
+        return {**last, **guests[0]} if guests else last
+    for one in guests:
+        if one["guest"] == name:
+            return {**last, **one}
+    there = ": there is " + ", ".join(one["guest"] for one in guests) if guests else ""
+    raise Failure(f"the last run had no guest '{plain(name)}'{there} (--guest)")
 
 
 def _symbol_lines(path):
@@ -159,8 +184,9 @@ def _same_guest(one, other):
 def _page_for(dump):
     """Where the page of `dump` goes: beside it if it is below build, else into its heatmap/."""
     folder, name = os.path.split(os.path.realpath(dump))
-    if name == "guest.trap" and folder == os.path.realpath(LAST):
-        return os.path.join(LAST, "heatmap.html")
+    last = re.fullmatch(r"guest(-[a-z][a-z0-9-]*)?\.trap", name)
+    if last and folder == os.path.realpath(LAST):
+        return os.path.join(LAST, f"heatmap{last[1] or ''}.html")
     if os.path.commonpath([folder, os.path.realpath(OUT)]) != os.path.realpath(OUT):
         folder = os.path.join(OUT, "heatmap")
         output.check_folder(folder)
@@ -183,7 +209,7 @@ def _is_file(words, number):
 
 def heatmap(options):
     """The subcommand."""
-    words, last = options.viewer_arguments, last_run()
+    words, last = options.viewer_arguments, _moved(_of_guest(last_run(), options.guest))
     dump = None
     if _is_file(words, 0):
         dump, words = words[0], words[1:]
@@ -229,7 +255,9 @@ def top(options):
     if not live.running():
         raise Failure("no guest is running: start ./trapeze boot in another terminal", USAGE)
     _ensure()
-    found = live.find(options.pid)
+    found = live.find(options.pid, guest=options.guest)
+    if not found and options.guest is not None and live.find(options.pid):
+        raise Failure(f"no guest '{plain(options.guest)}' is running (--guest)", USAGE)
     if not found:
         there = live.running()
         if options.pid is None or not there:
