@@ -220,7 +220,7 @@ void dump(Vcpu& v, Dump kind, u64 now) {
           v.profile != nullptr ? "on" : "off");
     const u64 away = v.idle_ticks + v.stolen_ticks;
     print("time {} {} {} {}\n", total, total - vmm - away, vmm, away);
-    if (v.guest->name != nullptr) print("guest {} {}\n", v.guest->name, v.stolen_ticks);
+    if (v.guest->name != nullptr) print("name {} {}\n", v.guest->name, v.stolen_ticks);
     if (v.profile != nullptr) {
         const auto& lost = v.profile->sites.lost();
         print("sites {} {} {} {} {}\n", v.profile->sites.capacity(), v.profile->sites.used(),

@@ -172,7 +172,7 @@ class Mistakes(Config):
                                (["--config", there, "--mem", "64M"], "--mem is the whole machine's"),
                                (["--config", there, "--cores", "99"], "--cores 99"),
                                (["--guests", "2", "--native"], "without the VMM"),
-                               (["--guests", "0"], "1 to 26"), (["--guests", "27"], "1 to 26"),
+                               (["--guests", "0"], "1 to 4"), (["--guests", "5"], "1 to 4"),
                                (["--guests", "2", "--mem", "1G"], "do not fit below 2G"),
                                (["--cores", "2"], "goes with --guests"), (["--guests", "x"], "whole number")):
             with self.subTest(options=options):
@@ -208,6 +208,11 @@ class Image(Case):
                       'image=<0x100000x1388>;core=<0x02>;budget-us=<0x01>;period-us=<0x02>;windows-us=<0x000x05>;'):
             self.assertIn(words, tree)
         self.assertIn(b'mem=4096K x="\\\xc3\xa9\0', data[:65536])
+
+    def test_most_guests_are_those_of_the_vmm(self):
+        with open(os.path.join(ROOT, "hv", "guest", "machine.hpp"), encoding="utf-8") as header:
+            self.assertIn(f"most_guests = {machine.GUESTS_MOST};", header.read())
+        self.assertLessEqual(machine.GUESTS_MOST, frames.MOST)
 
     def test_memory_holds_all(self):
         for sizes in ([256, 256], [4, 4, 512], [1024, 4], [48] * 8):

@@ -28,7 +28,7 @@ def end(name, **changes):
 def named(name, kind="end", sequence=1):
     """A dump of the guest."""
     text = dump(kind, sequence).replace("\r\n", "\n").split("@@trapeze-dump-end")[0]
-    text = text.replace("\nguest ", f"\nname {name}\nguest ", 1)
+    text = text.replace("\nguest ", f"\nname {name} 0\nguest ", 1)
     last = f"@@trapeze-dump-end {sequence} {text.count(chr(10)) - 1} {zlib.crc32(text.encode()):08x}\n"
     return (text + last).replace("\n", "\r\n")
 
@@ -82,7 +82,7 @@ class Guests(Fake):
         self.assertEqual([one["guest"] for one in found["guests"]], ["a", "b"])
         self.assertEqual((found["status"], found["cores"], found["guests"][1]["ticks"]["stolen"]), (0, 1, 80000000))
         for name in ("guest-a.trap", "guest-b.trap", "dump-0001-a.trap"):
-            self.assertIn(f"\nname {name[-6]}\n".encode(), kept(name))
+            self.assertIn(f"\nname {name[-6]} 0\n".encode(), kept(name))
         for options, name in (([], "a"), (["--guest", "b"], "b")):
             self.ends(trapeze("heatmap", *options, **self.viewer()), 0)
             trap = os.path.join(LAST, f"guest-{name}.trap")

@@ -30,7 +30,7 @@ class Block:
     def __init__(self, kind, sequence, data):
         self.kind, self.sequence, self.data = kind, sequence, data
         self.profile = not re.search(rb"^guest \d+ \S+ off\b", data, re.MULTILINE)
-        name = re.search(rb"^name ([a-z][a-z0-9-]{0,14})$", data, re.MULTILINE)
+        name = re.search(rb"^name ([a-z][a-z0-9-]{0,14})\b", data, re.MULTILINE)
         self.guest = name[1].decode() if name else None
 
 
