@@ -23,7 +23,7 @@ using e500::u32;
 using e500::u64;
 using guest::Guest;
 
-core::Core boot_core;
+constinit core::Core boot_core{};
 dev::Board board;
 
 // What a guest gets.
@@ -34,11 +34,11 @@ struct Share {
 
 // From the first line of hv_main to the first guest's first instruction: what there is to boot. The
 // core that boots has it for itself.
-struct {
+constinit struct {
     boot::Host host;
     boot::Wishes wishes;
     Share shares[guest::Machine::most_guests];
-} plan;
+} plan{};
 
 constexpr mmu::Hole hole{own_map::base, own_map::size};
 

@@ -132,7 +132,7 @@ bool leave_to_others(Vcpu& v) {
     v.guest->over = true;
     const u64 now = core::now();
     v.becomes(Presence::waits, now);
-    queue_of(*v.core).waits(v.entity, now);
+    if (machine.shared()) queue_of(*v.core).waits(v.entity, now);
     bool any = false;
     each(*v.core, [&any](const Vcpu&) { any = true; });
     if (any) {

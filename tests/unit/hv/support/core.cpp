@@ -89,6 +89,7 @@ vcpu::Vcpu& fresh_guest(const mmu::Layout& layout) {
     guest->memory = {};
     guest->watch = {};
     guest->symbols = {};
+    guest->over = false;
     vcpu::Vcpu& v = guest->vcpu;
     v = {};
     guest->events = &monitor::events;
