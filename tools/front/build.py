@@ -165,14 +165,16 @@ def guest(quiet=False):
         handle.write(fingerprint)
 
 
-def for_boot(need_vmm, need_pack, need_guest, need_viewer):
-    """Builds what one boot needs and nothing else."""
+def for_boot(need_vmm, need_pack, need_guest, need_viewer, programs=()):
+    """Builds what one boot needs and nothing else; `programs` are targets of bare-metal guests."""
     tools = ["trapeze-pack"] * need_pack + ["trapmap"] * need_viewer
     with lock():
         if tools:
             cmake("host", tools)
         if need_vmm:
             cmake("hv", ["hv/trapeze-hv.elf"])
+        if programs:
+            cmake("hv", list(programs))
         if need_guest:
             guest()
 

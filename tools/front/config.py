@@ -9,11 +9,13 @@ import re
 
 from . import guest, source
 from .common import USAGE, Failure, complain
-from .machine import CORES_MOST, ENDINGS, GUESTS_MOST, REACH, Machine, Spec
+from .machine import CORES_MOST, ENDINGS, GUESTS_MOST, REACH, WINDOWS_MOST, Machine, Spec, target_of
 
 COMPATIBLE, PARTITION = "trapeze,config", "partition"
 NAME = re.compile(r"[a-z][a-z0-9-]{0,14}")
 CELL_MOST = (1 << 32) - 1
+# longest_slice_us in hv/boot/wishes.cpp.
+SLICE_MOST = 1000000
 # What dtc itself adds to a node that something refers to.
 _OF_DTC = ("phandle", "linux,phandle")
 
@@ -140,6 +142,9 @@ def _file(reader, name, folder, example):
 
 def _checked(reader, name, folder, text):
     path = os.path.join(folder, text)
+    if target_of(path):
+        # Built before it is read.
+        return path
     if not os.path.exists(path):
         reader.wrong(name, f"{path}: there is no such file ({name})")
     elif not os.path.isfile(path):
@@ -186,6 +191,9 @@ def _scheduling(reader, spec, machine):
     elif spec.budget and spec.period and spec.budget > spec.period:
         reader.wrong("budget-us", f"a budget of {spec.budget} us does not fit into a period of "
                                   f"{spec.period} us")
+    if given and machine.schedule == "cyclic":
+        reader.wrong(given[0], f"'{given[0]}' goes with schedule = \"priority\": here windows bound "
+                               "what a guest has")
     windows = reader.numbers("windows-us", "0 5000")
     if windows is not None and machine.schedule != "cyclic":
         reader.wrong("windows-us", "'windows-us' goes with schedule = \"cyclic\"")
@@ -241,6 +249,8 @@ def _frame(machine, readers, mistakes):
                                  f"core {spec.core}")
                     break
             taken.setdefault(spec.core, []).append((spec.name, start, start + length))
+        if len(taken.get(spec.core, [])) > WINDOWS_MOST:
+            reader.wrong("windows-us", f"core {spec.core} has more than {WINDOWS_MOST} windows")
 
 
 def _together(machine, readers, mistakes):
@@ -275,7 +285,7 @@ def parsed(root, path, mistakes):
         reader.wrong("compatible", f'the root node must say compatible = "{COMPATIBLE}"')
     machine = Machine([])
     machine.schedule = reader.word("schedule", ("priority", "cyclic"))
-    machine.slice_us = reader.number("slice-us", 100, CELL_MOST, "10000")
+    machine.slice_us = reader.number("slice-us", 1, SLICE_MOST, "10000")
     machine.frame_us = reader.number("major-frame-us", 1, CELL_MOST, "20000")
     cyclic = machine.schedule == "cyclic"
     if cyclic and "major-frame-us" not in root.properties:

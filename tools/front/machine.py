@@ -10,17 +10,19 @@ import subprocess
 from typing import Optional
 
 from . import guest
-from .common import USAGE, VMM_FAILED, Failure
+from .common import BUILD, ROOT, USAGE, VMM_FAILED, Failure
 
 # The VMM's (most_guests in hv/guest/machine.hpp). A test holds them together.
 GUESTS_MOST = 4
 PAGE, TREE_ROOM = 4096, 65536
-# What the VMM runs on, and QEMU's ppce500 has.
-CORES_MOST = 32
+# The VMM's: max_cores in hv/sched/run.hpp, max_windows in hv/sched/policy.hpp.
+CORES_MOST = 2
+WINDOWS_MOST = 32
 # What the VMM itself needs for each guest more: its tables, and the copy of its text.
 GUEST_RESERVE = 64 * guest.MIB
 # The VMM loads its guests through a map of the first so many bytes of the machine.
 REACH = 2 << 30
+PROGRAMS = os.path.join(BUILD, "hv", "tests", "isa")
 ENDINGS = ("stop", "restart", "halt")
 
 
@@ -80,6 +82,15 @@ class Machine:
         for spec in self.guests:
             at = guest.round_up(at, guest.alignment(spec.mem)) + spec.mem
         return guest.round_up(at, guest.QEMU_RAM_STEP)
+
+
+def target_of(path):
+    """The CMake target that makes the file, or None: a program of tests/isa, which examples name."""
+    below = os.path.relpath(os.path.realpath(path), PROGRAMS)
+    known = os.path.join(ROOT, "tests", "isa", os.path.splitext(below)[0] + ".cpp")
+    if below.startswith("..") or not below.endswith(".elf") or not os.path.exists(known):
+        return None
+    return os.path.join("tests", "isa", below)
 
 
 def names(count):

@@ -78,7 +78,9 @@ class Several(Boot):
         setup.ensure()
         build.for_boot(need_vmm=self.vmm_elf == VMM_ELF, need_pack=True,
                        need_guest=any(spec.kernel is None for spec in self.machine.guests)
-                       or self.ours, need_viewer=False)
+                       or self.ours, need_viewer=False, programs=sorted(
+                           {target for spec in self.machine.guests if spec.kernel
+                            for target in [machine.target_of(spec.kernel)] if target}))
 
     def prepare(self, directory):
         """Builds what is needed and returns QEMU's arguments."""
