@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import socket
+import stat
 import subprocess
 import unittest
 import zlib
@@ -144,6 +146,8 @@ class Attached(scenarios.Terminal, Fake):
     def test_console(self):
         process = self.start(["typed", "\x10Bls\n\x10\x10"], at(1, "fi\x10le\r\n"), at(0, "not b's\r\n"),
                              ["typed", "\x10A?"], at(0, "last\r\n"))
+        mode = os.stat(os.path.join(LIVE, f"{process.pid}.con")).st_mode
+        self.assertEqual(stat.S_IMODE(mode) & 0o077, 0)
         one = subprocess.run([TRAPEZE, "console", "c"], capture_output=True, env=environment(), check=False)
         self.assertEqual((one.returncode, one.stdout), (2, b""))
         self.assertIn(b"no guest 'c', but a, b", one.stderr)
@@ -180,6 +184,40 @@ class Attached(scenarios.Terminal, Fake):
         self.assertEqual(self.heard(), ":guests\n:stop c\n:help\n:stop c\n:guests\n")
         self.one_line(trapeze("monitor", "guests", TRAPEZE_OUT=os.path.dirname(LIVE)), "no guest is running")
 
+    def connect(self, process, words):
+        """A client of the consoles and the monitor that has said its first line."""
+        with socket.socket(socket.AF_UNIX) as end:
+            end.connect(os.path.relpath(os.path.join(LIVE, f"{process.pid}.con")))
+            end.sendall(words)
+            file = end.makefile("rb")
+        self.addCleanup(file.close)
+        return file
+
+    def test_monitor_one_at_a_time(self):
+        # An answer that nobody could tell from the other one's would come, if both were asked.
+        process = self.start(["monitor", {"one": [""]}, 1], ["sleep", 0.5],
+                             ["vmm", "@@monitor 1\r\n@@monitor-end 0\r\n"], ["monitor", {"two": ["2", "1"]}, 1])
+        one = self.connect(process, b"monitor\none\ntwo\n")
+        self.assertEqual([one.readline() for _ in range(5)],
+                         [b"ok\n", b"| 1\n", b"end 0\n", b"| 2\n", b"end 1\n"])
+        self.over(process)
+
+    def test_clients_that_misbehave(self):
+        process = self.start(["monitor", {"x": ["1", "0"], "y": ["2", "0"]}, 2])
+        gone = self.connect(process, b"monitor\nx\n")
+        self.assertEqual(gone.readline(), b"ok\n")
+        gone.close()
+        after = self.connect(process, b"monitor\ny\n")
+        self.assertEqual([after.readline() for _ in range(3)], [b"ok\n", b"| 2\n", b"end 0\n"])
+        for words, answer in ((b"what\n", b"no there is no such service\n"), (b"console c\n", b"no there is no guest 'c'"
+                               b", but a, b\n"), (b"x" * 100, b""), (b"console a b\n", b"no there is no such service\n")):
+            self.assertEqual(self.connect(process, words).readline(), answer)
+        crowd = [self.connect(process, b"monitor\n") for _ in range(20)]
+        told = [one.readline() for one in crowd]
+        self.assertIn(b"no 16 others are served, and more are not\n", told)
+        self.assertIn(b"ok\n", told)
+        self.over(process)
+
     def test_monitor_that_cannot_be_asked(self):
         process = self.start(["monitor", {"guests": ["half", ""]}, 1])
         for words in (["x" * 127], ["é"], ["x\ty"]):
@@ -210,6 +248,14 @@ class Attached(scenarios.Terminal, Fake):
         self.assertEqual(self.leave(), 0)
         for line in (b"\x1b[36ma|\x1b[0m one\r\n", b"\x1b[33mb|\x1b[0m two\r\n"):
             self.assertIn(line, self.seen)
+
+    def test_end_of_input(self):
+        result = self.boot([at(0, BEGIN), ["typed", "\x10Als\n"], ["typed", "\x04"], at(0, DONE % 0), end("a"),
+                            at(1, BEGIN), ["typed", "\x10B\x04"], at(1, "b's\r\n" + DONE % 0), end("b")],
+                           "--guests", "2", "--shell", stdin=b"ls\n")
+        self.ends(result, 0)
+        self.assertIn("[guest b]", result.out)
+        self.assertIn("b's", result.out)
 
     def test_keyboard(self):
         self.open("boot", "--guests", "2", "--shell", **self.play(
