@@ -18,6 +18,7 @@ u64 uart0(u32 reg) { return ccsr_base + uart0_offset + reg; }
 // A change of the enables is what makes it state its interrupt. That of the line status alone has
 // no other effect: the transmitter's raises an interrupt, the modem's starts a timer.
 void restate_uart0() {
+    const core::Held held(uart0_lock);
     const u32 control = core::read_io(uart0(line_control), 1);
     const bool closed = (control & divisor_latch) == 0;
     if (!closed) core::write_io(uart0(line_control), 1, control & ~divisor_latch);

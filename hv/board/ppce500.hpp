@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "hv/core/e500.hpp"
+#include "hv/core/lock.hpp"
 
 // The board: QEMU's ppce500, an MPC8544-like system on chip (MPC8548E manual for the blocks).
 namespace trapeze::board {
@@ -39,6 +39,10 @@ inline constexpr u64 pci_io_base = 0xf'e100'0000;
 inline constexpr u64 pci_io_size = 0x1'0000;
 inline constexpr u64 platform_bus_base = 0xf'0000'0000;
 inline constexpr u64 platform_bus_size = 0x800'0000;
+
+// UART0 is used by several cores: whoever does has this for the accesses that belong together, at
+// most a FIFO's worth for each guest.
+inline constinit core::Lock uart0_lock;
 
 // Makes UART0 state its interrupt again, which changes nothing else of it. The two UARTs share one
 // input of the interrupt controller, and on QEMU's board it follows the one that spoke last: what

@@ -23,6 +23,8 @@ inline u8* at(u64 hpa) {
 }
 void map_linear();
 void unmap_linear();
+// What the firmware has left in a core's TLB1 that is not the VMM's.
+void unmap_all();
 
 // Ends the VMM because of its input: one line, summary with end=input.
 [[noreturn]] void reject(const char* what, const char* detail = "");
@@ -41,7 +43,10 @@ struct Host {
     u64 image, image_end;  // the guest image (initrd of the VMM)
     u32 timebase_frequency;
     const char* command_line;
+    u64 release[core::max_cores];  // where each core waits, host-physical; 0: no such core
 };
+// Sends a core that waits to `entry`, host-physical, with its number in r3 (ePAPR 5.5).
+void start_core(const Host& host, u32 number, u64 entry);
 Host read_host(u64 tree_hpa);
 
 // A guest as the user asked for it.

@@ -47,6 +47,20 @@ void unmap_linear() {
     for (u32 i = 0; i < linear_entries; ++i) core::write_tlb(1, i, {0, 0, 0, 0});
 }
 
+void unmap_all() {
+    for (u32 i = 0; i < mmu::ShadowTlb::tlb1_slots + 2; ++i) core::write_tlb(1, i, {0, 0, 0, 0});
+}
+
+void start_core(const Host& host, u32 number, u64 entry) {
+    // The entry's address is even when both its halves stand: it goes then.
+    constexpr u32 address = 0, argument = 8;
+    const u64 at = host.release[number];
+    core::write_io(at + argument, 4, 0);
+    core::write_io(at + argument + 4, 4, number);
+    core::write_io(at + address, 4, static_cast<u32>(entry >> 32));
+    core::write_io(at + address + 4, 4, static_cast<u32>(entry));
+}
+
 const char* text_of(const void* tree, int node, const char* name) {
     int length = 0;
     const auto* const text = static_cast<const char*>(fdt_getprop(tree, node, name, &length));
@@ -75,6 +89,13 @@ Host read_host(u64 tree_hpa) {
     const int cpus = fdt_path_offset(tree, "/cpus");
     host.timebase_frequency =
         static_cast<u32>(number(tree, fdt_first_subnode(tree, cpus), "timebase-frequency"));
+    int cpu;
+    fdt_for_each_subnode(cpu, tree, cpus) {
+        const auto number_of = static_cast<u32>(number(tree, cpu, "reg"));
+        if (number_of < core::max_cores) {
+            host.release[number_of] = number(tree, cpu, "cpu-release-addr");
+        }
+    }
     const int chosen = fdt_path_offset(tree, "/chosen");
     host.image = number(tree, chosen, "linux,initrd-start");
     host.image_end = number(tree, chosen, "linux,initrd-end");

@@ -7,6 +7,7 @@
 #include "hv/core/clock.hpp"
 #include "hv/core/core.hpp"
 #include "hv/core/cpu.hpp"
+#include "hv/core/lock.hpp"
 #include "hv/core/own_map.hpp"
 #include "hv/dev/devices.hpp"
 #include "hv/exit/entry.hpp"
@@ -23,13 +24,14 @@ using e500::u32;
 using e500::u64;
 using guest::Guest;
 
-constinit core::Core boot_core{};
+constinit core::Core cores[core::max_cores]{};
 dev::Board board;
 
 // What a guest gets.
 struct Share {
     u64 ram_hpa, ram_size;
     patch::Config patch;
+    vcpu::Boot start;
 };
 
 // From the first line of hv_main to the first guest's first instruction: what there is to boot. The
@@ -65,7 +67,8 @@ Guest& make_guest(unsigned number) {
     if (wish.name != nullptr) g.take_name(wish.name);
     g.vcpu.guest = &g;
     g.vcpu.guest_number = number;
-    g.vcpu.core = &boot_core;
+    g.vcpu.core = &cores[wish.core];
+    g.vcpu.stack = g.vcpu.core->stack;
     g.vcpu.memory = &g.memory;
     g.vcpu.devices = &g.devices;
     g.vcpu.shares_timebase = plan.wishes.count > 1;
@@ -105,7 +108,8 @@ vcpu::Boot load(unsigned number, boot::SymbolRoom& symbols) {
     return start;
 }
 
-void enter(unsigned number, const vcpu::Boot& start) {
+void enter(unsigned number) {
+    const vcpu::Boot& start = plan.shares[number].start;
     Guest& g = *guest::machine.guests[number];
     patch::Config& patch = plan.shares[number].patch;
     vcpu::reset(g.vcpu, start, layout(plan.wishes.guests[number]), hole);
@@ -113,17 +117,34 @@ void enter(unsigned number, const vcpu::Boot& start) {
     patch::start(g.vcpu, patch.mode != patch::Mode::off ? &g.patcher : nullptr, patch);
 }
 
+// The core runs its guests from now on.
+[[noreturn]] void run_core(core::Core& core) {
+    for (unsigned i = 0; i < plan.wishes.count; ++i) {
+        if (guest::machine.guests[i]->vcpu.core == &core) enter(i);
+    }
+    sched::start(core);
+}
+
 [[noreturn]] void enter_guests() {
     guest::machine.count = board.count = plan.wishes.count;
-    vcpu::Boot starts[guest::Machine::most_guests];
     boot::SymbolRoom symbols = room_for_symbols();
-    for (unsigned i = 0; i < plan.wishes.count; ++i) starts[i] = load(i, symbols);
+    for (unsigned i = 0; i < plan.wishes.count; ++i) plan.shares[i].start = load(i, symbols);
     dev::start_mpic();
     dev::start_uart(board);
-    boot::fill_queue(plan.wishes, boot_core.number, sched::queue(boot_core.number));
+    bool second = false;
+    for (unsigned c = 0; c < core::max_cores; ++c) {
+        boot::fill_queue(plan.wishes, c, sched::queue(c));
+    }
+    for (unsigned i = 0; i < plan.wishes.count; ++i) {
+        second = second || plan.wishes.guests[i].core != 0;
+    }
+    sched::expect(plan.wishes.count);
+    core::Lock::needed = second;
     boot::unmap_linear();
-    for (unsigned i = 0; i < plan.wishes.count; ++i) enter(i, starts[i]);
-    sched::start(boot_core);
+    if (second) {
+        boot::start_core(plan.host, 1, core::own_hpa(start_secondary));
+    }
+    run_core(cores[0]);
 }
 
 // Memory for a guest, behind what stands there already; those behind it need `rest` bytes yet.
@@ -163,6 +184,9 @@ u64 needed(const boot::Wish& wish) {
 void hv_main(trapeze::e500::u32 tree_hpa) {
     using namespace trapeze;
     core::clock.start(core::read_timebase());
+    cores[0].stack = reinterpret_cast<trapeze::e500::u32>(stack_top);
+    cores[1].stack = reinterpret_cast<trapeze::e500::u32>(second_stack_top);
+    cores[1].number = 1;
     core::setup(&pool()->vcpu);
     boot::map_linear();
     console::start();
@@ -186,10 +210,23 @@ void hv_main(trapeze::e500::u32 tree_hpa) {
     for (unsigned i = 0; i < count; ++i) {
         if (plan.shares[i].patch.mode == patch::Mode::off) continue;
         core::use_profile(true);
-        boot_core.current = &(pool() + i)->vcpu;
-        core::set_current(boot_core.current);
+        cores[0].current = &(pool() + i)->vcpu;
+        core::set_current(cores[0].current);
         boot::calibrate(make_guest(i), plan.shares[i].patch, layout(plan.wishes.guests[i]), hole,
                         enter_guests);
     }
     enter_guests();
+}
+
+void hv_secondary(trapeze::e500::u32 number) {
+    using namespace trapeze;
+    core::Core& core = cores[number];
+    vcpu::Vcpu* first = nullptr;
+    for (unsigned i = plan.wishes.count; i-- > 0;) {
+        if (guest::machine.guests[i]->vcpu.core == &core) first = &guest::machine.guests[i]->vcpu;
+    }
+    core::setup(first);
+    boot::unmap_all();
+    dev::start_mpic_core();
+    run_core(core);
 }

@@ -4,11 +4,9 @@
 // r3 = device tree. Maps the image at its own address (core/own_map.hpp) and goes there.
 #include "offsets.h"
 
-    .section .text.start, "ax"
-    .globl  _start
-_start:
-    mr      r31, r3
-    // The entry of the image: nobody but the VMM may use it, nothing takes it away (IPROT).
+// The entry of the image: nobody but the VMM may use it, nothing takes it away (IPROT). Goes on
+// behind it at its own address; r4 and CTR are lost.
+    .macro  map_image
     lis     r4, IMAGE_MAS0@h
     mtspr   SPR_MAS0, r4
     lis     r4, IMAGE_MAS1@h
@@ -25,11 +23,19 @@ _start:
     tlbwe
     msync
     isync
-    lis     r4, 1f@h
-    ori     r4, r4, 1f@l
+    lis     r4, .Lmapped\@@h
+    ori     r4, r4, .Lmapped\@@l
     mtctr   r4
     bctr
-1:  lis     r4, bss_begin@ha            // clear .bss, word by word
+.Lmapped\@:
+    .endm
+
+    .section .text.start, "ax"
+    .globl  _start
+_start:
+    mr      r31, r3
+    map_image
+    lis     r4, bss_begin@ha            // clear .bss, word by word
     addi    r4, r4, bss_begin@l
     lis     r5, bss_end@ha
     addi    r5, r5, bss_end@l
@@ -45,11 +51,26 @@ _start:
     bl      hv_main
 4:  b       4b
 
+// Entry of another core, by the spin table (ePAPR 5.5): as above, r3 = its number.
+    .globl  start_secondary
+start_secondary:
+    mr      r31, r3
+    map_image
+    lis     r1, second_stack_top@ha
+    addi    r1, r1, second_stack_top@l
+    mr      r3, r31
+    bl      hv_secondary
+5:  b       5b
+
     .section .bss.stack, "aw", @nobits
     .balign 16
     .space  16384
     .globl  stack_top
 stack_top:
+    .space  16
+    .space  16384
+    .globl  second_stack_top
+second_stack_top:
     .space  16
     .space  8192
     .globl  panic_stack_top

@@ -57,7 +57,9 @@ void read_guest(const Host& host, const void* tree, int node, Wish& wish) {
     wish.image_end = wish.image + bytes;
     wish.owner = fdt_getprop(tree, node, "pci", nullptr) != nullptr;
     wish.core = number_or(tree, node, "core", 0);
-    if (wish.core >= sched::max_cores) reject("machine image: no such core for ", name);
+    if (wish.core >= core::max_cores || (wish.core != 0 && host.release[wish.core] == 0)) {
+        reject("machine image: the machine has no such core (QEMU: -smp) for ", name);
+    }
     wish.priority = number_or(tree, node, "priority", 1);
     if (wish.priority > 255) reject("machine image: priority is 0 to 255: ", name);
     wish.budget_us = number_or(tree, node, "budget-us", 0);

@@ -4,6 +4,7 @@
 #include "hv/board/ppce500.hpp"
 #include "hv/core/clock.hpp"
 #include "hv/core/cpu.hpp"
+#include "hv/core/lock.hpp"
 
 namespace trapeze::console {
 
@@ -15,13 +16,14 @@ constexpr u32 data_ready = 0x01, transmitter_empty = 0x20;
 constexpr u32 fifo_enable = 0x01;
 constexpr unsigned fifo_size = 16;
 
-// The machine's: the core that prints a line has it until the line ends.
+// The machine's: whoever has the lock.
 struct {
     unsigned fifo_room = 0;   // bytes that may go without another look at the line status
     u32 clock_frequency = 0;  // Hz
     Check check = {};
     bool checking = false;
-    const char* speaker = nullptr;
+    const char* speakers[core::max_cores] = {};
+    core::Lock lock;
 } uart_console;
 
 struct CrcTable {
@@ -144,7 +146,11 @@ Check end_check() {
     return {~uart_console.check.crc, uart_console.check.lines};
 }
 
+Turn::Turn() { uart_console.lock.take(); }
+Turn::~Turn() { uart_console.lock.give(); }
+
 int poll() {
+    const Turn turn;
     if (!(core::read_io(uart(line_status), 1) & data_ready)) return -1;
     const u32 byte = core::read_io(uart(data_register), 1);
     board::restate_uart0();
@@ -181,10 +187,11 @@ void begin_line() {
         put(static_cast<char>('0' + (micros / unit) % 10));
     }
     put("] ");
-    if (uart_console.speaker != nullptr) print("{}: ", uart_console.speaker);
+    const char* const speaker = uart_console.speakers[core::number()];
+    if (speaker != nullptr) print("{}: ", speaker);
 }
 
-void speak_for(const char* name) { uart_console.speaker = name; }
+void speak_for(const char* name) { uart_console.speakers[core::number()] = name; }
 
 void start() { core::write_io(uart(fifo_control), 1, fifo_enable); }
 

@@ -59,11 +59,21 @@ void print(const char* format, const T&... arguments) {
     print_arguments(format, list, sizeof...(arguments));
 }
 
+// Several cores print: what belongs together is printed in a turn, and others wait until it ends. A
+// dump takes long, so that a core which has a line to log waits as long at most.
+struct Turn {
+    Turn();
+    ~Turn();
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+};
+
 // Starts a log line with the time since the VMM's start, in the form "[vmm    1.234567] ".
 void begin_line();
 // A whole log line.
 template <typename... T>
 void log(const char* format, const T&... arguments) {
+    const Turn turn;
     begin_line();
     print(format, arguments...);
     put('\n');

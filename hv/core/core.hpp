@@ -13,6 +13,7 @@ namespace trapeze::core {
 // A physical core: what is its own, whichever guest it runs. Only code that runs on it touches it.
 struct Core {
     unsigned number;
+    e500::u32 stack;  // the end of its own
     // Whose state it has: in its registers, its TLB, and SPRG2. Null before the first guest.
     vcpu::Vcpu* current;
     // VMM's clock: when it has to be decided anew which guest runs, or whether one is to wake.

@@ -151,6 +151,8 @@ void clear_reservation() {
     asm volatile("stwcx. %1, 0, %2" : "+m"(own) : "r"(own), "r"(&own) : "cr0");
 }
 
+u32 number() { return get<Spr::PIR>(); }
+
 void set_current(vcpu::Vcpu* vcpu) { put<Spr::SPRG2>(reinterpret_cast<u32>(vcpu)); }
 
 void write_pid(unsigned n, u32 value) {
@@ -181,7 +183,14 @@ void flush_tlb0() {
     asm volatile("msync\n\tisync" ::: "memory");
 }
 
-void drop_tlb0(u32 ea) { asm volatile("tlbivax 0, %0\n\tmsync\n\tisync" ::"r"(ea) : "memory"); }
+void drop_tlb0(u32 ea) {
+    // It goes to all cores, one of which may be in the middle of a copy through its windows.
+    if (ea - own_map::window_base < own_map::window_size) {
+        flush_tlb0();
+        return;
+    }
+    asm volatile("tlbivax 0, %0\n\tmsync\n\tisync" ::"r"(ea) : "memory");
+}
 
 bool load_guest_word(u32 ea, bool as, u32& value) {
     return hv_probe_word(ea, read_msr() | (as ? e500::msr::ds : 0), &value) == 0;

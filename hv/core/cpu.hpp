@@ -78,6 +78,9 @@ void save_user_registers(UserRegisters& to);
 void load_user_registers(const UserRegisters& from);
 // No stwcx. completes that another guest's lwarx was for.
 void clear_reservation();
+// Of the core that asks, from 0 on (PIR).
+u32 number();
+inline constexpr unsigned max_cores = 2;
 // What the vectors find in SPRG2.
 void set_current(vcpu::Vcpu* vcpu);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "hv/core/core.hpp"
 #include "hv/dev/device.hpp"
 
 namespace trapeze::dev {
@@ -31,12 +32,16 @@ void reset_uart(vcpu::Vcpu& v);
 // Make the board's interrupt controller and UART0 the VMM's. The former's interrupts come from then
 // on.
 void start_mpic();
+void start_mpic_core();  // on each other core
 void start_uart(Board& board);
 
 // The core took an external interrupt: the guest gets what has come of it, if it admits that.
 void on_external(vcpu::Vcpu& v);
-// It is UART0's: a part of the above.
-void on_uart(Board& board);
+// It is UART0's: a part of the above. So are messages of other cores.
+void on_uart(Board& board, const core::Core& here);
+void take_messages(Board& board, const core::Core& here);
+// Makes another core ask its guests anew what there is for them: an interprocessor interrupt.
+void send_message_to(const core::Core& core);
 // A source of the guest's interrupt controller that is a model's: when its line changes.
 void set_line(vcpu::Vcpu& v, unsigned source, bool up);
 // Waits until all that the guest has printed is with the host: before the board goes.

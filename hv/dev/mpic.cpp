@@ -23,10 +23,14 @@ using vcpu::Vcpu;
 
 namespace {
 
-// Registers of the board's (MPC8548E manual 10.3), of the first core.
+// Registers of the board's (MPC8548E manual 10.3); the last four are those of the core that asks.
 constexpr u32 configuration = 0x1020, reset_bit = 0x8000'0000u, mixed_mode = 0x2000'0000;
 constexpr u32 source_registers = 0x1'0000, source_stride = 0x20;
-constexpr u32 task_priority = 0x2'0080, acknowledge = 0x2'00a0, end_of_interrupt = 0x2'00b0;
+constexpr u32 source_destination = 0x10;  // a source's, behind its first
+constexpr u32 message_priority = 0x10a0;
+constexpr u32 send_message = 0x40, task_priority = 0x80, acknowledge = 0xa0,
+              end_of_interrupt = 0xb0;
+constexpr u32 message_vector = Openpic::sources;
 // All sources have one priority: the order is the models' business. The vector is the number.
 constexpr u32 delivered = 8u << 16;
 
@@ -113,6 +117,9 @@ void connect(Vcpu& v, unsigned source) {
     if (!has(m.connected, source)) {
         if (m.model.masked(source)) return;
         put(m.connected, source, true);
+        if (v.core->number != 0) {
+            write_real(source_register(source) + source_destination, 1u << v.core->number);
+        }
         program(m, source, delivered);
         return;
     }
@@ -229,8 +236,13 @@ void start_mpic() {
     write_real(configuration, mixed_mode);
     write_real(source_register(board::uart_source),
                Openpic::polarity | delivered | board::uart_source);
-    write_real(task_priority, 0);
+    write_real(message_priority, delivered | message_vector);
+    start_mpic_core();
 }
+
+void start_mpic_core() { write_real(task_priority, 0); }
+
+void send_message_to(const core::Core& core) { write_real(send_message, 1u << core.number); }
 
 void set_line(Vcpu& v, unsigned source, bool up) {
     v.devices->mpic.model.set_line(source, up);
@@ -240,8 +252,15 @@ void set_line(Vcpu& v, unsigned source, bool up) {
 void on_external(Vcpu& v) {
     Board& board = *v.devices->board;
     const u32 source = read_real(acknowledge);
+    if (source == message_vector) {
+        write_real(end_of_interrupt, 0);
+        take_messages(board, *v.core);
+        v.core->reconsider = true;
+        vcpu::deliver_pending(v);
+        return;
+    }
     if (source >= Openpic::sources) return;  // withdrawn meanwhile: there is nothing to end
-    if (source == board::uart_source) on_uart(board);
+    if (source == board::uart_source) on_uart(board, *v.core);
     Vcpu* const owner = board.owner;
     if (owner == nullptr) {
         write_real(end_of_interrupt, 0);

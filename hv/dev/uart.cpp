@@ -2,7 +2,9 @@
 // The board's first serial port, which is the VMM's, and the guest's model of one (uart16550.hpp)
 // whose bytes go and come there. UART1, in the same page, is the VMM's console and looks absent.
 #include "hv/board/ppce500.hpp"
+#include "hv/core/core.hpp"
 #include "hv/core/cpu.hpp"
+#include "hv/core/lock.hpp"
 #include "hv/dev/devices.hpp"
 #include "hv/vcpu/vcpu.hpp"
 
@@ -89,20 +91,31 @@ Vcpu* receiver(Board& b, u8 byte) {
     return v != nullptr && v->end == vcpu::End::running ? v : nullptr;
 }
 
+// On the guest's own core.
 void state_line(Vcpu& v) {
     const bool up = v.devices->uart.interrupt();
     if (up != v.devices->mpic.model.line(board::uart_source)) set_line(v, board::uart_source, up);
 }
 
+// The model has changed by what core `here` did.
+void tell(Vcpu& v, const core::Core& here) {
+    if (v.core == &here) {
+        state_line(v);
+        return;
+    }
+    __atomic_store_n(&v.line_changes, 1, __ATOMIC_SEQ_CST);
+    send_message_to(*v.core);
+}
+
 // From the board's receiver into the guests', as much as they take. The rest stays in the board's,
 // which lets the sender wait.
-void receive(Board& b) {
+void receive(Board& b, const core::Core& here) {
     SerialPort& port = b.serial;
     if (port.full) {
         Vcpu& v = *b.guests[port.in];
         if (v.devices->uart.room() == 0 && v.end == vcpu::End::running) return;
         v.devices->uart.receive(port.held);
-        state_line(v);
+        tell(v, here);
         port.full = false;
     }
     while (read_real(line_status) & ready) {
@@ -115,13 +128,13 @@ void receive(Board& b) {
             return;
         }
         v->devices->uart.receive(byte);
-        state_line(*v);
+        tell(*v, here);
     }
 }
 
 void settle(Vcpu& v) {
     Board& b = board_of(v);
-    if (b.serial.full) receive(b);
+    if (b.serial.full) receive(b, *v.core);
     ask(b);
     state_line(v);
 }
@@ -137,6 +150,7 @@ u32 guest_register(u32 offset) {
 u32 read(Vcpu& v, u32 offset, unsigned /*size*/) {
     const u32 reg = guest_register(offset);
     if (reg == Uart16550::registers) return 0;
+    const core::Held held(board::uart0_lock);
     const u32 value = v.devices->uart.read(reg);
     settle(v);
     return value;
@@ -145,6 +159,7 @@ u32 read(Vcpu& v, u32 offset, unsigned /*size*/) {
 void write(Vcpu& v, u32 offset, unsigned /*size*/, u32 value) {
     const u32 reg = guest_register(offset);
     if (reg == Uart16550::registers) return;
+    const core::Held held(board::uart0_lock);
     Board& b = board_of(v);
     Uart16550& model = v.devices->uart;
     if (reg == data) ++v.signs;  // it prints
@@ -180,18 +195,29 @@ void start_uart(Board& b) {
     ask(b);
 }
 
-void on_uart(Board& b) {
-    receive(b);
+void on_uart(Board& b, const core::Core& here) {
+    const core::Held held(board::uart0_lock);
+    receive(b, here);
     for (unsigned n = 0; n < b.count; ++n) {
         Vcpu& v = *b.guests[n];
         if (!v.devices->uart.sends()) continue;
         send(b, n);
-        state_line(v);
+        tell(v, here);
     }
     ask(b);
 }
 
+void take_messages(Board& b, const core::Core& here) {
+    for (unsigned n = 0; n < b.count; ++n) {
+        Vcpu& v = *b.guests[n];
+        if (v.core != &here) continue;
+        const core::Held held(board::uart0_lock);
+        if (__atomic_exchange_n(&v.line_changes, 0, __ATOMIC_SEQ_CST) != 0) state_line(v);
+    }
+}
+
 void flush_uart(Vcpu& v) {
+    const core::Held held(board::uart0_lock);
     Board& b = board_of(v);
     while (v.devices->uart.sends()) send(b, v.guest_number);
     while (!(read_real(line_status) & all_empty)) {

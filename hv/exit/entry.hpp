@@ -22,6 +22,11 @@ extern "C" {
 // is clear, the board's device tree at the physical address `tree_hpa`. Ends in hv_resume.
 [[noreturn]] void hv_main(trapeze::e500::u32 tree_hpa);  // boot/main.cpp
 
+// The same of another core: all that hv_main has made is visible to it. start_secondary is where
+// the spin table sends it, and the two are the ends of the stacks.
+[[noreturn]] void hv_secondary(trapeze::e500::u32 number);  // boot/main.cpp
+extern const char start_secondary[], stack_top[], second_stack_top[];
+
 // The end of the image (boot/hv.ld), behind .bss and the stacks.
 extern trapeze::e500::u8 image_end[];
 

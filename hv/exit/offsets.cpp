@@ -145,6 +145,7 @@ void offsets() {
     DEFINE(VCPU_NIP, offsetof(Vcpu, nip));
     DEFINE(VCPU_EXIT_TIME, offsetof(Vcpu, exit_time));
     DEFINE(VCPU_ENTRY_MSR, offsetof(Vcpu, entry_msr));
+    DEFINE(VCPU_STACK, offsetof(Vcpu, stack));
     DEFINE(VCPU_REAL_MSR_KERNEL, offsetof(Vcpu, real_msr_kernel));
     DEFINE(VCPU_REAL_MSR_USER, offsetof(Vcpu, real_msr_user));
     DEFINE(VCPU_HV_MSR, offsetof(Vcpu, hv_msr));

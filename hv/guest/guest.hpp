@@ -23,7 +23,12 @@ struct Events {
     // The guest waits, or Core::reconsider is set. Returns when a guest has the core, be it the
     // same; waits until there is one.
     void (*yields)(vcpu::Vcpu& v);
+    // Another core asks for these (Ask). The core has the guest's state.
+    void (*asked)(vcpu::Vcpu& v, u32 what);
 };
+
+// What a core asks of a guest that another one runs: bits of Vcpu::asked.
+enum Ask : u32 { ask_stop = 1, ask_report = 2, ask_dump = 4, ask_live = 8 };
 
 // A partition of the machine: memory, devices, a virtual core, and what the VMM keeps for them. All
 // of it is touched by the core that runs it alone. Guests are made at boot, in the VMM's own memory

@@ -206,6 +206,7 @@ void dump_spans(const dbt::Timeline& timeline) {
 }  // namespace
 
 void dump(Vcpu& v, Dump kind, u64 now) {
+    const console::Turn turn;
     vcpu::fold_counters(v);
     if (v.profile != nullptr) vcpu::draw_timeline(v);
     u64 vmm = 0;

@@ -13,10 +13,12 @@ extern const guest::Events events;
 
 // A request on the VMM's console, if one has come.
 void requests(vcpu::Vcpu& v);
+// Guest::Ask: a report, a dump, the end.
+void asked(vcpu::Vcpu& v, u32 what);
 // Once per heartbeat: requests, periodic dumps, and whether the guest is alive.
 void heartbeat(vcpu::Vcpu& v);
-// Once when the guest has ended: report, dump, summary. Returns when another guest has the core; the
-// machine goes off with its last one.
+// Once when the guest has ended: report, dump, summary. Returns when another guest has the core;
+// the machine goes off with its last one.
 void conclude(vcpu::Vcpu& v);
 
 // Why the guest is where it is, in words (docs/reports.md): registers, instruction, TLB entries,

@@ -165,6 +165,7 @@ void report_exits(const Vcpu& v) {
 }  // namespace
 
 void report(Vcpu& v, const char* headline) {
+    const console::Turn turn;
     log("---- {}", headline);
     if (v.reason != nullptr) log("cause: {}", v.reason);
     begin_line();

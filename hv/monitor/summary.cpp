@@ -117,18 +117,27 @@ void summary(Vcpu& v, u64 now) {
     put("}\n");
 }
 
-void conclude(Vcpu& v) {
+namespace {
+
+void take_leave(Vcpu& v) {
     const u64 now = core::now();
     dev::flush_uart(v);
+    const console::Turn turn;
     if (v.end == End::guest_died) report(v, "the guest died");
     if (v.end != End::guest_died) console::log("{}", v.reason);
     dump(v, Dump::end, now);
     summary(v, now);
+}
+
+}  // namespace
+
+void conclude(Vcpu& v) {
+    if (!v.guest->over) take_leave(v);
     if (sched::leave_to_others(v)) return;
     if (v.end == End::reset) board::reset();
     board::power_off();
 }
 
-const guest::Events events{heartbeat, requests, conclude, sched::yields};
+const guest::Events events{heartbeat, requests, conclude, sched::yields, asked};
 
 }  // namespace trapeze::monitor

@@ -3,9 +3,9 @@
 #include "hv/core/clock.hpp"
 #include "hv/core/core.hpp"
 #include "hv/core/cpu.hpp"
+#include "hv/dev/devices.hpp"
 #include "hv/guest/machine.hpp"
 #include "hv/monitor/monitor.hpp"
-#include "hv/sched/switch.hpp"
 #include "hv/vcpu/interrupt.hpp"
 
 namespace trapeze::monitor {
@@ -115,22 +115,6 @@ void periodic_dump(Vcpu& v) {
 
 namespace {
 
-// For each guest that is not over; the core has its state meanwhile, and v's again in the end.
-template <typename Function>
-void each(Vcpu& v, Function&& f) {
-    for (unsigned i = 0; i < guest::machine.count; ++i) {
-        guest::Guest& g = *guest::machine.guests[i];
-        if (g.over) continue;
-        if (&g.vcpu == &v) {
-            f(v);
-            continue;
-        }
-        sched::switch_guests(v, g.vcpu);
-        f(g.vcpu);
-        sched::switch_guests(g.vcpu, v);
-    }
-}
-
 void tell(Vcpu& v) {
     const char* const reason = v.reason;
     v.reason = "asked on the VMM's console; the guest goes on";
@@ -138,19 +122,45 @@ void tell(Vcpu& v) {
     v.reason = reason;
 }
 
+// Of all guests, each on its own core.
+void ask_all(Vcpu& v, guest::Ask what) {
+    for (unsigned i = 0; i < guest::machine.count; ++i) {
+        guest::Guest& g = *guest::machine.guests[i];
+        if (g.over) continue;
+        if (!guest::machine.shared()) {
+            asked(v, what);
+            continue;
+        }
+        __atomic_or_fetch(&g.vcpu.asked, what, __ATOMIC_SEQ_CST);
+        if (g.vcpu.core == v.core) {
+            v.core->reconsider = true;
+        } else {
+            dev::send_message_to(*g.vcpu.core);
+        }
+    }
+}
+
 }  // namespace
 
+void asked(Vcpu& v, u32 what) {
+    if ((what & guest::ask_report) != 0) tell(v);
+    if ((what & guest::ask_dump) != 0) dump(v, Dump::request, core::now());
+    if ((what & guest::ask_live) != 0) v.guest->watch.live_wanted = true;
+    if ((what & guest::ask_stop) != 0) vcpu::end(v, End::stopped, "stopped on request");
+}
+
 void requests(Vcpu& v) {
-    const int byte = console::poll();
-    if (byte == 'q') {
-        each(v, [](Vcpu& o) { vcpu::end(o, End::stopped, "stopped on request"); });
-        v.core->reconsider = true;
-    } else if (byte == '?') {
-        each(v, tell);
-    } else if (byte == 'd') {
-        each(v, [](Vcpu& o) { dump(o, Dump::request, core::now()); });
-    } else if (byte == 'l') {
-        each(v, [](Vcpu& o) { o.guest->watch.live_wanted = true; });
+    switch (console::poll()) {
+        case 'q':
+            return ask_all(v, guest::ask_stop);
+        case '?':
+            return ask_all(v, guest::ask_report);
+        case 'd':
+            return ask_all(v, guest::ask_dump);
+        case 'l':
+            return ask_all(v, guest::ask_live);
+        default:
+            return;
     }
 }
 

@@ -14,6 +14,7 @@
 
 namespace trapeze::sched {
 
+using core::u32;
 using core::u64;
 using guest::machine;
 using vcpu::End;
@@ -23,9 +24,12 @@ using vcpu::Vcpu;
 namespace {
 
 // Each core's, which alone touches it once guests run.
-constinit Queue queues[max_cores]{};
+constinit Queue queues[core::max_cores]{};
 
 Queue& queue_of(const core::Core& c) { return queues[c.number]; }
+
+// Guests that are not over, of all cores: atomically.
+constinit u32 alive = 0;
 
 // Guests that a core may yet run.
 template <typename Function>
@@ -71,6 +75,16 @@ u64 deadline(const core::Core& c, u64 now) {
     return next;
 }
 
+// What other cores have asked of guests of this one, which has the state of one of them.
+void answer(const core::Core& c) {
+    each(c, [&c](Vcpu& v) {
+        if (__atomic_load_n(&v.asked, __ATOMIC_RELAXED) == 0) return;
+        const u32 what = __atomic_exchange_n(&v.asked, 0, __ATOMIC_SEQ_CST);
+        if (c.current != &v) switch_guests(*c.current, v);
+        v.guest->events->asked(v, what);
+    });
+}
+
 // Nobody wants the core: its timers are those of the guest whose state it has.
 [[noreturn]] void idle(Vcpu& v) { hv_wait(v.hv_msr | e500::msr::we | e500::msr::ee); }
 
@@ -79,6 +93,7 @@ void give(Vcpu& v) {
     core::Core& c = *v.core;
     for (;;) {
         c.reconsider = false;
+        answer(c);
         const u64 now = core::now();
         wake(c, now);
         Vcpu* const next = choose(c, now);
@@ -123,31 +138,42 @@ void yields(Vcpu& v) {
     if (v.waits()) {
         v.wakes_at = vcpu::next_wake(v);
         queue_of(*v.core).waits(v.entity, now);
+        v.becomes(Presence::waits, now);
+    } else {
+        // An interrupt may have ended its wait while the core was idle in its name.
+        queue_of(*v.core).ready(v.entity, now);
+        v.becomes(Presence::ready, now);
     }
-    v.becomes(v.waits() ? Presence::waits : Presence::ready, now);
     give(v);
 }
 
 bool leave_to_others(Vcpu& v) {
-    v.guest->over = true;
-    const u64 now = core::now();
-    v.becomes(Presence::waits, now);
-    if (machine.shared()) queue_of(*v.core).waits(v.entity, now);
-    bool any = false;
-    each(*v.core, [&any](const Vcpu&) { any = true; });
-    if (any) {
-        // Its own timers are nobody's any more, and the core's state is one that still waits.
-        if (v.core->current == &v) {
-            Vcpu* other = nullptr;
-            each(*v.core, [&other](Vcpu& o) {
-                if (other == nullptr) other = &o;
-            });
-            switch_guests(v, *other);
-        }
-        give(v);
+    if (!v.guest->over) {
+        v.guest->over = true;
+        const u64 now = core::now();
+        v.becomes(Presence::waits, now);
+        if (machine.shared()) queue_of(*v.core).waits(v.entity, now);
+        if (__atomic_sub_fetch(&alive, 1, __ATOMIC_SEQ_CST) == 0) return false;
     }
-    return any;
+    Vcpu* other = nullptr;
+    each(*v.core, [&other](Vcpu& o) {
+        if (other == nullptr) other = &o;
+    });
+    if (other != nullptr) {
+        // Its own timers are nobody's any more: the core's state is one that still waits.
+        switch_guests(v, *other);
+        give(*other);
+        return true;
+    }
+    // The core has nothing to do until the machine ends, or is asked to.
+    v.next_heartbeat = v.next_sample = v.core->deadline = core::never;
+    v.dec_running = v.device_waits = false;
+    v.regs.tcr = 0;
+    vcpu::reschedule(v);
+    idle(v);
 }
+
+void expect(unsigned guests) { alive = guests; }
 
 Queue& queue(unsigned core) { return queues[core]; }
 

@@ -11,11 +11,12 @@ namespace trapeze::sched {
 // Events::yields.
 void yields(vcpu::Vcpu& v);
 
-// The guest is over: its core is never its again. Returns when another guest of the core has it;
-// false if there is none.
+// The guest is over: its core is never its again. Returns when another guest of the core has it, or
+// false if the machine has no other. A core that has nobody left waits for the others.
 bool leave_to_others(vcpu::Vcpu& v);
 
-inline constexpr unsigned max_cores = 2;
+// How many guests there are, before any core starts.
+void expect(unsigned guests);
 
 // A core's, to be filled before it starts; Vcpu::entity is the index there.
 Queue& queue(unsigned core);

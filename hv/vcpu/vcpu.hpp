@@ -79,6 +79,7 @@ struct Vcpu {
     u32 nip;
     u32 exit_time;  // time base at entry, low word
     u32 entry_msr;  // core MSR to enter the guest with
+    u32 stack;      // Core::stack
 
     u32 real_msr_kernel;  // core MSR while the guest kernel runs, without passed-through bits
     u32 real_msr_user;
@@ -124,6 +125,9 @@ struct Vcpu {
     bool critical_held, external_held;
     // It answers when the guest admits one: false, it asks no longer.
     bool (*take_input)(Vcpu& v, e500::Vector which);
+    // Messages of other cores, atomically: a device of the guest's that they touch has changed its
+    // line; what else they ask (guest/guest.hpp).
+    u32 line_changes, asked;
     // Whether a device of the guest's wants the core's time, when, by the VMM's clock, and how it
     // gets that.
     bool device_waits;

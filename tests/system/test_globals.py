@@ -12,9 +12,12 @@ KNOWN = {
     "trapeze::core::clock": "machine: the core that runs a guest which writes the time base",
     "trapeze::guest::machine": "machine: constant after the start",
     "trapeze::console::(anonymous namespace)::uart_console": "machine: the core that prints a line",
+    "trapeze::sched::(anonymous namespace)::alive": "machine: atomically",
+    "trapeze::core::Lock::needed": "machine: constant after the start",
+    "trapeze::board::uart0_lock": "machine: itself",
     "trapeze::sched::(anonymous namespace)::queues": "each core its own, once guests run",
     "trapeze::(anonymous namespace)::board": "machine: the core that takes the board's interrupts",
-    "trapeze::(anonymous namespace)::boot_core": "core 0",
+    "trapeze::(anonymous namespace)::cores": "each core its own",
     "trapeze::(anonymous namespace)::plan": "the core that boots, until its guest runs",
     "trapeze::boot::(anonymous namespace)::calibration": "the core that boots, until its guest runs",
 }

@@ -162,6 +162,7 @@ void write_upper_half(unsigned n, u32 value) { the_core().upper_half.at(n) = val
 void save_user_registers(UserRegisters& to) { to = the_core().user_registers; }
 void load_user_registers(const UserRegisters& from) { the_core().user_registers = from; }
 void clear_reservation() {}
+u32 number() { return 0; }
 void set_current(vcpu::Vcpu* vcpu) { the_core().current = vcpu; }
 void use_profile(bool on) { the_core().profiled = on; }
 u32 read_pvr() { return test::pvr; }

@@ -11,6 +11,8 @@ namespace trapeze::console {
 
 void put(char c) { test::the_core().console.push_back(c); }
 void begin_line() { test::the_core().console += "[vmm] "; }
+Turn::Turn() = default;
+Turn::~Turn() = default;
 void speak_for(const char* /*name*/) {}
 void print_arguments(const char* format, const Argument* /*arguments*/, unsigned /*count*/) {
     test::the_core().console += format;
@@ -23,9 +25,10 @@ namespace trapeze::monitor {
 namespace {
 void no_heartbeat(vcpu::Vcpu& /*v*/) {}
 void count_requests(vcpu::Vcpu& /*v*/) { ++test::the_core().requests; }
+void no_asking(vcpu::Vcpu& /*v*/, u32 /*what*/) {}
 void ended(vcpu::Vcpu& v) { throw std::runtime_error(v.reason); }
 }  // namespace
 
-const guest::Events events{no_heartbeat, count_requests, ended, sched::yields};
+const guest::Events events{no_heartbeat, count_requests, ended, sched::yields, no_asking};
 
 }  // namespace trapeze::monitor
