@@ -86,6 +86,9 @@ void copy_loads(const void* image, int images, u64 ram_hpa, u64 ram_size, const 
     }
 }
 
+// Of a tree, and of what libfdt reads and writes of it (Devicetree Specification 5.2).
+constexpr u32 tree_alignment = 8;
+
 // Of a tree of the user's own: twice what it takes and more, as QEMU's load_device_tree gives it.
 u32 room_of(const Blob& tree, const char* arguments) {
     constexpr u32 more = 10'000;
@@ -112,7 +115,8 @@ vcpu::Boot load_guest(const Host& host, u64 ram_hpa, u64 ram_size, SymbolRoom& r
                                : Blob{static_cast<const u8*>(host.tree), fdt_totalsize(host.tree)};
     const char* arguments = text_of(image, config, "bootargs");
     if (arguments == nullptr) arguments = "";
-    const u32 tree_size = own_tree.size != 0 ? room_of(own_tree, arguments) : base_tree.size;
+    const u32 tree_size = static_cast<u32>(align_up(
+        own_tree.size != 0 ? room_of(own_tree, arguments) : base_tree.size, tree_alignment));
     const Placement p = place_parts(kernel, tree_size, ramdisk.size, ram_size);
     if (!p.fits) {
         reject("kernel, device tree and ramdisk do not fit guest memory; give more (mem=)");
@@ -127,6 +131,9 @@ vcpu::Boot load_guest(const Host& host, u64 ram_hpa, u64 ram_size, SymbolRoom& r
     void* const guest_tree = at(ram_hpa + p.tree);
     memcpy(guest_tree, base_tree.data, base_tree.size);
     check_tree(find_damage(guest_tree, base_tree.size), "device tree: ");
+    // Behind its end libfdt makes a new one where the blocks are in another order than it wants.
+    fdt_set_totalsize(guest_tree,
+                      static_cast<u32>(align_up(fdt_totalsize(guest_tree), tree_alignment)));
     check_tree(fdt_open_into(guest_tree, guest_tree, static_cast<int>(tree_size)), "device tree: ");
     set_chosen(guest_tree, arguments, kernel, ramdisk_at);
     set_memory(guest_tree, ram_size);
