@@ -143,6 +143,8 @@ class Mistakes(Config):
             with self.subTest(text=text):
                 self.in_guest(words, text, root)
         self.mistake(5, "never runs", HEAD + root + "\n" + LINUX + "};\n")
+        # Of a node that two places make, the last one is named.
+        self.mistake(7, "never runs", HEAD + root + "\nx: " + LINUX + "};\n&x { memory = \"65M\"; };\n")
 
     def test_all_at_once_in_order(self):
         path = self.path("m.dts", (HEAD + 'a { compatible = "partition";\nmemory = "1K";\nbad;\n};\n};\n').encode())
