@@ -19,6 +19,7 @@ from front import cli, guest, live, mistakes, patching, summary, viewer  # noqa:
 from front.common import Failure, plain  # noqa: E402
 from front.console import GuestConsole, VmmLog  # noqa: E402
 from front.dump import Block, Store  # noqa: E402
+from front.frames import Demux  # noqa: E402
 from front.terminal import Keys  # noqa: E402
 from bench.run import compare, output, results  # noqa: E402
 
@@ -202,7 +203,7 @@ def files(source):
 
 
 def words(source):
-    """What is typed: sizes, addresses, keys."""
+    """What is typed: sizes, addresses, keys; and what comes for several guests' consoles."""
     data = source.rest()
     text = os.fsdecode(data)
     try:
@@ -216,6 +217,12 @@ def words(source):
     together, keys = Keys().feed(data), Keys()
     apart = [keys.feed(bytes([byte])) for byte in data]
     assert together == (b"".join(one for one, _ in apart), [c for _, cs in apart for c in cs])
+    whole, cut, came = Demux(), Demux(), [{}, {}]
+    for sums, pieces in zip(came, (whole.feed(data), [one for byte in data
+                                                      for one in cut.feed(bytes([byte]))])):
+        for channel, part in pieces:
+            sums[channel] = sums.get(channel, b"") + part
+    assert came[0] == came[1] and whole.channel == cut.channel, came
 
 
 def bench_lines(source):
