@@ -15,6 +15,7 @@
 #include "hv/guest/machine.hpp"
 #include "hv/monitor/monitor.hpp"
 #include "hv/sched/run.hpp"
+#include "hv/trace/ring.hpp"
 
 namespace trapeze {
 
@@ -53,9 +54,30 @@ Guest* pool() {
     constexpr u32 align = alignof(Guest);
     return reinterpret_cast<Guest*>((reinterpret_cast<u32>(image_end) + align - 1) & ~(align - 1));
 }
-boot::SymbolRoom room_for_symbols() {
+boot::SymbolRoom room_behind() {
     auto* const from = reinterpret_cast<e500::u8*>(pool() + plan.wishes.count);
     return {from, own_map::image_base + own_map::image_size - reinterpret_cast<u32>(from)};
+}
+
+void start_trace(core::Core& core, boot::SymbolRoom& room, u32 bytes) {
+    constexpr u32 head = sizeof(trace::Record);
+    static_assert(sizeof(trace::Ring) <= head && alignof(Guest) % alignof(trace::Record) == 0);
+    if (head + bytes > room.size) {
+        boot::reject("trace=: there is no room for so much beside the guests");
+    }
+    core.trace_ring = new (room.at) trace::Ring{};
+    core.trace_ring->use(reinterpret_cast<trace::Record*>(room.at + head), bytes / head);
+    room.at += head + bytes;
+    room.size -= head + bytes;
+}
+
+// The first guest's options say how much of it each core's trace gets.
+void start_traces(boot::SymbolRoom& room) {
+    const u32 bytes = plan.wishes.guests[0].options.trace_kib << 10;
+    for (unsigned i = 0; bytes != 0 && i < plan.wishes.count; ++i) {
+        core::Core& core = cores[plan.wishes.guests[i].core];
+        if (core.trace_ring == nullptr) start_trace(core, room, bytes);
+    }
 }
 
 // Nothing of what was there before stays.
@@ -114,6 +136,7 @@ void enter(unsigned number) {
     patch::Config& patch = plan.shares[number].patch;
     vcpu::reset(g.vcpu, start, layout(plan.wishes.guests[number]), hole);
     patch.costs = guest::machine.costs;
+    trace::add(*g.vcpu.core, trace::What::started, number, core::now());
     patch::start(g.vcpu, patch.mode != patch::Mode::off ? &g.patcher : nullptr, patch);
 }
 
@@ -127,7 +150,8 @@ void enter(unsigned number) {
 
 [[noreturn]] void enter_guests() {
     guest::machine.count = board.count = plan.wishes.count;
-    boot::SymbolRoom symbols = room_for_symbols();
+    boot::SymbolRoom symbols = room_behind();
+    start_traces(symbols);
     for (unsigned i = 0; i < plan.wishes.count; ++i) plan.shares[i].start = load(i, symbols);
     dev::start_mpic();
     dev::start_uart(board);

@@ -86,6 +86,8 @@ guest::Options parse_options(const char* p, guest::Options options) {
         } else if (take_number(p, "mirror-mb=", value) && value >= 4 && value <= 48 &&
                    value % 4 == 0) {
             options.mirror_mib = static_cast<u32>(value);
+        } else if (take_number(p, "trace=", value) && value <= guest::Options::most_trace_kib) {
+            options.trace_kib = static_cast<u32>(value);
         } else if (take_number(p, "dump-every=", value) && value < 1000000) {
             options.dump_every = static_cast<u32>(value);
         } else {
@@ -93,7 +95,8 @@ guest::Options parse_options(const char* p, guest::Options options) {
                 "bad VMM option (mem=SIZE watchdog=SECONDS tlb0=512|1024|2048 profile=on|off "
                 "dump-every=SECONDS exits-device=on|off patch=off|hot|eager threshold=N "
                 "churn=MICROSECONDS "
-                "mapping=straight|crossed mirror-mb=4..48 debug=core|manual), from: ",
+                "mapping=straight|crossed mirror-mb=4..48 debug=core|manual "
+                "trace=KIB), from: ",
                 start);
         }
     }

@@ -8,6 +8,10 @@ namespace trapeze::vcpu {
 struct Vcpu;
 }
 
+namespace trapeze::trace {
+class Ring;
+}
+
 namespace trapeze::core {
 
 // A physical core: what is its own, whichever guest it runs. Only code that runs on it touches it.
@@ -20,6 +24,7 @@ struct Core {
     u64 deadline = never;
     // So it has before a guest goes on: one that does not run has an interrupt, or is to end.
     bool reconsider;
+    trace::Ring* trace_ring;  // null: nothing is traced
     // For work that is not interrupted and too large for the stack (monitor/dump.cpp).
     static constexpr unsigned scratch_words = 4096;
     e500::u16 scratch[scratch_words];

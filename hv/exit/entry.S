@@ -67,6 +67,8 @@ vectors:
     slot performance,      VECTOR_PERFORMANCE, full_exit
     slot program_full,     VECTOR_PROGRAM, full_exit     // without fast paths: use_fast_paths
     slot system_call_full, VECTOR_SYSTEM_CALL, full_exit
+    slot dtlb_light,       VECTOR_DATA_TLB, light_exit_traced    // without the ready table:
+    slot itlb_light,       VECTOR_INSTRUCTION_TLB, light_exit_traced    // use_profile
 
 // The registers that a C++ function may change, and where the guest was, but r10 to r12, CR and CTR.
     .macro  save_most
@@ -116,6 +118,17 @@ light_return:
     lwz     r\n, GPR(\n)(vcpu)
     .endr
     rfi
+// The same for the trace.
+// In: as light_exit. Back to the guest.
+light_exit_traced:
+    save_volatile
+    mfspr   r8, SPR_SRR1
+    stw     r8, VCPU_ENTRY_MSR(vcpu)
+    on_stack
+    mr      r4, r12
+    bl      hv_traced_miss
+    cmpwi   r3, 0
+    beq+    light_return
 // In: vcpu, r3 = vector; all that a light exit saves in the Vcpu.
 light_left:
     mr      r4, r3

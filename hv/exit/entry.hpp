@@ -32,7 +32,7 @@ extern trapeze::e500::u8 image_end[];
 
 // The vectors, for IVPR and the IVORs (exit/setup.cpp), in IVOR order. Nothing but an interrupt
 // goes there. exit/entry.S; those for program, system_call, dtlb and itlb twice, without and with
-// the profile, in fast.inc and miss.inc, and the first two without fast paths in entry.S.
+// the profile, in fast.inc and miss.inc, and without fast paths in entry.S.
 extern const char vectors[];
 extern const char vector_critical[], vector_machine_check[], vector_dsi[], vector_isi[],
     vector_external[], vector_alignment[], vector_program[], vector_fp_unavailable[],
@@ -40,7 +40,7 @@ extern const char vector_critical[], vector_machine_check[], vector_dsi[], vecto
     vector_watchdog[], vector_dtlb[], vector_itlb[], vector_debug[], vector_spe_unavailable[],
     vector_spe_data[], vector_spe_round[], vector_performance[], vector_program_profiled[],
     vector_system_call_profiled[], vector_program_full[], vector_system_call_full[],
-    vector_dtlb_profiled[], vector_itlb_profiled[];
+    vector_dtlb_profiled[], vector_itlb_profiled[], vector_dtlb_light[], vector_itlb_light[];
 
 // The ways through an exit (exit/run.cpp; docs/exits.md), called on the stack by the labels of the
 // same names in exit/entry.S. What a C++ function may change, but r2, stands in the Vcpu, and so
@@ -49,6 +49,8 @@ extern const char vector_critical[], vector_machine_check[], vector_dsi[], vecto
 // By a TLB miss. 0: the guest goes on with what the Vcpu has, entry_msr for its MSR; else the
 // vector, for a full exit.
 int hv_light_exit(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 vector);
+// The same while the core keeps a trace (exit/traced.cpp).
+int hv_traced_miss(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 vector);
 // By a privileged instruction `word` of the guest kernel, which the fast path has recorded. r2
 // stands in the Vcpu, and of r14 to r31 those that the word's RT, RA and RB name. 0: the guest goes
 // on; 8 * n: and it has written rn, of r14 to r31; below 0: the guest ends or waits, the exit is

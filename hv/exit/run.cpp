@@ -8,6 +8,7 @@
 #include "hv/dev/bus.hpp"
 #include "hv/dev/devices.hpp"
 #include "hv/exit/entry.hpp"
+#include "hv/exit/traced.hpp"
 #include "hv/guest/guest.hpp"
 #include "hv/patch/patcher.hpp"
 #include "hv/profile/profile.hpp"
@@ -363,6 +364,7 @@ template <bool profiled>
     }
     v.entry_msr = core_msr(v);
     charge<profiled>(v, cause);
+    if (v.core->trace_ring != nullptr) trace_exit(v, cause);
     if (v.core->reconsider || v.waits()) v.guest->events->yields(v);
 }
 

@@ -27,10 +27,10 @@ void use_fast_paths(bool on, bool profiled) {
                                  : vector_system_call);
 }
 
-void use_profile(bool on) {
-    use_fast_paths(true, on);
-    point<Spr::IVOR13>(on ? vector_dtlb_profiled : vector_dtlb);
-    point<Spr::IVOR14>(on ? vector_itlb_profiled : vector_itlb);
+void use_profile(bool on, bool traced) {
+    use_fast_paths(!traced, on);
+    point<Spr::IVOR13>(traced ? vector_dtlb_light : on ? vector_dtlb_profiled : vector_dtlb);
+    point<Spr::IVOR14>(traced ? vector_itlb_light : on ? vector_itlb_profiled : vector_itlb);
 }
 
 void setup(vcpu::Vcpu* vcpu) {

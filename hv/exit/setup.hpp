@@ -12,7 +12,7 @@ namespace trapeze::core {
 void setup(vcpu::Vcpu* vcpu);
 
 // Which of the two fast paths program exceptions and system calls take (fast.inc). With `on` the
-// Vcpu has a profile.
-void use_profile(bool on);
+// Vcpu has a profile. `traced`: none, and no TLB miss either, so that C++ sees every exit.
+void use_profile(bool on, bool traced = false);
 
 }  // namespace trapeze::core

@@ -10,10 +10,13 @@ using e500::u64;
 
 // What the user chose for a guest (docs/options.md).
 struct Options {
+    static constexpr u32 most_trace_kib = 4096;
+
     u64 memory = 0;             // bytes of guest RAM; 0: all there is
     u32 watchdog = 0;           // seconds; 0: off
     bool profile = true;        // count exits by trap site and page
     bool exits_device = false;  // let the guest read the exit counters
+    u32 trace_kib = 0;          // memory of each core for its trace; 0: none
     u32 dump_every = 0;         // seconds between dumps of the profile; 0: off
     patch::Mode patch = patch::Mode::hot;
     bool crossed = true;           // how the guest is laid over the core's two address spaces

@@ -37,4 +37,8 @@ enum class Dump : e500::u8 {
 };
 void dump(vcpu::Vcpu& v, Dump kind, u64 now);
 
+// What the core's trace has, as lines between "@@trapeze-trace" and "@@trapeze-trace-end"
+// (docs/trace.md); nothing if it has none.
+void print_trace(core::Core& c);
+
 }  // namespace trapeze::monitor

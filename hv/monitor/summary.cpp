@@ -9,6 +9,7 @@
 #include "hv/patch/patcher.hpp"
 #include "hv/profile/profile.hpp"
 #include "hv/sched/run.hpp"
+#include "hv/trace/ring.hpp"
 #include "hv/vcpu/interrupt.hpp"
 
 namespace trapeze::monitor {
@@ -127,6 +128,7 @@ void take_leave(Vcpu& v) {
     if (v.end != End::guest_died) console::log("{}", v.reason);
     dump(v, Dump::end, now);
     summary(v, now);
+    trace::add(*v.core, trace::What::ended, v.guest_number, now);
 }
 
 }  // namespace
@@ -134,6 +136,12 @@ void take_leave(Vcpu& v) {
 void conclude(Vcpu& v) {
     if (!v.guest->over) take_leave(v);
     if (sched::leave_to_others(v)) return;
+    for (unsigned i = 0; i < guest::machine.count; ++i) {
+        core::Core* const core = guest::machine.guests[i]->vcpu.core;
+        bool said = false;
+        for (unsigned k = 0; k < i; ++k) said = said || guest::machine.guests[k]->vcpu.core == core;
+        if (!said) print_trace(*core);
+    }
     if (v.end == End::reset) board::reset();
     board::power_off();
 }

@@ -157,6 +157,8 @@ void requests(Vcpu& v) {
             return ask_all(v, guest::ask_report);
         case 'd':
             return ask_all(v, guest::ask_dump);
+        case 't':
+            return print_trace(*v.core);
         case 'l':
             return ask_all(v, guest::ask_live);
         default:

@@ -32,7 +32,7 @@ void load(const Vcpu& from, Vcpu& v) {
     }
     v.shadow.take_core(from.shadow);
     patch::take_core(v);
-    core::use_profile(v.profile != nullptr);
+    core::use_profile(v.profile != nullptr, v.core->trace_ring != nullptr);
     if (v.reservation.steps != 0) core::use_fast_paths(false, v.profile != nullptr);
     core::take_debug_status();
     vcpu::program_debug(v);

@@ -3,6 +3,7 @@
 
 #include "dbt/decode.hpp"
 #include "dbt/site_table.hpp"
+#include "hv/core/core.hpp"
 #include "hv/core/cpu.hpp"
 #include "hv/vcpu/emulate.hpp"
 #include "hv/vcpu/fault.hpp"
@@ -110,7 +111,7 @@ void step_reservation(Vcpu& v) {
 
 void stop_reservation(Vcpu& v) {
     v.reservation = {};
-    core::use_fast_paths(true, v.profile != nullptr);
+    core::use_fast_paths(v.core->trace_ring == nullptr, v.profile != nullptr);
     update_debug(v);
 }
 

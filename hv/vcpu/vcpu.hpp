@@ -175,12 +175,7 @@ struct Vcpu {
     bool fatal_access;  // if one did
     mmu::Access fatal_kind;
 
-    void becomes(Presence next, u64 now) {
-        if (presence == Presence::waits) idle_ticks += now - since;
-        if (presence == Presence::ready) stolen_ticks += now - since;
-        presence = next;
-        since = now;
-    }
+    void becomes(Presence next, u64 now);  // presence.cpp
     // Its own time at `now`, in which others have had no part.
     u64 own_time(u64 now) const { return now - stolen_ticks; }
     bool waits() const { return (regs.msr & e500::msr::we) != 0; }

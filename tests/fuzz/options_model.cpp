@@ -37,6 +37,8 @@ bool take_number(guest::Options& options, std::string_view key, Number value) {
         options.dump_every = small;
     } else if (key == "threshold" && value <= 1000000) {
         options.threshold = small;
+    } else if (key == "trace" && value <= 4096) {
+        options.trace_kib = small;
     } else if (key == "churn" && value <= 1000000) {
         options.churn = small;
     } else if (key == "tlb0" && (value == 512 || value == 1024 || value == 2048)) {
@@ -76,7 +78,7 @@ bool take_word(guest::Options& options, const std::string& word) {
 auto fields(const guest::Options& o) {
     return std::tie(o.memory, o.watchdog, o.profile, o.exits_device, o.dump_every, o.patch,
                     o.crossed, o.threshold, o.churn, o.mirror_mib, o.tlb0_entries,
-                    o.debug_as_manual);
+                    o.debug_as_manual, o.trace_kib);
 }
 
 }  // namespace

@@ -7,7 +7,7 @@ from support import ROOT
 from test_style import CODE, tracked
 
 # Lowest first (docs/source-tour.md).
-ORDER = ["core", "board", "mmu", "console", "vcpu", "profile", "dev", "patch", "guest", "exit",
+ORDER = ["core", "trace", "board", "mmu", "console", "vcpu", "profile", "dev", "patch", "guest", "exit",
          "sched", "monitor", "boot"]
 
 INCLUDE = r'^#include "((?:hv|dbt|tcache)/[\w./]+)"'

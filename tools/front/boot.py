@@ -12,7 +12,7 @@ import tempfile
 import time
 
 from . import (build, dump, guest, judge, listening, live, output, patching, qemu, service, setup,
-               summary, viewer)
+               summary, trace, viewer)
 from .common import (GUEST, INTERRUPTED, LAST, LIVE, OK, RUN_OFFSET, USAGE, VMM_ELF, VMM_FAILED,
                      Failure, complain, paint, say, shown)
 from .console import GuestConsole, VmmLog
@@ -55,7 +55,7 @@ class Boot:
         self.with_map = not options.native and not options.quiet and self.mode == "workload"
         self.dumps = dump.Store(self.folder)
         self.losses = output.Losses()
-        self.json = None
+        self.json = self.traces = None
         self.session = None
         self._service = None
 
@@ -76,7 +76,7 @@ class Boot:
         if options.run is not None and options.initrd:
             raise Failure("--run needs the default initramfs: leave --initrd out")
         for name, value in (("--watchdog", options.watchdog), ("--profile", options.profile),
-                            ("--dump-every", options.dump_every),
+                            ("--dump-every", options.dump_every), ("--trace", options.trace),
                             *(one[:2] for one in patching.given(options))):
             if options.native and value is not None:
                 raise Failure(f"{name} is the VMM's: it does not go with --native")
@@ -85,7 +85,10 @@ class Boot:
     def check_files(self, files):
         """Raises Failure for one of `files`, pairs of an option and a path or None, that cannot be
         read, or would be written too."""
-        wanted = self.options.json
+        written = [(name, path) for name, path in (("--json", self.options.json),
+                                                   ("--trace", self.options.trace)) if path]
+        if len({os.path.realpath(path) for _, path in written}) < len(written):
+            raise Failure(f"{written[0][1]}: is one file for both --json and --trace")
         for name, path in files:
             if path is None:
                 continue
@@ -96,8 +99,9 @@ class Boot:
                 raise Failure(f"{path}: is not a file ({name})")
             if not os.access(path, os.R_OK | (os.W_OK if name == "--drive" else 0)):
                 raise Failure(f"{path}: permission denied ({name})")
-            if wanted and os.path.exists(wanted) and os.path.samefile(wanted, path):
-                raise Failure(f"{wanted}: is read ({name}), and so not written (--json)")
+            for option, wanted in written:
+                if os.path.exists(wanted) and os.path.samefile(wanted, path):
+                    raise Failure(f"{wanted}: is read ({name}), and so not written ({option})")
 
     def build(self):
         """Builds what this boot needs and is not up to date."""
@@ -147,6 +151,8 @@ class Boot:
         if options.dump_every is not None:
             words += f" dump-every={options.dump_every}"
         words += patching.words(options)
+        if options.trace:
+            words += f" trace={trace.KIB}"
         return words + (" " + options.vmm_append if options.vmm_append else "")
 
     def qemu_words(self):
@@ -213,7 +219,9 @@ class Boot:
     def run(self):
         """Boots and returns the exit status."""
         self.check()
-        with output.wanted(self.options.json, "--json") as self.json:
+        with output.wanted(self.options.json, "--json") as self.json, \
+                output.wanted(self.options.trace, "--trace") as trace_file:
+            self.traces = trace.Collector(trace_file) if trace_file else None
             with tempfile.TemporaryDirectory(prefix="trapeze-") as directory:
                 with output.naming(directory):
                     command = self.prepare(directory)
@@ -230,6 +238,8 @@ class Boot:
                     os.unlink(os.path.join(self.folder, name))
         if self.json:
             self.json.empty()
+        if self.traces:
+            self.traces.empty()
 
     def _log(self, name):
         return output.Log(os.path.join(self.folder, name), self.losses)
@@ -274,7 +284,7 @@ class Boot:
                 session.show(self.guest_ended(console, found))
 
             vmm_log = None if options.native else VmmLog(on_line, on_dump, self.dumps.bad, on_reply,
-                                                         on_end)
+                                                         on_end, self.traces)
             machine, served = qemu.Qemu(command, qemu_log, vmm_log is not None), None
             started = time.monotonic()
             try:
@@ -376,8 +386,13 @@ class Boot:
         return USAGE + (RUN_OFFSET if self.mode == "run" else 0)
 
     def _write(self, facts):
-        """The summary, into its files; the Failure of --json, or None."""
+        """The summary and the trace, into their files; the Failure of --json or --trace, or None."""
         lost = None
+        if self.traces:
+            try:
+                self.traces.write()
+            except Failure as failure:
+                lost = failure
         try:
             if self.json:
                 self.json.fill((json.dumps(facts, indent=1) + "\n").encode())

@@ -69,6 +69,8 @@ examples:
                                              Ctrl-A N goes to the next
   ./trapeze boot --config docs/examples/two-linux.dts
                                              guests that differ: docs/guests.md tells how
+  ./trapeze boot --icount --trace trace.json --run true
+                                             what happened when, for https://ui.perfetto.dev
   ./trapeze boot --icount --json exits.json -- -d int -D qemu.txt"""
 
 BOOT_END = """exit status:
@@ -213,6 +215,9 @@ def _add_boot(commands):
     patching.add(parser)
     say = parser.add_argument_group("what to say")
     say.add_argument("--json", metavar="FILE", help="write the summary there as JSON")
+    say.add_argument("--trace", metavar="FILE",
+                     help="write the last exits, switches and interrupts there, for Perfetto "
+                          "(docs/trace.md); all of the VMM's fast paths are off")
     say.add_argument("--quiet", "-q", action="store_true", help="no VMM log, no tables, no heat map")
     say.add_argument("--verbose", "-v", action="store_true",
                      help="also markers, QEMU's command line; with --run all of the console")

@@ -3,6 +3,7 @@
 import json
 import re
 
+from . import trace
 from .dump import Extractor
 from .panic import Panic
 
@@ -146,15 +147,18 @@ class VmmLog:
     on_bad    called with what was wrong with a dump that did not come through
     on_reply  called with each line of the monitor's, without what marks it
     on_end    called with each summary
+    traces    takes each good trace.Block, and what was wrong with others (trace.Collector)
 
     `summary` is the last one; `summaries` has the last one of each guest, by name, and of a VMM
     that has none to name, by None. `broken` says what was wrong with one.
     """
 
     def __init__(self, on_line, on_dump=lambda block: None, on_bad=lambda why: None,
-                 on_reply=lambda text: None, on_end=lambda summary: None):
+                 on_reply=lambda text: None, on_end=lambda summary: None, traces=None):
         self._on_line, self._on_reply, self._on_end = on_line, on_reply, on_end
         self._dumps = Extractor(on_dump, on_bad)
+        self._traces = trace.Extractor(traces.take if traces else lambda block: None,
+                                       traces.bad if traces else lambda why: None)
         self._rest = b""
         self.summary = None
         self.summaries = {}
@@ -171,11 +175,12 @@ class VmmLog:
         if self._rest:
             self._line(self._rest)
             self._rest = b""
-        self._dumps.cut("the VMM ended in the middle of it")
+        for blocks in (self._dumps, self._traces):
+            blocks.cut("the VMM ended in the middle of it")
 
     def _line(self, raw):
         raw = raw.rstrip(b"\r")
-        if self._dumps.line(raw):
+        if self._dumps.line(raw) or self._traces.line(raw):
             return
         text = raw.decode("utf-8", "replace")
         if not text.startswith(SUMMARY):

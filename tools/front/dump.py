@@ -37,6 +37,8 @@ class Block:
 class Extractor:
     """Takes the console's lines; calls `on_block` with good dumps, `on_bad` with what was wrong."""
 
+    begin, end = BEGIN.encode(), END.encode()
+
     def __init__(self, on_block, on_bad):
         self._on_block, self._on_bad = on_block, on_bad
         self._lines = None
@@ -44,15 +46,15 @@ class Extractor:
 
     def line(self, raw):
         """Takes one line (bytes without CR LF); False if it is not part of a dump."""
-        if raw.startswith(BEGIN.encode()):
+        if raw.startswith(self.begin):
             self.cut("another began in it")
             self._lines, self._size = [], 0
         elif self._lines is None:
-            if not raw.startswith(END.encode()):
+            if not raw.startswith(self.end):
                 return False
             self._on_bad("its first line did not come")
             return True
-        elif raw.startswith(END.encode()):
+        elif raw.startswith(self.end):
             lines, self._lines = self._lines, None
             self._check(lines, raw)
             return True

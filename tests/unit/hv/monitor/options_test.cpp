@@ -28,6 +28,7 @@ TEST(Options, WithoutAnyAreAsDocumented) {
         EXPECT_EQ(o.dump_every, 0U);
         EXPECT_EQ(o.threshold, 0U);
         EXPECT_EQ(o.churn, 0U);
+        EXPECT_EQ(o.trace_kib, 0U);
         EXPECT_EQ(o.mirror_mib, 16U);
         EXPECT_EQ(o.tlb0_entries, 2048U);
     }
@@ -36,7 +37,8 @@ TEST(Options, WithoutAnyAreAsDocumented) {
 TEST(Options, EachIsTaken) {
     const guest::Options o = parse_options(
         " mem=192M watchdog=30 tlb0=512 profile=off dump-every=7 exits-device=on patch=eager "
-        "threshold=99  mapping=straight mirror-mb=48 debug=manual churn=250 ");
+        "threshold=99  mapping=straight mirror-mb=48 debug=manual churn=250 trace=64 ");
+    EXPECT_EQ(o.trace_kib, 64U);
     EXPECT_EQ(o.churn, 250U);
     EXPECT_EQ(o.memory, 192U << 20U);
     EXPECT_EQ(o.watchdog, 30U);
@@ -86,13 +88,14 @@ TEST(Options, OneThatIsWrongMakesNoOtherOfItsEnd) {
 TEST(Options, BoundsAreTheDocumentedOnes) {
     for (const char* const text : {"watchdog=999999", "dump-every=999999", "threshold=1000000",
                                    "threshold=0", "churn=1000000", "mirror-mb=4", "mirror-mb=48",
-                                   "mirror-mb=44", "tlb0=512", "tlb0=1024", "tlb0=2048"}) {
+                                   "mirror-mb=44", "trace=4096", "tlb0=512", "tlb0=1024", "tlb0=2048"}) {
         EXPECT_FALSE(refused(text)) << text;
     }
     for (const char* const text : {"watchdog=1000000",
                                    "dump-every=1000000",
                                    "threshold=1000001",
                                    "churn=1000001",
+                                   "trace=4097",
                                    "mirror-mb=0",
                                    "mirror-mb=52",
                                    "mirror-mb=6",

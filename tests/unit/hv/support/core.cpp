@@ -164,7 +164,7 @@ void load_user_registers(const UserRegisters& from) { the_core().user_registers 
 void clear_reservation() {}
 u32 number() { return 0; }
 void set_current(vcpu::Vcpu* vcpu) { the_core().current = vcpu; }
-void use_profile(bool on) { the_core().profiled = on; }
+void use_profile(bool on, bool /*traced*/) { the_core().profiled = on; }
 u32 read_pvr() { return test::pvr; }
 u32 read_svr() { return test::svr; }
 u32 read_mmucfg() { return test::mmucfg; }
