@@ -165,6 +165,16 @@ TEST_F(Command, AStreamThatIsClosedIsNoneOfItsFiles) {
     EXPECT_NE(err.find("standard output: No space"), std::string::npos) << err;
 }
 
+TEST_F(Command, WhatGetsThereInPartIsAFault) {
+    const auto small = [] {
+        const rlimit limit{16, 16};
+        setrlimit(RLIMIT_FSIZE, &limit);
+    };
+    expect_exit(run(options({"--describe"}), small), 2);
+    EXPECT_EQ(out.size(), 16U);
+    EXPECT_EQ(err, "trapeze-pack: st");
+}
+
 TEST_F(Command, AReaderThatLeavesIsNoFault) {
     expect_exit(run(options({"--describe"}),
                     [] {

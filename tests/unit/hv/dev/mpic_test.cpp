@@ -144,6 +144,31 @@ TEST_F(MpicTest, ALevelIsParkedUntilItIsDown) {
     EXPECT_EQ(real(source(i2c)), high | delivered | i2c);
 }
 
+TEST_F(MpicTest, AParkedSourceOfAnotherSenseIsDelivered) {
+    write(source(i2c), high | 5U << 16 | 0x43);
+    comes(i2c);
+    EXPECT_TRUE(v.external_held);
+    write(source(i2c), 5U << 16 | 0x43);
+    EXPECT_EQ(real(source(i2c)), delivered | i2c);
+    EXPECT_FALSE(v.external_held) << "what the line is like now, the board says";
+}
+
+TEST_F(MpicTest, NothingIsLeftOfWhatWasBeforeAReset) {
+    write(source(i2c), high | 5U << 16 | 0x43);
+    write(source(edge), 5U << 16 | 0x33);
+    comes(i2c);
+    write(configuration, 0x80000000);
+    write(task_priority, 0);
+    write(source(i2c), high | 5U << 16 | 0x43);
+    write(source(edge), 5U << 16 | 0x33);
+    EXPECT_EQ(real(source(i2c)), high | delivered | i2c);
+    EXPECT_EQ(real(source(edge)), delivered | edge);
+    EXPECT_FALSE(v.external_held) << "the line was up before";
+    comes(edge);
+    EXPECT_TRUE(v.external_held);
+    EXPECT_EQ(real(source(i2c)), high | delivered | i2c) << "it is not parked";
+}
+
 TEST_F(MpicTest, AWithdrawnRequestIsNone) {
     write(source(i2c), high | 5U << 16 | 0x43);
     for (const bool polled : {false, true}) {

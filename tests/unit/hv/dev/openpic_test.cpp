@@ -198,7 +198,10 @@ TEST_F(OpenpicTest, TheCriticalOutputHasNoPriorityAndNoAcknowledge) {
     EXPECT_TRUE(pic.output(0, Output::critical));
     configure(42, 0, 0x42, masked);
     EXPECT_FALSE(pic.output(0, Output::critical));
-    configure(42, 0, 0x42);
+    write(task_priority, 0);
+    configure(42, 5, 0x42);
+    EXPECT_TRUE(pic.output(0, Output::critical));
+    EXPECT_FALSE(asks()) << "one output alone";
     pic.set_line(42, false);
     EXPECT_FALSE(pic.output(0, Output::critical));
     // An edge is nothing that would last.
@@ -272,8 +275,28 @@ TEST_F(OpenpicTest, AResetForgetsAllButTheLines) {
     configure(224, 5, 0xe0);
     configure(3, 5, 0x33);
     EXPECT_FALSE(asks()) << "an edge of before";
+    pic.set_line(3, true);
+    EXPECT_FALSE(asks()) << "the line was up, and is";
     configure(42, 5, 0x42);
     EXPECT_EQ(read(iack), 0x42U);
+}
+
+TEST_F(OpenpicTest, RegistersKeepNoMoreThanTheyHave) {
+    write(spurious, ~0U);
+    EXPECT_EQ(read(spurious), 0xffffU);
+    write(configuration, 0x1fffffff);
+    EXPECT_EQ(read(configuration), 0U);
+    // There is one core.
+    write(timer(0, 3), 3);
+    EXPECT_EQ(read(timer(0, 3)), 1U);
+    write(ipi(0), 5U << 16 | 0x50);
+    write(ipi_dispatch, 2);
+    EXPECT_EQ(read(ipi(0)) & active, 0U);
+    // What counts goes on.
+    write(timer(0, 1), 1000);
+    pic.advance(10);
+    write(timer(0, 1), 500);
+    EXPECT_EQ(read(timer(0, 0)), 990U);
 }
 
 TEST_F(OpenpicTest, NarrowAccessesAreTheRegistersUpperBytes) {
@@ -320,6 +343,11 @@ TEST_F(OpenpicTest, StateIsSavedAndLoadedWhole) {
     saved[3] = 3;  // the first row: three cores
     EXPECT_STREQ(other.load(saved.data()), "vcpus");
     saved[3] = 2;
+    // Words of both cores lie behind four registers, vectors, destinations and task priorities.
+    const std::size_t last = 4 * (4 + 2 * Openpic::inputs + 2 + Openpic::words - 1);
+    saved[last] = 0x80;  // an input behind the last
+    EXPECT_STREQ(other.load(saved.data()), "in_service");
+    saved[last] = 0;
     saved[7] = 1;  // a mode with a bit that it has not
     EXPECT_STREQ(other.load(saved.data()), "mode");
     EXPECT_EQ(other.read(features, 4, 0) >> 8 & 0x1f, 1U) << "and nothing has changed";

@@ -196,6 +196,9 @@ TEST_F(Uart16550Test, StateIsSavedAndLoadedWhole) {
     EXPECT_EQ(other.read(scratch), 0x77U);
     EXPECT_EQ(other.read(data), static_cast<u32>('h'));
     EXPECT_EQ(other.next_sent(), static_cast<u8>('o'));
+    std::vector<u8> sends_more = saved;
+    sends_more[sends_more.size() - 2 - Uart16550::fifo_bytes - 1] = 17;
+    EXPECT_STREQ(other.load(sends_more.data()), "transmit_count");
     saved.back() = 17;
     EXPECT_STREQ(other.load(saved.data()), "received_count");
     saved.back() = 0xff;

@@ -5,6 +5,7 @@
 
 #include "hv/exit/entry.hpp"
 #include "hv/vcpu/fault.hpp"
+#include "hv/vcpu/interrupt.hpp"
 #include "hv/vcpu/reservation.hpp"
 #include "patched_guest.hpp"
 
@@ -366,6 +367,27 @@ TEST_F(PatcherTest, OffMeansOff) {
     vcpu::start_profile(v, nullptr);
     patch::start(v, patcher, config);
     EXPECT_EQ(v.patcher, nullptr) << "without a profile nobody knows what is hot";
+}
+
+TEST_F(PatcherTest, AGuestThatIsSteppedRunsNoPatches) {
+    constexpr u32 dbcr0 = 308;
+    heat(site_ea, mfspr(7, srr0));
+    ASSERT_TRUE(patcher->overlay.on);
+    run(v, mtspr(dbcr0, 4), e500::dbcr0::idm | e500::dbcr0::icmp);
+    vcpu::set_msr(v, e500::msr::de);
+    EXPECT_FALSE(patcher->overlay.present);
+    vcpu::set_msr(v, 0);
+    EXPECT_TRUE(patcher->overlay.present);
+    run(v, mtspr(dbcr0, 4), 0);
+}
+
+TEST_F(PatcherTest, APatcherThatHasStoppedIsToldOfNothing) {
+    heat(site_ea, mfspr(7, srr0));
+    patch::stop(v);
+    EXPECT_EQ(v.patch_events, nullptr);
+    map(site_page, 0x0040'0000);
+    vcpu::set_msr(v, e500::msr::is | e500::msr::ds);
+    vcpu::set_msr(v, 0);
 }
 
 // ---- After a storage interrupt, where the guest may do now what the core's entry forbids.

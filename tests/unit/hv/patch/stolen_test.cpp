@@ -4,6 +4,7 @@
 #include <set>
 
 #include "hv/patch/parts.hpp"
+#include "hv/vcpu/fault.hpp"
 #include "patched_guest.hpp"
 
 namespace trapeze::test {
@@ -133,6 +134,8 @@ TEST_F(StolenTest, UserModeIsNeverInAStub) {
     v.nip = stub_at(site_ea).ea;
     v.regs.msr |= e500::msr::pr;
     EXPECT_FALSE(patch::in_stub(v));
+    EXPECT_EQ(vcpu::resolve(v, v.nip, Access::fetch), vcpu::FaultResult::reflected)
+        << "nothing of the guest's is there";
 }
 
 TEST_F(StolenTest, TheGuestKernelFetchesStubsAndLoadsNothingThere) {
