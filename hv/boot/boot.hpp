@@ -55,6 +55,8 @@ struct Wish {
     guest::Options options;
     u64 image, image_end;  // its guest image, host-physical
     bool owner;            // has PCI, flash and I2C
+    guest::OnDeath on_death;
+    bool waits;  // for the monitor to start it
     unsigned core;
     u32 priority, budget_us, period_us;
     const void* windows;  // of a cyclic schedule: pairs of cells, or null,

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cstring>
 #include <new>
 
 #include "hv/board/ppce500.hpp"
@@ -35,8 +36,9 @@ struct Share {
     vcpu::Boot start;
 };
 
-// From the first line of hv_main to the first guest's first instruction: what there is to boot. The
-// core that boots has it for itself.
+// What there is to boot: written by the core that boots, before the first guest's first
+// instruction; constant from then on, for guests that are made anew, but for a guest's `start`,
+// which is its core's.
 constinit struct {
     boot::Host host;
     boot::Wishes wishes;
@@ -87,6 +89,8 @@ Guest& make_guest(unsigned number) {
     Guest& g = *new (pool() + number) Guest{};
     g.events = &monitor::events;
     if (wish.name != nullptr) g.take_name(wish.name);
+    g.life = wish.waits ? guest::Life::waits : guest::Life::runs;
+    g.on_death = wish.on_death;
     g.vcpu.guest = &g;
     g.vcpu.guest_number = number;
     g.vcpu.core = &cores[wish.core];
@@ -103,8 +107,7 @@ Guest& make_guest(unsigned number) {
     if (wish.owner) board.owner = &g.vcpu;
     boot::build_memory_map(g.memory, g.devices, plan.host.tree, g.ram_hpa, g.ram_size,
                            g.options.exits_device, wish.owner);
-    // Should nobody own it, its windows are closed all the same.
-    if (wish.owner || number == 0) dev::reset_pci_bridge(g.vcpu);
+    if (wish.owner) dev::reset_pci_bridge(g.vcpu);
     dev::reset_exit_counters(g.vcpu);
     g.watch.hang_ticks = u64{g.options.watchdog} * guest::machine.timebase_frequency;
     g.watch.dump_ticks = u64{g.options.dump_every} * guest::machine.timebase_frequency;
@@ -115,10 +118,13 @@ Guest& make_guest(unsigned number) {
 // Makes all of it, and loads what is the guest's.
 vcpu::Boot load(unsigned number, boot::SymbolRoom& symbols) {
     const boot::Wish& wish = plan.wishes.guests[number];
+    // Of a guest that is made anew, another core may have input.
+    board::uart0_lock.take();
     Guest& g = make_guest(number);
     console::speak_for(g.name);
     dev::reset_mpic(g.vcpu);
     dev::reset_uart(g.vcpu);
+    board::uart0_lock.give();
     boot::Host host = plan.host;
     host.image = wish.image;
     host.image_end = wish.image_end;
@@ -140,6 +146,25 @@ void enter(unsigned number) {
     patch::start(g.vcpu, patch.mode != patch::Mode::off ? &g.patcher : nullptr, patch);
 }
 
+// Machine::remake.
+void remake(Guest& g) {
+    const unsigned number = g.vcpu.guest_number, entity = g.vcpu.entity;
+    const guest::Symbols symbols = g.symbols;
+    const u32 starts = g.starts;
+    dev::withdraw(g.vcpu);
+    if (g.vcpu.patcher != nullptr) patch::stop(g.vcpu);
+    g.vcpu.shadow.flush();
+    boot::map_linear();
+    memset(boot::at(g.ram_hpa), 0, static_cast<u32>(g.ram_size));
+    boot::SymbolRoom none{nullptr, 0};
+    plan.shares[number].start = load(number, none);
+    boot::unmap_linear();
+    g.symbols = symbols;
+    g.vcpu.entity = entity;
+    g.starts = starts;
+    enter(number);
+}
+
 // The core runs its guests from now on.
 [[noreturn]] void run_core(core::Core& core) {
     for (unsigned i = 0; i < plan.wishes.count; ++i) {
@@ -149,10 +174,13 @@ void enter(unsigned number) {
 }
 
 [[noreturn]] void enter_guests() {
+    guest::machine.remake = remake;
     guest::machine.count = board.count = plan.wishes.count;
     boot::SymbolRoom symbols = room_behind();
     start_traces(symbols);
     for (unsigned i = 0; i < plan.wishes.count; ++i) plan.shares[i].start = load(i, symbols);
+    // Should nobody own it, its windows are closed all the same.
+    if (board.owner == nullptr) dev::reset_pci_bridge(guest::machine.guests[0]->vcpu);
     dev::start_mpic();
     dev::start_uart(board);
     bool second = false;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <libfdt.h>
 
+#include <cstring>
+
 #include "hv/boot/boot.hpp"
 #include "hv/boot/tree.hpp"
 #include "hv/sched/run.hpp"
@@ -34,6 +36,22 @@ bool is_name(const char* name) {
     return n <= longest;
 }
 
+guest::OnDeath read_on_death(const void* tree, int node, const char* name) {
+    struct Row {
+        const char* word;
+        guest::OnDeath what;
+    };
+    constexpr Row rows[] = {{"stop", guest::OnDeath::stop},
+                            {"restart", guest::OnDeath::restart},
+                            {"halt", guest::OnDeath::halt}};
+    if (fdt_getprop(tree, node, "on-death", nullptr) == nullptr) return guest::OnDeath::stop;
+    const char* const word = text_of(tree, node, "on-death");
+    for (const Row& row : rows) {
+        if (word != nullptr && strcmp(word, row.word) == 0) return row.what;
+    }
+    reject("machine image: on-death is stop, restart or halt: ", name);
+}
+
 void read_guest(const Host& host, const void* tree, int node, Wish& wish) {
     const char* const name = fdt_get_name(tree, node, nullptr);
     if (!is_name(name)) {
@@ -64,6 +82,8 @@ void read_guest(const Host& host, const void* tree, int node, Wish& wish) {
     if (wish.priority > 255) reject("machine image: priority is 0 to 255: ", name);
     wish.budget_us = number_or(tree, node, "budget-us", 0);
     wish.period_us = number_or(tree, node, "period-us", 0);
+    wish.on_death = read_on_death(tree, node, name);
+    wish.waits = fdt_getprop(tree, node, "no-autostart", nullptr) != nullptr;
     int length = 0;
     wish.windows = fdt_getprop(tree, node, "windows-us", &length);
     wish.window_count = wish.windows != nullptr ? static_cast<unsigned>(length) / 8 : 0;

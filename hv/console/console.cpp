@@ -24,7 +24,17 @@ struct {
     bool checking = false;
     const char* speakers[core::max_cores] = {};
     core::Lock lock;
+    bool answering = false;
+    bool logging = false;  // within a log line that is kept:
+    u32 kept = 0;          // bytes so far, of which the last are in `log`
+    char log[4096] = {};
 } uart_console;
+
+// One byte of a log line.
+void keep(char c) {
+    uart_console.log[uart_console.kept++ % sizeof uart_console.log] = c;
+    if (c == '\n') uart_console.logging = false;
+}
 
 struct CrcTable {
     u32 entry[256];
@@ -122,6 +132,7 @@ void put(char c) {
             uart_console.check.crc >> 8;
         if (c == '\n') ++uart_console.check.lines;
     }
+    if (uart_console.logging) keep(c);
     if (uart_console.fifo_room == 0) drain();
     --uart_console.fifo_room;
     core::write_io(uart(data_register), 1, static_cast<u32>(static_cast<unsigned char>(c)));
@@ -176,6 +187,11 @@ void print_arguments(const char* format, const Argument* arguments, unsigned cou
 }
 
 void begin_line() {
+    if (uart_console.answering) {
+        put("@@monitor ");
+        return;
+    }
+    uart_console.logging = true;
     u64 seconds = 0, micros = 0;
     if (uart_console.clock_frequency != 0) {
         const u64 ticks = core::now();
@@ -189,6 +205,28 @@ void begin_line() {
     put("] ");
     const char* const speaker = uart_console.speakers[core::number()];
     if (speaker != nullptr) print("{}: ", speaker);
+}
+
+void answer(bool on) { uart_console.answering = on; }
+
+void each_logged(void (*f)(const char* line)) {
+    constexpr u32 size = sizeof uart_console.log;
+    const u32 end = uart_console.kept;
+    u32 at = end > size ? end - size : 0;
+    // What the ring has of its oldest line is not all of it.
+    while (end > size && at != end && uart_console.log[at++ % size] != '\n') {
+    }
+    char line[256];
+    for (unsigned n = 0; at != end; ++at) {
+        const char c = uart_console.log[at % size];
+        if (c != '\n') {
+            if (n + 1 < sizeof line) line[n++] = c;
+            continue;
+        }
+        line[n] = 0;
+        n = 0;
+        f(line);
+    }
 }
 
 void speak_for(const char* name) { uart_console.speakers[core::number()] = name; }

@@ -79,6 +79,11 @@ void log(const char* format, const T&... arguments) {
     put('\n');
 }
 
+// From now on each log line is one of an answer, and begins with "@@monitor "; false: no more.
+void answer(bool on);
+// Calls `f` with each of the last lines of the log, oldest first, as text without its end.
+void each_logged(void (*f)(const char* line));
+
 // From now on each log line is about the guest of that name, and says so; null: no more.
 void speak_for(const char* name);
 

@@ -26,6 +26,8 @@ extern const Device absent;
 
 // Before the guest starts: closes the bridge's windows and BAR 0, and fills the guest's view.
 void reset_pci_bridge(vcpu::Vcpu& v);
+// Takes the bus from all devices behind the bridge, which its driver gives them.
+void silence_pci();
 void reset_exit_counters(vcpu::Vcpu& v);
 void reset_mpic(vcpu::Vcpu& v);
 void reset_uart(vcpu::Vcpu& v);
@@ -34,6 +36,9 @@ void reset_uart(vcpu::Vcpu& v);
 void start_mpic();
 void start_mpic_core();  // on each other core
 void start_uart(Board& board);
+
+// The guest has ended: no interrupt comes for it any more, and no device stores into its memory.
+void withdraw(vcpu::Vcpu& v);
 
 // The core took an external interrupt: the guest gets what has come of it, if it admits that.
 void on_external(vcpu::Vcpu& v);

@@ -231,6 +231,13 @@ void reset_mpic(Vcpu& v) {
     v.on_device_deadline = on_deadline;
 }
 
+void withdraw(Vcpu& v) {
+    disconnect_all(v.devices->mpic);
+    if (v.devices->board->owner != &v) return;
+    silence_pci();
+    reset_pci_bridge(v);
+}
+
 void start_mpic() {
     write_real(configuration, reset_bit);
     write_real(configuration, mixed_mode);

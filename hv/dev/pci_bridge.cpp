@@ -211,6 +211,18 @@ void reset_pci_bridge(Vcpu& v) {
     core::write_io(address(config_address), 4, 0);
 }
 
+void silence_pci() {
+    constexpr u32 functions = 256, function_step = 1U << 8, command = 0x4, nobody = 0xffff;
+    for (u32 function = 1; function < functions; ++function) {
+        const u32 at = config_enable | function * function_step;
+        core::write_io(address(config_address), 4, at);
+        if (core::read_io(address(config_data), 2) == nobody) continue;
+        core::write_io(address(config_address), 4, at | command);
+        core::write_io(address(config_data), 2, 0);
+    }
+    core::write_io(address(config_address), 4, 0);
+}
+
 const Device pci_bridge{"pci", bridge_read, bridge_write};
 
 }  // namespace trapeze::dev

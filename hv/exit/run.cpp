@@ -489,10 +489,3 @@ void hv_full_exit(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 vector) {
         leave<false>(*v, dispatch<false>(*v, kind));
     }
 }
-
-void hv_idle_exit(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 vector) {
-    // The exit's own time starts where waiting ended.
-    v->becomes(trapeze::vcpu::Presence::runs, trapeze::core::now());
-    v->core->reconsider = true;
-    hv_full_exit(v, vector);
-}

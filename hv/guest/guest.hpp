@@ -10,6 +10,18 @@
 
 namespace trapeze::guest {
 
+// Where a guest is in its life (docs/monitor.md). Only `runs` executes.
+enum class Life : e500::u8 {
+    runs,
+    waits,   // to be started, as the machine image says (no-autostart)
+    starts,  // made anew when it has its core next
+    paused,
+    over,  // ended, and that is told
+};
+
+// What follows when a guest dies or resets.
+enum class OnDeath : e500::u8 { stop, restart, halt };
+
 // What the rooms behind these do for a guest: a table of functions, so that an exit need not know
 // them.
 struct Events {
@@ -28,7 +40,17 @@ struct Events {
 };
 
 // What a core asks of a guest that another one runs: bits of Vcpu::asked.
-enum Ask : u32 { ask_stop = 1, ask_report = 2, ask_dump = 4, ask_live = 8 };
+enum Ask : u32 {
+    ask_stop = 1,
+    ask_report = 2,
+    ask_dump = 4,
+    ask_live = 8,
+    ask_pause = 0x10,
+    ask_resume = 0x20,
+    ask_start = 0x40,
+    ask_restart = 0x80,
+    ask_halt = 0x100,
+};
 
 // A partition of the machine: memory, devices, a virtual core, and what the VMM keeps for them. All
 // of it is touched by the core that runs it alone. Guests are made at boot, in the VMM's own memory
@@ -38,7 +60,10 @@ struct Guest {
     const Events* events;
     const char* name;  // null: the only one
     char own_name[16];
-    bool over;  // it has ended, and that is told
+    Life life;
+    OnDeath on_death;
+    bool again;  // started anew once it has ended,
+    u32 starts;  // and how often it was
     mmu::MemoryMap memory;
     dev::DeviceTable devices;
     Options options;

@@ -18,6 +18,9 @@ struct Machine {
     static constexpr unsigned most_guests = 4;
     Guest* guests[most_guests];
     unsigned count;
+    // Makes a guest that has ended as it was when the machine started: RAM, devices, virtual core.
+    // On its core, which has its state; what the core has of it then is to be loaded.
+    void (*remake)(Guest& g);
 
     bool shared() const { return count > 1; }
 };

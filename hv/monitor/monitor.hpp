@@ -11,6 +11,18 @@ using e500::u64;
 // What a guest's exits ask of the monitor.
 extern const guest::Events events;
 
+// Does `what` while the core, which has v's state, has that of `g`: the registers, and the TLB that
+// text is read through. False if `g` has none: it waits for its start, or is over.
+bool on_core(vcpu::Vcpu& v, guest::Guest& g, void (*what)(vcpu::Vcpu& v));
+
+// Asks it of a guest's core; at once if that is the one whose state is v's, which asks. A report or
+// dump comes when the core decides anew who runs.
+void ask(vcpu::Vcpu& v, guest::Guest& g, guest::Ask what);
+
+// The shell (docs/monitor.md): true if `byte`, which has come for the VMM or is -1, belongs to a
+// command. The rest of its line is read if it is there; a whole line is done and answered.
+bool takes_command(vcpu::Vcpu& v, int byte);
+
 // A request on the VMM's console, if one has come.
 void requests(vcpu::Vcpu& v);
 // Guest::Ask: a report, a dump, the end.
@@ -24,6 +36,11 @@ void conclude(vcpu::Vcpu& v);
 // Why the guest is where it is, in words (docs/reports.md): registers, instruction, TLB entries,
 // the last exits.
 void report(vcpu::Vcpu& v, const char* headline);
+
+// The rest of a line: an entry of the guest's TLB.
+void print_entry(const mmu::VirtualEntry& entry, unsigned tlb, unsigned index);
+// The report of a guest that goes on.
+void tell(vcpu::Vcpu& v);
 
 // The "@@trapeze-summary" line; `now` is the time base at which the guest's time ends.
 void summary(vcpu::Vcpu& v, u64 now);

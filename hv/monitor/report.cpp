@@ -53,18 +53,20 @@ void print_instruction(u32 address, u32 word) {
     print("{:x}  {}", word, text);
 }
 
-void print_entry(const char* what, u32 ea, const mmu::VirtualEntry& entry, unsigned tlb,
-                 unsigned index) {
+}  // namespace
+
+void print_entry(const mmu::VirtualEntry& entry, unsigned tlb, unsigned index) {
     using namespace e500::mas3;
-    begin_line();
-    print("  {} {:x}: TLB{} entry {}, {} KiB at EA {:x} -> GPA {:X}, AS{} TID {} ", what, ea, tlb,
-          index, entry.size() >> 10, entry.epn(), entry.gpa(entry.epn()), entry.space() ? 1 : 0,
+    print("TLB{} entry {}, {} KiB at EA {:x} -> GPA {:X}, AS{} TID {} ", tlb, index,
+          entry.size() >> 10, entry.epn(), entry.gpa(entry.epn()), entry.space() ? 1 : 0,
           entry.tid());
     constexpr char letters[] = "xXwWrR";
     constexpr u32 bits[] = {ux, sx, uw, sw, ur, sr};
     for (unsigned i = 0; i < 6; ++i) console::put(entry.mas3 & bits[i] ? letters[i] : '-');
     print("\n");
 }
+
+namespace {
 
 void report_translation(Vcpu& v, const char* what, u32 ea, bool space) {
     const auto hit = v.tlb.find(ea, space, v.regs.pid);
@@ -73,7 +75,9 @@ void report_translation(Vcpu& v, const char* what, u32 ea, bool space) {
             space ? 1 : 0, v.regs.pid[0]);
         return;
     }
-    print_entry(what, ea, *hit.entry, hit.tlb, hit.index);
+    begin_line();
+    print("  {} {:x}: ", what, ea);
+    print_entry(*hit.entry, hit.tlb, hit.index);
     const u64 gpa = hit.entry->gpa(ea);
     const auto* const region = v.memory->find(gpa);
     if (region == nullptr) {

@@ -133,8 +133,45 @@ void take_leave(Vcpu& v) {
 
 }  // namespace
 
+namespace {
+
+bool dies(const Vcpu& v) { return v.end == End::guest_died || v.end == End::reset; }
+
+// The machine ends with this guest: so do the others, each with its summary.
+void halt(Vcpu& v) {
+    console::log("the machine halts with it");
+    for (unsigned i = 0; i < guest::machine.count; ++i) {
+        guest::Guest& other = *guest::machine.guests[i];
+        if (&other != v.guest) ask(v, other, guest::ask_halt);
+    }
+}
+
+// Nothing happens any more unless somebody asks for it.
+void tell_if_nobody_runs(const Vcpu& but) {
+    bool waits = false;
+    for (unsigned i = 0; i < guest::machine.count; ++i) {
+        const guest::Guest& g = *guest::machine.guests[i];
+        if (&g.vcpu == &but || g.life == guest::Life::over) continue;
+        if (g.life == guest::Life::runs || g.life == guest::Life::starts) return;
+        waits = true;
+    }
+    if (waits) console::log("no guest runs: the machine waits for the monitor (start, resume, q)");
+}
+
+}  // namespace
+
 void conclude(Vcpu& v) {
-    if (!v.guest->over) take_leave(v);
+    take_leave(v);
+    guest::Guest& g = *v.guest;
+    if (g.again || (dies(v) && g.on_death == guest::OnDeath::restart)) {
+        console::log("starts again");
+        sched::start_anew(v);
+        sched::yields(v);
+        return;
+    }
+    dev::withdraw(v);
+    if (dies(v) && g.on_death == guest::OnDeath::halt) halt(v);
+    tell_if_nobody_runs(v);
     if (sched::leave_to_others(v)) return;
     for (unsigned i = 0; i < guest::machine.count; ++i) {
         core::Core* const core = guest::machine.guests[i]->vcpu.core;

@@ -6,6 +6,8 @@
 #include "hv/dev/devices.hpp"
 #include "hv/guest/machine.hpp"
 #include "hv/monitor/monitor.hpp"
+#include "hv/sched/run.hpp"
+#include "hv/sched/switch.hpp"
 #include "hv/vcpu/interrupt.hpp"
 
 namespace trapeze::monitor {
@@ -113,8 +115,6 @@ void periodic_dump(Vcpu& v) {
 
 }  // namespace
 
-namespace {
-
 void tell(Vcpu& v) {
     const char* const reason = v.reason;
     v.reason = "asked on the VMM's console; the guest goes on";
@@ -122,35 +122,63 @@ void tell(Vcpu& v) {
     v.reason = reason;
 }
 
+void asked(Vcpu& v, u32 what) {
+    const guest::Life life = v.guest->life;
+    const bool has_state = life == guest::Life::runs || life == guest::Life::paused;
+    if (has_state && (what & guest::ask_report) != 0) tell(v);
+    if (has_state && (what & guest::ask_dump) != 0) dump(v, Dump::request, core::now());
+    if ((what & guest::ask_live) != 0) v.guest->watch.live_wanted = true;
+    if ((what & guest::ask_pause) != 0) sched::pause(v);
+    if ((what & guest::ask_resume) != 0) sched::resume(v);
+    if ((what & guest::ask_start) != 0 && !has_state) sched::start_anew(v);
+    if ((what & guest::ask_restart) != 0) {
+        sched::end_guest(v, "stopped by the monitor, to start again", true);
+    }
+    if ((what & guest::ask_halt) != 0) sched::end_guest(v, "stopped: the machine halts", false);
+    if ((what & guest::ask_stop) != 0) sched::end_guest(v, "stopped on request", false);
+}
+
+void ask(Vcpu& v, guest::Guest& g, guest::Ask what) {
+    constexpr u32 needs_state = guest::ask_report | guest::ask_dump;
+    if (&g.vcpu == &v || (g.vcpu.core == v.core && (what & needs_state) == 0)) {
+        asked(g.vcpu, what);
+        return;
+    }
+    __atomic_or_fetch(&g.vcpu.asked, what, __ATOMIC_SEQ_CST);
+    if (g.vcpu.core == v.core) {
+        v.core->reconsider = true;
+    } else {
+        dev::send_message_to(*g.vcpu.core);
+    }
+}
+
+bool on_core(Vcpu& v, guest::Guest& g, void (*what)(Vcpu& v)) {
+    if (g.life != guest::Life::runs && g.life != guest::Life::paused) return false;
+    if (&g.vcpu == &v) {
+        what(v);
+        return true;
+    }
+    sched::switch_guests(v, g.vcpu);
+    what(g.vcpu);
+    sched::switch_guests(g.vcpu, v);
+    return true;
+}
+
+namespace {
+
 // Of all guests, each on its own core.
 void ask_all(Vcpu& v, guest::Ask what) {
-    for (unsigned i = 0; i < guest::machine.count; ++i) {
-        guest::Guest& g = *guest::machine.guests[i];
-        if (g.over) continue;
-        if (!guest::machine.shared()) {
-            asked(v, what);
-            continue;
-        }
-        __atomic_or_fetch(&g.vcpu.asked, what, __ATOMIC_SEQ_CST);
-        if (g.vcpu.core == v.core) {
-            v.core->reconsider = true;
-        } else {
-            dev::send_message_to(*g.vcpu.core);
-        }
-    }
+    for (unsigned i = 0; i < guest::machine.count; ++i) ask(v, *guest::machine.guests[i], what);
 }
 
 }  // namespace
 
-void asked(Vcpu& v, u32 what) {
-    if ((what & guest::ask_report) != 0) tell(v);
-    if ((what & guest::ask_dump) != 0) dump(v, Dump::request, core::now());
-    if ((what & guest::ask_live) != 0) v.guest->watch.live_wanted = true;
-    if ((what & guest::ask_stop) != 0) vcpu::end(v, End::stopped, "stopped on request");
-}
-
 void requests(Vcpu& v) {
-    switch (console::poll()) {
+    // Of several cores one at a time reads what comes, and answers it.
+    const console::Turn turn;
+    const int byte = console::poll();
+    if (takes_command(v, byte)) return;
+    switch (byte) {
         case 'q':
             return ask_all(v, guest::ask_stop);
         case '?':

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hv/sched/run.hpp"
 
+#include "hv/board/ppce500.hpp"
 #include "hv/core/clock.hpp"
 #include "hv/core/core.hpp"
 #include "hv/core/cpu.hpp"
@@ -16,6 +17,7 @@ namespace trapeze::sched {
 
 using core::u32;
 using core::u64;
+using guest::Life;
 using guest::machine;
 using vcpu::End;
 using vcpu::Presence;
@@ -31,19 +33,49 @@ Queue& queue_of(const core::Core& c) { return queues[c.number]; }
 // Guests that are not over, of all cores: atomically.
 constinit u32 alive = 0;
 
-// Guests that a core may yet run.
+// Guests of a core, in whatever state.
 template <typename Function>
-void each(const core::Core& c, Function&& f) {
+void each_at_all(const core::Core& c, Function&& f) {
     for (unsigned i = 0; i < machine.count; ++i) {
         guest::Guest& g = *machine.guests[i];
-        if (g.vcpu.core == &c && !g.over) f(g.vcpu);
+        if (g.vcpu.core == &c) f(g.vcpu);
     }
+}
+
+bool runs(const Vcpu& v) { return v.guest->life == Life::runs; }
+
+// Guests that a core may run.
+template <typename Function>
+void each(const core::Core& c, Function&& f) {
+    each_at_all(c, [&f](Vcpu& v) {
+        if (runs(v) || v.guest->life == Life::starts) f(v);
+    });
+}
+
+// It wants the core no longer, or again.
+void sleeps(Vcpu& v) {
+    const u64 now = core::now();
+    v.becomes(Presence::waits, now);
+    queue_of(*v.core).waits(v.entity, now);
+    v.core->reconsider = true;
+}
+void comes(Vcpu& v) {
+    const u64 now = core::now();
+    v.becomes(Presence::ready, now);
+    queue_of(*v.core).ready(v.entity, now);
+    v.core->reconsider = true;
+}
+
+// True if no other guest is left.
+bool dies_last(Vcpu& v) {
+    v.guest->life = Life::over;
+    return __atomic_sub_fetch(&alive, 1, __ATOMIC_SEQ_CST) == 0;
 }
 
 // Whoever waits, and has what it waits for.
 void wake(const core::Core& c, u64 now) {
     each(c, [now](Vcpu& v) {
-        if (v.presence != Presence::waits) return;
+        if (v.presence != Presence::waits || !runs(v)) return;
         if (v.wakes_at <= now) {
             vcpu::catch_up(v);
             v.wakes_at = vcpu::next_wake(v);
@@ -77,7 +109,7 @@ u64 deadline(const core::Core& c, u64 now) {
 
 // What other cores have asked of guests of this one, which has the state of one of them.
 void answer(const core::Core& c) {
-    each(c, [&c](Vcpu& v) {
+    each_at_all(c, [&c](Vcpu& v) {
         if (__atomic_load_n(&v.asked, __ATOMIC_RELAXED) == 0) return;
         const u32 what = __atomic_exchange_n(&v.asked, 0, __ATOMIC_SEQ_CST);
         if (c.current != &v) switch_guests(*c.current, v);
@@ -88,21 +120,37 @@ void answer(const core::Core& c) {
 // Nobody wants the core: its timers are those of the guest whose state it has.
 [[noreturn]] void idle(Vcpu& v) { hv_wait(v.hv_msr | e500::msr::we | e500::msr::ee); }
 
+// Nothing of what the guest before has left in the core stays.
+void make_anew(Vcpu& v) {
+    machine.remake(*v.guest);
+    v.guest->life = Life::runs;
+    ++v.guest->starts;
+    enter_anew(v);
+}
+
 // The core, which has v's state, goes to whom it is due.
 void give(Vcpu& v) {
     core::Core& c = *v.core;
     for (;;) {
         c.reconsider = false;
         answer(c);
-        const u64 now = core::now();
+        u64 now = core::now();
         wake(c, now);
         Vcpu* const next = choose(c, now);
         if (next == nullptr) {
             c.deadline = deadline(c, now);
-            vcpu::reschedule(*c.current);
+            if (runs(*c.current)) {
+                vcpu::reschedule(*c.current);
+            } else {
+                vcpu::rest(c.deadline);
+            }
             idle(*c.current);
         }
         if (next != c.current) switch_guests(*c.current, *next);
+        if (next->guest->life == Life::starts) {
+            make_anew(*next);
+            now = core::now();
+        }
         next->becomes(Presence::runs, now);
         if (next->end == End::running) {
             vcpu::catch_up(*next);
@@ -128,6 +176,10 @@ void give(Vcpu& v) {
 }  // namespace
 
 void yields(Vcpu& v) {
+    if (!runs(v)) {
+        give(v);
+        return;
+    }
     if (!machine.shared()) {
         v.core->reconsider = false;
         if (!v.waits()) return;
@@ -148,29 +200,42 @@ void yields(Vcpu& v) {
 }
 
 bool leave_to_others(Vcpu& v) {
-    if (!v.guest->over) {
-        v.guest->over = true;
-        const u64 now = core::now();
-        v.becomes(Presence::waits, now);
-        if (machine.shared()) queue_of(*v.core).waits(v.entity, now);
-        if (__atomic_sub_fetch(&alive, 1, __ATOMIC_SEQ_CST) == 0) return false;
-    }
-    Vcpu* other = nullptr;
-    each(*v.core, [&other](Vcpu& o) {
-        if (other == nullptr) other = &o;
-    });
-    if (other != nullptr) {
-        // Its own timers are nobody's any more: the core's state is one that still waits.
-        switch_guests(v, *other);
-        give(*other);
-        return true;
-    }
-    // The core has nothing to do until the machine ends, or is asked to.
-    v.next_heartbeat = v.next_sample = v.core->deadline = core::never;
-    v.dec_running = v.device_waits = false;
-    v.regs.tcr = 0;
-    vcpu::reschedule(v);
-    idle(v);
+    sleeps(v);
+    if (dies_last(v)) return false;
+    // If the core has nobody left it waits for other cores, and for the monitor.
+    give(v);
+    return true;
+}
+
+void pause(Vcpu& v) {
+    if (!runs(v)) return;
+    v.guest->life = Life::paused;
+    sleeps(v);
+}
+
+void resume(Vcpu& v) {
+    if (v.guest->life != Life::paused) return;
+    v.guest->life = Life::runs;
+    vcpu::forget_periods(v);
+    comes(v);
+}
+
+void start_anew(Vcpu& v) {
+    const Life life = v.guest->life;
+    if (life == Life::paused || life == Life::starts) return;
+    if (life == Life::over) __atomic_add_fetch(&alive, 1, __ATOMIC_SEQ_CST);
+    v.guest->life = Life::starts;
+    comes(v);
+}
+
+void end_guest(Vcpu& v, const char* reason, bool again) {
+    const Life life = v.guest->life;
+    if (life == Life::waits && dies_last(v)) board::power_off();
+    if (life != Life::runs && life != Life::paused) return;
+    v.guest->again = again;
+    vcpu::end(v, End::stopped, reason);
+    resume(v);
+    v.core->reconsider = true;
 }
 
 void expect(unsigned guests) { alive = guests; }
@@ -183,12 +248,12 @@ void start(core::Core& c) {
     q.start(now);
     each(c, [&q, now](Vcpu& v) { q.ready(v.entity, now); });
     Vcpu* first = nullptr;
-    each(c, [&first](Vcpu& v) {
+    each_at_all(c, [&first](Vcpu& v) {
         if (first == nullptr) first = &v;
     });
     // Of boot, and of calibration, nothing stays in the core.
     switch_guests(c.current != nullptr ? *c.current : *first, *first);
-    if (machine.shared()) give(*first);
+    if (machine.shared() || !runs(*first)) give(*first);
     vcpu::run(*c.current);
 }
 

@@ -38,14 +38,26 @@ void load(const Vcpu& from, Vcpu& v) {
     vcpu::program_debug(v);
 }
 
+void has(Vcpu& v) {
+    v.core->current = &v;
+    core::set_current(&v);
+    console::speak_for(v.guest->name);
+}
+
 }  // namespace
 
 void switch_guests(Vcpu& from, Vcpu& to) {
     save(from);
     load(from, to);
-    to.core->current = &to;
-    core::set_current(&to);
-    console::speak_for(to.guest->name);
+    has(to);
+}
+
+void enter_anew(Vcpu& v) {
+    for (unsigned n = 0; n < 3; ++n) core::write_pid(n, v.regs.pid[n]);
+    core::clear_lock_failure();
+    core::clear_reservation();
+    load(v, v);
+    has(v);
 }
 
 }  // namespace trapeze::sched

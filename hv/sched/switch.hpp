@@ -14,4 +14,7 @@ namespace trapeze::sched {
 // IVORs follow from whether it is profiled and stepped; its timers from the time.
 void switch_guests(vcpu::Vcpu& from, vcpu::Vcpu& to);
 
+// The core has `v`, which was made anew; what it had is lost, but for its TLB, which is v's.
+void enter_anew(vcpu::Vcpu& v);
+
 }  // namespace trapeze::sched

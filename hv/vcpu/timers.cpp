@@ -119,6 +119,15 @@ void reset_timers(Vcpu& v) {
     schedule(v, m);
 }
 
+void rest(u64 until) {
+    const u64 now = core::now();
+    u64 delay = until > now ? until - now : 1;
+    if (delay > heartbeat_period) delay = heartbeat_period;
+    core::write_decrementer(static_cast<u32>(delay < shortest ? shortest : delay));
+}
+
+void forget_periods(Vcpu& v) { v.fit_seen = v.watchdog_seen = core::read_timebase(); }
+
 void reschedule(Vcpu& v) { schedule(v, moment()); }
 
 u64 next_wake(const Vcpu& v) { return next_event(v, moment(), core::never); }

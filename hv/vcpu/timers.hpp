@@ -19,6 +19,10 @@ inline constexpr u64 heartbeat_period = u64{1} << 25;
 void reset_timers(Vcpu& v);
 // A deadline has changed (Vcpu::device_deadline, Core::deadline).
 void reschedule(Vcpu& v);
+// The core waits with nobody's timers until then, a heartbeat's period at most.
+void rest(u64 until);
+// The guest has slept against its will: its watchdog and interval timer have not counted meanwhile.
+void forget_periods(Vcpu& v);
 // The nearest time at which something of the guest's own comes due that it has asked to be told;
 // core::never: none.
 u64 next_wake(const Vcpu& v);

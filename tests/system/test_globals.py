@@ -18,7 +18,8 @@ KNOWN = {
     "trapeze::sched::(anonymous namespace)::queues": "each core its own, once guests run",
     "trapeze::(anonymous namespace)::board": "machine: the core that takes the board's interrupts",
     "trapeze::(anonymous namespace)::cores": "each core its own",
-    "trapeze::(anonymous namespace)::plan": "the core that boots, until its guest runs",
+    "trapeze::(anonymous namespace)::plan": "machine: constant after the start",
+    "trapeze::monitor::(anonymous namespace)::input": "machine: the core that has the console",
     "trapeze::boot::(anonymous namespace)::calibration": "the core that boots, until its guest runs",
 }
 

@@ -13,6 +13,7 @@
 #include "hv/exit/setup.hpp"
 #include "hv/guest/machine.hpp"
 #include "hv/monitor/monitor.hpp"
+#include "hv/sched/run.hpp"
 #include "hv/vcpu/emulate.hpp"
 #include "hv/vcpu/spr.hpp"
 
@@ -89,7 +90,10 @@ vcpu::Vcpu& fresh_guest(const mmu::Layout& layout) {
     guest->memory = {};
     guest->watch = {};
     guest->symbols = {};
-    guest->over = false;
+    guest->life = guest::Life::runs;
+    guest->on_death = guest::OnDeath::stop;
+    guest->again = false;
+    guest->starts = 0;
     vcpu::Vcpu& v = guest->vcpu;
     v = {};
     guest->events = &monitor::events;
@@ -111,6 +115,13 @@ vcpu::Vcpu& fresh_guest(const mmu::Layout& layout) {
     v.memory->add({device_ea, 0x10000, 0, mmu::RegionKind::trapped, static_cast<e500::u8>(index)});
     the_core().timebase = 1'000'000;
     vcpu::reset(v, {0x1000, 0x2000, 64U << 20U, 128}, layout, hole);
+    sched::Queue& queue = sched::queue(0);
+    queue = {};
+    queue.policy = &sched::fixed_priorities;
+    queue.slice = 4'000'000;
+    v.entity = queue.add(1);
+    queue.start(core::now());
+    queue.ready(v.entity, core::now());
     v.tlb.write(v.tlb.tlb1(0), 1, mas1::v | mas1::iprot | 9U << 8U, 0, mas3::permissions, 0);
     v.tlb.write(v.tlb.tlb1(1), 1, mas1::v | mas1::iprot | 3U << 8U, device_ea | mas2::i | mas2::g,
                 device_ea | mas3::permissions, 0);
