@@ -68,6 +68,7 @@ void comes(Vcpu& v) {
 
 // True if no other guest is left.
 bool dies_last(Vcpu& v) {
+    if (v.guest->life == Life::over) return __atomic_load_n(&alive, __ATOMIC_SEQ_CST) == 0;
     v.guest->life = Life::over;
     return __atomic_sub_fetch(&alive, 1, __ATOMIC_SEQ_CST) == 0;
 }

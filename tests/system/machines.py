@@ -13,7 +13,7 @@ VMM = os.path.join(ROOT, "build", "hv", "hv", "trapeze-hv.elf")
 PACK = os.path.join(ROOT, "build", "host", "tools", "pack", "trapeze-pack")
 TREE_BYTES = 0x10000
 MARK = 0x10
-PATIENCE = 120
+PATIENCE = 300
 
 
 def isa(name):

@@ -121,6 +121,7 @@ vcpu::Vcpu& fresh_guest(const mmu::Layout& layout) {
     queue.slice = 4'000'000;
     v.entity = queue.add(1);
     queue.start(core::now());
+    sched::expect(1);
     queue.ready(v.entity, core::now());
     v.tlb.write(v.tlb.tlb1(0), 1, mas1::v | mas1::iprot | 9U << 8U, 0, mas3::permissions, 0);
     v.tlb.write(v.tlb.tlb1(1), 1, mas1::v | mas1::iprot | 3U << 8U, device_ea | mas2::i | mas2::g,
