@@ -3,9 +3,14 @@
 #include <stdexcept>
 
 #include "core.hpp"
+#include "hv/board/ppce500.hpp"
 #include "hv/console/console.hpp"
 #include "hv/monitor/monitor.hpp"
 #include "hv/sched/run.hpp"
+
+namespace trapeze::board {
+void power_off() { throw std::runtime_error("power off"); }
+}  // namespace trapeze::board
 
 namespace trapeze::console {
 
