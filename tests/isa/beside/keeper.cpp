@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A guest that another one runs beside: it gives every register that no exit saves a value of its
+// own (KEEPER_SEED), computes for longer than a slice, and looks whether they are still there.
+#include "insn.hpp"
+#include "isa.hpp"
+
+namespace {
+
+using namespace isa;
+
+constexpr u32 seed = KEEPER_SEED;
+constexpr u32 rounds = 40, turns = 200'000;  // of a loop of two instructions
+constexpr u32 spefscr_spr = 512, usprg0_spr = 256, status_kept = 0x0000'003f;
+constexpr u32 spe = 0x0200'0000;  // MSR[SPE]
+
+// evldd and evstdd of register n at 8 * n(r3), evmra r4,r4 and evmwumiaa r4,r5,r5.
+constexpr u32 evldd(u32 n) { return 4u << 26 | n << 21 | 3u << 16 | n << 11 | 0x301; }
+constexpr u32 evstdd(u32 n) { return 4u << 26 | n << 21 | 3u << 16 | n << 11 | 0x321; }
+constexpr u32 evmra4 = 4u << 26 | 4u << 21 | 4u << 16 | 0x4c4;
+constexpr u32 evmwumiaa4 = 4u << 26 | 4u << 21 | 5u << 16 | 5u << 11 | 0x558;
+
+struct alignas(8) Wide {
+    u32 upper, lower;
+};
+Wide given[32], wide[32];  // the program loads the second, and stores over it
+u32 random_state = seed;
+
+u32 next() {
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 17;
+    random_state ^= random_state << 5;
+    return random_state;
+}
+
+// Loads r4 to r31, the accumulator from r4, counts, and stores the accumulator and r6 to r31.
+u32 program() {
+    u32* at = reinterpret_cast<u32*>(code_page);
+    const u32 start = code_page;
+    for (u32 n = 4; n < 32; ++n) *at++ = evldd(n);
+    *at++ = evmra4;
+    *at++ = insn::bdnz(0);
+    *at++ = 14u << 26 | 5u << 21;
+    *at++ = evmwumiaa4;
+    *at++ = evstdd(4);
+    for (u32 n = 6; n < 32; ++n) *at++ = evstdd(n);
+    *at++ = insn::sc;
+    flush_code(start, static_cast<u32>(at - reinterpret_cast<u32*>(start)) * 4);
+    return start;
+}
+
+unsigned wrong = 0;
+void check(const char* what, u32 n, u32 want, u32 got) {
+    if (want == got) return;
+    if (++wrong <= 10) print("{} {}: {x} instead of {x}", {what, n, got, want});
+}
+
+}  // namespace
+
+void isa_main() {
+    const u32 start = program();
+    u32 sprg[5];
+    for (u32 round = 0; round < rounds; ++round) {
+        for (Wide& w : given) w = {next(), next()};
+        for (u32& value : sprg) value = next();
+        const u32 status = next() & status_kept, user = next();
+        const u32 pid[] = {next() & 0xff, next() & 0xff, next() & 0xff};
+        mtspr<275>(sprg[0]);
+        mtspr<276>(sprg[1]);
+        mtspr<277>(sprg[2]);
+        mtspr<278>(sprg[3]);
+        mtspr<279>(sprg[4]);
+        mtspr<48>(pid[0]);
+        mtspr<633>(pid[1]);
+        mtspr<634>(pid[2]);
+        mtmsr(spe);
+        mtspr<spefscr_spr>(status);
+        mtspr<usprg0_spr>(user);
+        Frame f = patterned(seed + round, start, msr::ee | spe);
+        f.gpr[3] = reinterpret_cast<u32>(wide);
+        f.ctr = turns;
+        for (u32 n = 0; n < 32; ++n) wide[n] = given[n];
+        run(f);
+        if (f.vector != static_cast<u32>(Vector::system_call)) print_event("keeper", f, start);
+        for (u32 n = 4; n < 32; ++n) {
+            if (n == 5) continue;
+            check("upper half of r", n, given[n].upper, wide[n].upper);
+            check("lower half of r", n, given[n].lower, wide[n].lower);
+        }
+        check("SPRG", 3, sprg[0], mfspr<259>());
+        check("SPRG", 4, sprg[1], mfspr<260>());
+        check("SPRG", 5, sprg[2], mfspr<261>());
+        check("SPRG", 6, sprg[3], mfspr<262>());
+        check("SPRG", 7, sprg[4], mfspr<263>());
+        check("PID", 0, pid[0], mfspr<48>());
+        check("PID", 1, pid[1], mfspr<633>());
+        check("PID", 2, pid[2], mfspr<634>());
+        check("SPEFSCR", 0, status, mfspr<spefscr_spr>());
+        check("USPRG", 0, user, mfspr<usprg0_spr>());
+    }
+    print("{} rounds, {} wrong", {rounds, wrong});
+    io32(0xff000) = 0x8000'0000;  // the power switch
+    io32(0xff008) = 0x8000'0000;
+    for (;;) {
+    }
+}
