@@ -160,8 +160,12 @@ Check end_check() {
 Turn::Turn() { uart_console.lock.take(); }
 Turn::~Turn() { uart_console.lock.give(); }
 
+Chance::Chance() : taken_(uart_console.lock.try_take()) {}
+Chance::~Chance() {
+    if (taken_) uart_console.lock.give();
+}
+
 int poll() {
-    const Turn turn;
     if (!(core::read_io(uart(line_status), 1) & data_ready)) return -1;
     const u32 byte = core::read_io(uart(data_register), 1);
     board::restate_uart0();

@@ -15,7 +15,7 @@ using e500::u64;
 void start();
 void put(char c);
 void put(const char* text);
-// A byte that arrived, or -1.
+// A byte that arrived, or -1. In a turn.
 int poll();
 
 // What was printed between the two calls: its CRC-32 (as zlib's) and how many lines.
@@ -66,6 +66,19 @@ struct Turn {
     ~Turn();
     Turn(const Turn&) = delete;
     Turn& operator=(const Turn&) = delete;
+};
+
+// A turn if nobody else has one at the moment: for what can as well be done later.
+class Chance {
+  public:
+    Chance();
+    ~Chance();
+    Chance(const Chance&) = delete;
+    Chance& operator=(const Chance&) = delete;
+    explicit operator bool() const { return taken_; }
+
+  private:
+    bool taken_;
 };
 
 // Starts a log line with the time since the VMM's start, in the form "[vmm    1.234567] ".

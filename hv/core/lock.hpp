@@ -14,17 +14,20 @@ class Lock {
     static constinit bool needed;
 
     void take() {
-        if (!needed) return;
+        while (!try_take()) {
+        }
+    }
+    // False if another core has it.
+    bool try_take() {
+        if (!needed) return true;
         const u32 own = number() + 1;
         if (__atomic_load_n(&holder_, __ATOMIC_RELAXED) == own) {
             ++depth_;
-            return;
+            return true;
         }
         u32 nobody = 0;
-        while (!__atomic_compare_exchange_n(&holder_, &nobody, own, false, __ATOMIC_ACQUIRE,
-                                            __ATOMIC_RELAXED)) {
-            nobody = 0;
-        }
+        return __atomic_compare_exchange_n(&holder_, &nobody, own, false, __ATOMIC_ACQUIRE,
+                                           __ATOMIC_RELAXED);
     }
     void give() {
         if (!needed) return;

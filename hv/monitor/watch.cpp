@@ -174,8 +174,10 @@ void ask_all(Vcpu& v, guest::Ask what) {
 }  // namespace
 
 void requests(Vcpu& v) {
-    // Of several cores one at a time reads what comes, and answers it.
-    const console::Turn turn;
+    // Of several cores one at a time reads what comes, and answers it. A guest need not wait for a
+    // dump of another core's: its own core asks again at its next heartbeat.
+    const console::Chance turn;
+    if (!turn) return;
     const int byte = console::poll();
     if (takes_command(v, byte)) return;
     switch (byte) {
