@@ -37,7 +37,19 @@ void* memmove(void* to, const void* from, size_t n) {
 
 void* memset(void* to, int value, size_t n) {
     auto* d = static_cast<unsigned char*>(to);
-    for (; n != 0; --n) *d++ = static_cast<unsigned char>(value);
+    const auto byte = static_cast<unsigned char>(value);
+    for (; n != 0 && (reinterpret_cast<size_t>(d) & 3) != 0; --n) *d++ = byte;
+    // All of a guest's RAM is cleared when it starts again.
+    const unsigned word = byte * 0x0101'0101u;
+    auto* dw = reinterpret_cast<unsigned*>(d);
+    for (; n >= 16; n -= 16, dw += 4) {
+        dw[0] = word;
+        dw[1] = word;
+        dw[2] = word;
+        dw[3] = word;
+    }
+    d = reinterpret_cast<unsigned char*>(dw);
+    for (; n != 0; --n) *d++ = byte;
     return to;
 }
 
