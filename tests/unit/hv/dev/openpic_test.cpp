@@ -213,6 +213,29 @@ TEST_F(OpenpicTest, TheCriticalOutputHasNoPriorityAndNoAcknowledge) {
     EXPECT_EQ(read(source(3) + target), 0U) << "no such output";
 }
 
+TEST_F(OpenpicTest, TheEndIsOfTheMostUrgentAsItIsNow) {
+    configure(1, 5, 0x11, high);
+    configure(2, 6, 0x22, high);
+    pic.pulse(1);
+    EXPECT_EQ(read(iack), 0x11U);
+    pic.pulse(2);
+    EXPECT_EQ(read(iack), 0x22U);
+    configure(1, 9, 0x11, high);
+    EXPECT_EQ(write(eoi, 0).input, 1U);
+    EXPECT_EQ(write(eoi, 0).input, 2U);
+}
+
+TEST_F(OpenpicTest, AnEdgeFromBeforeIsNoneOfTheCriticalOutput) {
+    configure(3, 5, 0x33, high);
+    write(task_priority, 15);
+    pic.pulse(3);
+    write(source(3) + target, 1);
+    EXPECT_FALSE(pic.output(0, Output::critical)) << "nothing would end it";
+    write(source(3) + target, 0);
+    write(task_priority, 0);
+    EXPECT_FALSE(asks());
+}
+
 TEST_F(OpenpicTest, MessagesGatherUntilTheyAreRead) {
     configure(226, 5, 0xe2);
     write(message_index, 2U << 29 | 7U << 24);
