@@ -235,6 +235,7 @@ u64 needed(const boot::Wish& wish) {
 
 void hv_main(trapeze::e500::u32 tree_hpa) {
     using namespace trapeze;
+    using e500::u32;
     core::clock.start(core::read_timebase());
     cores[0].stack = reinterpret_cast<trapeze::e500::u32>(stack_top);
     cores[1].stack = reinterpret_cast<trapeze::e500::u32>(second_stack_top);
@@ -251,6 +252,9 @@ void hv_main(trapeze::e500::u32 tree_hpa) {
                  core::read_pvr(), host.ram >> 20, host.timebase_frequency);
     boot::read_wishes(host, plan.wishes);
     const unsigned count = plan.wishes.count;
+    if (reinterpret_cast<u32>(pool() + count) > own_map::image_base + own_map::image_size) {
+        boot::reject("machine image: more guests than the VMM's memory has room for");
+    }
     u64 rest = 0;
     for (unsigned i = 1; i < count; ++i) rest += needed(plan.wishes.guests[i]);
     for (unsigned i = 0; i < count; ++i) {

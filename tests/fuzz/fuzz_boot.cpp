@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string_view>
 
 #include "core.hpp"
 #include "hv/board/ppce500.hpp"
@@ -195,6 +196,45 @@ guest::Options options_of(const char* line) {
     }
 }
 
+// A machine image is refused, or its guests can be placed and scheduled as they ask.
+void read_machine(Source& source) {
+    test::reset_core();
+    fuzz::prepare_uart("");
+    const std::string image = fuzz::machine_image(source);
+    const u64 image_hpa = 17 * mib;
+    const Part part(image_hpa, image);
+    boot::Host host{};
+    host.image = image_hpa;
+    host.image_end = image_hpa + image.size();
+    host.command_line = "";
+    host.release[1] = source.rarely(2) ? 0xf'ef00'0020 : 0;
+    boot::Wishes wishes{};
+    boot::read_wishes(host, wishes);
+    require(wishes.count >= 1 && wishes.count <= guest::Machine::most_guests);
+    static guest::Guest guests[guest::Machine::most_guests];
+    unsigned owners = 0;
+    for (unsigned i = 0; i < wishes.count; ++i) {
+        const boot::Wish& wish = wishes.guests[i];
+        require(wish.image >= host.image && wish.image <= wish.image_end &&
+                wish.image_end <= host.image_end);
+        require(wish.core == 0 || (wish.core == 1 && host.release[1] != 0));
+        owners += wish.owner ? 1 : 0;
+        guest::machine.guests[i] = &guests[i];
+    }
+    require(owners <= 1);
+    guest::machine.timebase_frequency = 400'000'000;
+    for (unsigned core = 0; core < core::max_cores; ++core) {
+        sched::Queue queue{};
+        boot::fill_queue(wishes, core, queue);
+        queue.start(0);
+        for (unsigned i = 0; i < queue.count; ++i) queue.ready(i, 0);
+        for (u64 now = 0; now < 100'000'000; now += 9'999'999) {
+            const unsigned chosen = queue.choose(now);
+            require(chosen < queue.count || chosen == sched::none);
+        }
+    }
+}
+
 void start_vmm(Source& source) {
     test::reset_core();
     fuzz::prepare_uart("");
@@ -229,8 +269,7 @@ void start_vmm(Source& source) {
     alignas(16) static u8 symbols[64];
     guest::Symbols named;
     boot::SymbolRoom room{symbols, sizeof symbols};
-    const vcpu::Boot start =
-        boot::load_guest(host, ram_hpa, ram_size, room, named, true);
+    const vcpu::Boot start = boot::load_guest(host, ram_hpa, ram_size, room, named, true);
     check_guest(start, ram_hpa, ram_size, boot::at(host.image));
 }
 
@@ -245,9 +284,18 @@ void board::reset() { throw Rejected{}; }
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace trapeze;
     make_memory();
-    Source source(data, size);
+    // What begins so is a machine image's; the others keep their meaning.
+    constexpr std::string_view machine = "machine:";
+    const bool several =
+        size >= machine.size() && std::memcmp(data, machine.data(), machine.size()) == 0;
+    const std::size_t from = several ? machine.size() : 0;
+    Source source(data + from, size - from);
     try {
-        start_vmm(source);
+        if (several) {
+            read_machine(source);
+        } else {
+            start_vmm(source);
+        }
         fuzz::require(fuzz::check_lines(fuzz::uart_output()).empty());
     } catch (const Rejected&) {
         fuzz::check_json(fuzz::check_lines(fuzz::uart_output()));

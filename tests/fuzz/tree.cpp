@@ -242,6 +242,47 @@ std::string guest_image(Source& source) {
     return blob;
 }
 
+std::string machine_image(Source& source) {
+    constexpr std::size_t page = 0x1000, room = 0x10000;
+    constexpr const char* ends[] = {"stop", "restart", "halt", "sing"};
+    TreeWriter tree;
+    tree.open("");
+    put_text(source, tree, "compatible", "trapeze,machine");
+    if (source.rarely(4)) put_number(source, tree, "slice-us", source.word());
+    if (source.rarely(3)) tree.text("schedule", source.rarely(2) ? "cyclic" : "priority");
+    if (source.rarely(3)) tree.cell("major-frame-us", 20'000);
+    tree.open(words(source, "guests"));
+    std::size_t at = room;
+    for (unsigned n = source.below(6); n > 0; --n, at += page) {
+        tree.open(words(source, std::string(1, static_cast<char>('a' + n))));
+        put_text(source, tree, "options", source.rarely(6) ? "patch=off" : "mem=4M patch=off");
+        if (!source.rarely(20)) {
+            tree.bytes("image", big_endian(odd(source, at), 4) + big_endian(odd(source, page), 4));
+        }
+        for (const char* name : {"core", "priority", "budget-us", "period-us"}) {
+            if (source.rarely(3)) tree.cell(name, odd(source, source.below(3)));
+        }
+        if (source.rarely(4)) {
+            std::string windows;
+            for (unsigned w = source.below(20); w > 0; --w) windows += big_endian(source.word(), 4);
+            tree.bytes("windows-us", windows);
+        }
+        if (source.rarely(4)) {
+            tree.text("on-death", source.one_of(ends));
+        }
+        if (source.rarely(4)) tree.bytes("pci", "");
+        if (source.rarely(8)) tree.bytes("no-autostart", "");
+        tree.close();
+    }
+    tree.close();
+    tree.close();
+    std::string blob = tree.finish();
+    damage(source, blob, 0);
+    blob.resize(room);
+    blob.resize(at, 'i');
+    return blob;
+}
+
 void damage(Source& source, std::string& blob, std::size_t from) {
     if (blob.size() <= from) return;
     if (source.rarely(8)) {

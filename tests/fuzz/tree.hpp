@@ -35,6 +35,8 @@ std::string board_tree(Source& source, std::uint64_t ram, std::uint64_t image,
                        std::uint64_t image_end, std::string_view options);
 std::string own_tree(Source& source);
 std::string guest_image(Source& source);
+/// Of several guests, each with an image that is not looked into.
+std::string machine_image(Source& source);
 /// Some bytes of `blob`, from `from` on, become others; or it is cut.
 void damage(Source& source, std::string& blob, std::size_t from);
 
