@@ -14,8 +14,8 @@ struct Vcpu;
 // r14 to r31 stand in the Vcpu or are the callee's to keep. In all C++ code r13 is the Vcpu's
 // address and r2 the guest's; the compiler uses neither (-mno-sdata). Interrupts are off.
 //
-// "The stack" is the VMM's one (boot/start.S), empty whenever an exit calls C++: whatever stood
-// there has ended.
+// "The stack" is the core's one (boot/start.S, Vcpu::stack), empty whenever an exit calls C++:
+// whatever stood there has ended.
 extern "C" {
 
 // Start (boot/start.S). _start calls it once, on the stack: the image is at its own address, .bss
