@@ -1,47 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The guest's interrupt controller by itself: what drivers rely on, and against a model that does
-// everything the slow way.
-#include "hv/dev/openpic.hpp"
-
-#include <gtest/gtest.h>
-
+// The guest's interrupt controller by itself: what drivers rely on.
 #include <random>
 #include <vector>
 
+#include "openpic_fixture.hpp"
+
 namespace trapeze::dev {
 namespace {
-
-using Output = Openpic::Output;
-using Outcome = Openpic::Outcome;
-
-constexpr u32 features = 0x1000, configuration = 0x1020, spurious = 0x10e0;
-constexpr u32 task_priority = 0x20080, who_am_i = 0x20090, iack = 0x200a0, eoi = 0x200b0;
-constexpr u32 ipi_dispatch = 0x20040, core_stride = 0x1000;
-constexpr u32 source_base = 0x10000, destination = 0x10, target = 0x18;
-constexpr u32 message_base = 0x1600, message_index = 0x1740, message_summary = 0x1720;
-constexpr u32 masked = 0x80000000, active = 0x40000000, high = 0x00800000, level = 0x00400000;
-
-constexpr u32 source(unsigned n) { return source_base + 32 * n; }
-constexpr u32 ipi(unsigned n) { return 0x10a0 + 16 * n; }
-constexpr u32 timer(unsigned n, unsigned reg) { return 0x1100 + 64 * n + 16 * reg; }
-
-class OpenpicTest : public testing::Test {
-  protected:
-    OpenpicTest() { start(1); }
-    void start(unsigned vcpus) {
-        pic.start(vcpus);
-        for (unsigned v = 0; v < vcpus; ++v) write(task_priority + v * core_stride, 0, v);
-    }
-    u32 read(u32 offset, unsigned vcpu = 0) { return pic.read(offset, 4, vcpu); }
-    Outcome write(u32 offset, u32 value, unsigned vcpu = 0) {
-        return pic.write(offset, 4, value, vcpu);
-    }
-    void configure(unsigned n, u32 priority, u32 vector, u32 bits = 0) {
-        write(source(n), priority << 16 | vector | bits);
-    }
-    bool asks(unsigned vcpu = 0) const { return pic.output(vcpu, Output::external); }
-    Openpic pic;
-};
 
 TEST_F(OpenpicTest, AfterAResetEverythingIsMasked) {
     pic.start(1);
@@ -390,120 +355,6 @@ TEST_F(OpenpicTest, AnyAccessIsHarmless) {
         }
         if (i % 16 == 0) pic.advance(static_cast<u32>(random()) >> random() % 32);
         if (i % 8 == 0) pic.set_line(random() % 256, random() % 2 != 0);
-    }
-}
-
-// The same controller the slow way: everything is looked up when it is asked for, by the book.
-struct Naive {
-    struct Input {
-        bool masked = true, level = false, line = false;
-        u32 priority = 0, vector = 0, to = 1, waiting = 0;
-    };
-    std::vector<Input> inputs{Openpic::inputs};
-    u32 task[2] = {0, 0};
-    std::vector<unsigned> service[2];
-
-    bool waits(unsigned i, unsigned vcpu) const {
-        const Input& in = inputs[i];
-        if (in.masked || (in.to >> vcpu & 1) == 0) return false;
-        return in.level ? in.line : (in.waiting >> vcpu & 1) != 0;
-    }
-    int best(unsigned vcpu) const {
-        int found = -1;
-        for (unsigned i = 0; i < inputs.size(); ++i) {
-            if (!waits(i, vcpu)) continue;
-            if (found < 0 || inputs[i].priority > inputs[static_cast<unsigned>(found)].priority) {
-                found = static_cast<int>(i);
-            }
-        }
-        if (found < 0) return found;
-        u32 floor = task[vcpu];
-        for (const unsigned s : service[vcpu]) floor = std::max(floor, inputs[s].priority);
-        return inputs[static_cast<unsigned>(found)].priority > floor ? found : -1;
-    }
-    u32 acknowledge(unsigned vcpu) {
-        const int found = best(vcpu);
-        if (found < 0) return 0xffff;
-        const auto i = static_cast<unsigned>(found);
-        service[vcpu].push_back(i);
-        inputs[i].waiting = i < 256 ? 0 : inputs[i].waiting & ~(1U << vcpu);
-        return inputs[i].vector;
-    }
-    // They nest, so the last one is the most urgent.
-    int end(unsigned vcpu) {
-        if (service[vcpu].empty()) return -1;
-        const unsigned i = service[vcpu].back();
-        service[vcpu].pop_back();
-        return static_cast<int>(i);
-    }
-};
-
-TEST_F(OpenpicTest, AgreesWithTheSlowWay) {
-    constexpr unsigned some[] = {0, 1, 15, 16, 42, 43, 63, 64, 223, 255};
-    for (unsigned seed = 1; seed <= 40; ++seed) {
-        std::mt19937 random(seed);  // NOLINT(cert-msc32-c,cert-msc51-cpp)
-        start(2);
-        Naive slow;
-        for (const unsigned i : some) {
-            auto& in = slow.inputs[i];
-            in = {random() % 8 == 0,
-                  i >= 16 || random() % 2 != 0,
-                  false,
-                  static_cast<u32>(random() % 16),
-                  i + 1,
-                  static_cast<u32>(1 + random() % 2),
-                  0};
-            configure(i, in.priority, in.vector,
-                      (in.masked ? masked : 0) | (in.level && i < 16 ? level : 0));
-            write(source(i) + destination, in.to);
-        }
-        for (unsigned n = 0; n < 4; ++n) {
-            auto& in = slow.inputs[256 + n];
-            in = {false, false, false, static_cast<u32>(random() % 16), 300 + n, 3, 0};
-            write(ipi(n), in.priority << 16 | in.vector);
-        }
-        for (unsigned step = 0; step < 2000; ++step) {
-            const unsigned vcpu = random() % 2, i = some[random() % 10];
-            auto& in = slow.inputs[i];
-            switch (random() % 8) {
-                case 0:
-                case 1: {
-                    const bool up = random() % 2 != 0;
-                    if (!in.level && up && !in.line) in.waiting = 3;
-                    in.line = up;
-                    pic.set_line(i, up);
-                    break;
-                }
-                case 2: {
-                    const u32 to = random() % 4, n = random() % 4;
-                    slow.inputs[256 + n].waiting |= to;
-                    write(ipi_dispatch + 16 * n + core_stride * vcpu, to, vcpu);
-                    break;
-                }
-                case 3:
-                    slow.task[vcpu] = random() % 16 / (1 + random() % 4);
-                    write(task_priority + core_stride * vcpu, slow.task[vcpu]);
-                    break;
-                case 4:
-                case 5:
-                    ASSERT_EQ(read(iack + core_stride * vcpu), slow.acknowledge(vcpu)) << step;
-                    break;
-                case 6: {
-                    const int ended = slow.end(vcpu);
-                    const Outcome outcome = write(eoi + core_stride * vcpu, 0);
-                    ASSERT_EQ(static_cast<int>(outcome.input), ended) << step;
-                    break;
-                }
-                default:
-                    in.masked = !in.masked;
-                    configure(i, in.priority, in.vector,
-                              (in.masked ? masked : 0) | (in.level && i < 16 ? level : 0));
-                    break;
-            }
-            for (const unsigned v : {0U, 1U}) {
-                ASSERT_EQ(asks(v), slow.best(v) >= 0) << "seed " << seed << " step " << step;
-            }
-        }
     }
 }
 
