@@ -11,7 +11,7 @@ using namespace isa;
 
 constexpr u32 dec_spr = 22, tsr_spr = 336, tcr_spr = 340, hid0_spr = 1008;
 constexpr u32 doze = 0x0080'0000;  // in HID0: without it MSR[WE] does not wait
-constexpr u32 ticks_a_us = 400;  // of the time base of QEMU's ppce500
+constexpr u32 ticks_a_us = 400;    // of the time base of QEMU's ppce500
 constexpr u32 period_us = 1000, beats_a_line = 1000;
 constexpr u32 buckets = 4096;  // of a microsecond; the last one takes all that is later
 

@@ -86,9 +86,10 @@ TEST(Options, OneThatIsWrongMakesNoOtherOfItsEnd) {
 }
 
 TEST(Options, BoundsAreTheDocumentedOnes) {
-    for (const char* const text : {"watchdog=999999", "dump-every=999999", "threshold=1000000",
-                                   "threshold=0", "churn=1000000", "mirror-mb=4", "mirror-mb=48",
-                                   "mirror-mb=44", "trace=4096", "tlb0=512", "tlb0=1024", "tlb0=2048"}) {
+    for (const char* const text :
+         {"watchdog=999999", "dump-every=999999", "threshold=1000000", "threshold=0",
+          "churn=1000000", "mirror-mb=4", "mirror-mb=48", "mirror-mb=44", "trace=4096", "tlb0=512",
+          "tlb0=1024", "tlb0=2048"}) {
         EXPECT_FALSE(refused(text)) << text;
     }
     for (const char* const text : {"watchdog=1000000",
