@@ -167,10 +167,13 @@ void remake(Guest& g) {
 
 // The core runs its guests from now on.
 [[noreturn]] void run_core(core::Core& core) {
-    for (unsigned i = 0; i < plan.wishes.count; ++i) {
-        if (guest::machine.guests[i]->vcpu.core == &core) enter(i);
+    unsigned first = guest::Machine::most_guests;
+    for (unsigned i = plan.wishes.count; i-- > 0;) {
+        if (guest::machine.guests[i]->vcpu.core != &core) continue;
+        enter(i);
+        first = i;
     }
-    sched::start(core);
+    sched::start(core, guest::machine.guests[first]->vcpu);
 }
 
 [[noreturn]] void enter_guests() {

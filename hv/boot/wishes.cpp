@@ -118,6 +118,13 @@ void read_machine(const Host& host, const void* tree, Wishes& wishes) {
         owned = owned || wish.owner;
     }
     if (wishes.count == 0) reject("machine image: no guest in /guests");
+    bool first_core = false;
+    for (unsigned i = 0; i < wishes.count; ++i) {
+        first_core = first_core || wishes.guests[i].core == 0;
+    }
+    if (!first_core) {
+        reject("machine image: no guest on core 0, which takes the board's interrupts for all");
+    }
 }
 
 }  // namespace

@@ -42,10 +42,10 @@ bool same(const char* a, const char* b) {
 // The words of a line, which is cut into them.
 struct Words {
     static constexpr unsigned most = 5;
-    char* word[most];
-    unsigned count;  // more than `most`: there were more
+    char* word[most] = {};
+    unsigned count = 0;  // more than `most`: there were more
 
-    explicit Words(char* at) : word{}, count(0) {
+    explicit Words(char* at) {
         for (;;) {
             while (*at == ' ' || *at == '\t') *at++ = 0;
             if (*at == 0) return;

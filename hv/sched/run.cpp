@@ -243,18 +243,14 @@ void expect(unsigned guests) { alive = guests; }
 
 Queue& queue(unsigned core) { return queues[core]; }
 
-void start(core::Core& c) {
+void start(core::Core& c, Vcpu& first) {
     Queue& q = queue_of(c);
     const u64 now = core::now();
     q.start(now);
     each(c, [&q, now](Vcpu& v) { q.ready(v.entity, now); });
-    Vcpu* first = nullptr;
-    each_at_all(c, [&first](Vcpu& v) {
-        if (first == nullptr) first = &v;
-    });
     // Of boot, and of calibration, nothing stays in the core.
-    switch_guests(c.current != nullptr ? *c.current : *first, *first);
-    if (machine.shared() || !runs(*first)) give(*first);
+    switch_guests(c.current != nullptr ? *c.current : first, first);
+    if (machine.shared() || !runs(first)) give(first);
     vcpu::run(*c.current);
 }
 

@@ -31,7 +31,7 @@ void end_guest(vcpu::Vcpu& v, const char* reason, bool again);
 // A core's, to be filled before it starts; Vcpu::entity is the index there.
 Queue& queue(unsigned core);
 
-// All guests of the core are set up: it runs them from now on.
-[[noreturn]] void start(core::Core& core);
+// All guests of the core are set up, `first` among them: it runs them from now on.
+[[noreturn]] void start(core::Core& core, vcpu::Vcpu& first);
 
 }  // namespace trapeze::sched

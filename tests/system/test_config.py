@@ -216,7 +216,7 @@ class Image(Case):
         with open(os.path.join(ROOT, "hv", "guest", "machine.hpp"), encoding="utf-8") as header:
             self.assertIn(f"most_guests = {machine.GUESTS_MOST};", header.read())
         self.assertLessEqual(machine.GUESTS_MOST, frames.MOST)
-        for name, words in (("sched/run.hpp", f"max_cores = {machine.CORES_MOST};"),
+        for name, words in (("core/cpu.hpp", f"max_cores = {machine.CORES_MOST};"),
                             ("sched/policy.hpp", f"max_windows = {machine.WINDOWS_MOST};"),
                             ("boot/wishes.cpp", "longest_slice_us = 1'000'000;")):
             with open(os.path.join(ROOT, "hv", name), encoding="utf-8") as header:
