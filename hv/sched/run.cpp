@@ -249,7 +249,8 @@ void start(core::Core& c, Vcpu& first) {
     q.start(now);
     each(c, [&q, now](Vcpu& v) { q.ready(v.entity, now); });
     // Of boot, and of calibration, nothing stays in the core.
-    switch_guests(c.current != nullptr ? *c.current : first, first);
+    if (c.current == nullptr) c.current = &first;
+    switch_guests(*c.current, first);
     if (machine.shared() || !runs(first)) give(first);
     vcpu::run(*c.current);
 }
