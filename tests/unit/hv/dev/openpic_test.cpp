@@ -332,7 +332,7 @@ TEST_F(OpenpicTest, StateIsSavedAndLoadedWhole) {
     EXPECT_STREQ(other.load(saved.data()), "vcpus");
     saved[3] = 2;
     // Words of both cores lie behind four registers, vectors, destinations and task priorities.
-    const std::size_t last = 4 * (4 + 2 * Openpic::inputs + 2 + Openpic::words - 1);
+    const std::size_t last = std::size_t{4} * (4 + 2 * Openpic::inputs + 2 + Openpic::words - 1);
     saved[last] = 0x80;  // an input behind the last
     EXPECT_STREQ(other.load(saved.data()), "in_service");
     saved[last] = 0;

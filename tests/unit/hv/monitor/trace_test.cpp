@@ -14,7 +14,6 @@ namespace trapeze::test {
 namespace {
 
 using e500::Vector;
-using testing::ElementsAre;
 using trace::Record;
 using trace::What;
 using vcpu::Cause;
