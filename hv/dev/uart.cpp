@@ -134,8 +134,10 @@ void receive(Board& b, const core::Core& here) {
 
 void settle(Vcpu& v) {
     Board& b = board_of(v);
-    if (b.serial.full) receive(b, *v.core);
-    ask(b);
+    if (b.serial.full) {
+        receive(b, *v.core);
+        ask(b);
+    }
     state_line(v);
 }
 
@@ -170,6 +172,7 @@ void write(Vcpu& v, u32 offset, unsigned /*size*/, u32 value) {
     }
     model.write(reg, value);
     if (model.sends()) send(b, v.guest_number);
+    ask(b);
     settle(v);
 }
 

@@ -44,6 +44,7 @@ struct Core {
     u32 debug_control = 0;
     bool fast_paths = true;
     bool profiled = false;
+    int turns = 0;  // of the console, that have not ended
     core::UserRegisters user_registers{};
     vcpu::Vcpu* current = nullptr;
     std::array<u32, 8> sprg{};

@@ -16,8 +16,8 @@ namespace trapeze::console {
 
 void put(char c) { test::the_core().console.push_back(c); }
 void begin_line() { test::the_core().console += "[vmm] "; }
-Turn::Turn() = default;
-Turn::~Turn() = default;
+Turn::Turn() { ++test::the_core().turns; }
+Turn::~Turn() { --test::the_core().turns; }
 void speak_for(const char* /*name*/) {}
 void print_arguments(const char* format, const Argument* /*arguments*/, unsigned /*count*/) {
     test::the_core().console += format;

@@ -23,8 +23,9 @@ TEST(RingTest, KeepsTheLatestInTheirOrder) {
             ASSERT_EQ(ring.lost(), n - held);
             for (u32 i = 0; i < held; ++i) ASSERT_EQ(ring.at(i).number, n - held + 1 + i);
         }
-        for (u32 i = room; i < memory.size(); ++i)
+        for (u32 i = room; i < memory.size(); ++i) {
             EXPECT_EQ(memory.at(i).number, 0U) << "not its own";
+        }
     }
 }
 
