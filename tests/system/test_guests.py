@@ -212,10 +212,26 @@ class Attached(scenarios.Terminal, Fake):
         for words, answer in ((b"what\n", b"no there is no such service\n"), (b"console c\n", b"no there is no guest 'c'"
                                b", but a, b\n"), (b"x" * 100, b""), (b"console a b\n", b"no there is no such service\n")):
             self.assertEqual(self.connect(process, words).readline(), answer)
-        crowd = [self.connect(process, b"monitor\n") for _ in range(20)]
-        told = [one.readline() for one in crowd]
-        self.assertIn(b"no 16 others are served, and more are not\n", told)
-        self.assertIn(b"ok\n", told)
+        self.over(process)
+
+    def test_clients_that_are_too_many(self):
+        process = self.start(["monitor", {"x": ["1", "0"]}, 1])
+        crowd = []
+        for _ in range(32):
+            end = socket.socket(socket.AF_UNIX)
+            self.addCleanup(end.close)
+            end.connect(os.path.relpath(os.path.join(LIVE, f"{process.pid}.con")))
+            crowd.append(end)
+        one = trapeze("monitor", "guests")
+        self.ends(one, 2)
+        self.one_line(one, f"process {process.pid} serves nobody more")
+        # The boot has taken all of them by now, and those that it will not serve have yet to speak.
+        for end in crowd:
+            end.sendall(b"monitor\n")
+        self.assertEqual([end.recv(100) for end in crowd],
+                         [b"ok\n"] * 16 + [b"no 16 others are served, and more are not\n"] * 16)
+        crowd[15].sendall(b"x\n")
+        self.assertEqual(crowd[15].makefile("rb").read(10), b"| 1\nend 0\n")
         self.over(process)
 
     def test_monitor_that_cannot_be_asked(self):

@@ -62,13 +62,17 @@ def _connected(pid, words):
         raise Failure(f"process {pid} runs no guest; these do: " + ", ".join(map(str, there)),
                       USAGE)
     end = found[0]
-    end.sendall((words + "\n").encode())
     answer = b""
-    while b"\n" not in answer:
-        data = end.recv(1 << 16)
-        if not data:
-            raise Failure(NOTHING, USAGE)
-        answer += data
+    try:
+        end.sendall((words + "\n").encode())
+        while b"\n" not in answer:
+            data = end.recv(1 << 16)
+            if not data:
+                raise ConnectionError
+            answer += data
+    except OSError:
+        raise Failure(f"process {found[1]} serves nobody more: it is about to end, or too many "
+                      "others have come", USAGE) from None
     answer, _, rest = answer.partition(b"\n")
     kind, _, why = answer.decode("utf-8", "replace").partition(" ")
     if kind != "ok":

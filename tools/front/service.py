@@ -7,9 +7,9 @@ A client's first line says what it comes for:
   monitor          "ok"; then for each command, a line, lines "| TEXT" and "end STATUS", or
                    "lost WHY" if the VMM cannot be asked
 
-or it is told "no WHY", and that is all. The guests come first: a client that falls behind is dropped.
+or it is told "no WHY", and that is all; its own line comes first always, for a socket that is closed with
+something unread takes the answer with it. The guests come first: a client that falls behind is dropped.
 """
-import contextlib
 import os
 import re
 import selectors
@@ -22,6 +22,8 @@ from .common import LIVE
 BACKLOG = 8 << 20
 BEFORE = 4096
 CLIENTS_MOST = 16
+# So many more are told that they are too many; others are closed without a word.
+REFUSED_MOST = 16
 FIRST_LINE_MOST = 64
 # A command as the VMM takes it, without ':' and line end; and how long it may be silent about it.
 COMMAND = re.compile(r"[ -~]{1,126}")
@@ -29,10 +31,11 @@ PATIENCE = 30.0
 
 
 class _Client:
-    """One of them: `kind` is None until its first line has come, then 'console' or 'monitor'."""
+    """One of them: `kind` is None until its first line has come, then 'console' or 'monitor'; one
+    who is `refused` has come for nothing."""
 
-    def __init__(self, end):
-        self.end, self.kind, self.guest = end, None, None
+    def __init__(self, end, refused):
+        self.end, self.refused, self.kind, self.guest = end, refused, None, None
         self.inbox, self.outbox = bytearray(), bytearray()
 
     def line(self):
@@ -132,10 +135,9 @@ class Service:
         end = self._listener.accept()
         if not end:
             return
-        client = _Client(end)
-        if len(self._clients) >= CLIENTS_MOST:
-            with contextlib.suppress(OSError):
-                end.send(f"no {CLIENTS_MOST} others are served, and more are not\n".encode())
+        served = sum(not client.refused for client in self._clients)
+        client = _Client(end, refused=served >= CLIENTS_MOST)
+        if len(self._clients) >= REFUSED_MOST + CLIENTS_MOST:
             end.close()
             return
         self._clients.append(client)
@@ -196,6 +198,9 @@ class Service:
             self._command(client, line.strip())
 
     def _begin(self, client, words):
+        if client.refused:
+            self._say(client, f"no {CLIENTS_MOST} others are served, and more are not\n")
+            return
         if words == ["monitor"]:
             client.kind = "monitor"
             self._say(client, "ok\n")
