@@ -152,7 +152,7 @@ class Map(Fake):
         self.assertEqual(self.calls(), [[TRAP, "--elf", VMLINUX, "--top", "10"],
                                         [TRAP, "--elf", VMLINUX, "--html", PAGE]])
         self.assertRegex(result.out, r"(?s)where the time went.*hottest of @@trapeze-dump 1 end 1"
-                                     r"\n  heat map: .*build/last/heatmap\.html\n$")
+                                     r"\n  heat map: .*last/heatmap\.html\n$")
         self.assertIsNotNone(content(PAGE))
 
     def test_own_kernel(self):
@@ -218,7 +218,7 @@ class Heatmap(Fake):
         result = self.heatmap()
         self.assertEqual(self.calls(), [[TRAP, "--elf", VMLINUX],
                                         [TRAP, "--elf", VMLINUX, "--html", PAGE]])
-        self.assertRegex(result.out, r"hottest of .*\nheat map: .*build/last/heatmap\.html\n$")
+        self.assertRegex(result.out, r"hottest of .*\nheat map: .*last/heatmap\.html\n$")
 
     def test_options_go_to_the_viewer(self):
         old = self.path("old.trap", sent(dump(sites=2)).encode())

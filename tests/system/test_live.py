@@ -290,7 +290,7 @@ class Keys(scenarios.Terminal, Fake):
     def test_dump_on_request(self):
         self.shell(["answer", ANSWERS, 20])
         self.type(b"\x01d")
-        self.expect(b"build/last/dump-0001.trap")
+        self.expect(b"last/dump-0001.trap")
         with open(os.path.join(LAST, "dump-0001.trap"), "rb") as saved:
             self.assertEqual(saved.read(), plain(FULL))
         self.type(b"\x01h")
