@@ -247,7 +247,7 @@ class Heatmap(Fake):
         name = os.path.basename(self.folder)
         page = os.path.join(OUT, "heatmap", name + ".html")
         result = self.heatmap(self.path(name + ".trap", sent(dump()).encode()))
-        self.assertIn(f"build/heatmap/{name}.html\n", result.out)
+        self.assertIn(f"heatmap/{name}.html\n", result.out)
         self.assertIsNotNone(content(page))
         os.unlink(page)
 
