@@ -6,6 +6,7 @@
 #include "hv/console/console.hpp"
 #include "hv/core/cpu.hpp"
 #include "hv/core/own_map.hpp"
+#include "hv/core/slots.hpp"
 
 namespace trapeze::boot {
 
@@ -48,7 +49,7 @@ void unmap_linear() {
 }
 
 void unmap_all() {
-    for (u32 i = 0; i < mmu::ShadowTlb::tlb1_slots + 2; ++i) core::write_tlb(1, i, {0, 0, 0, 0});
+    for (u32 i = 0; i < core::slot::io; ++i) core::write_tlb(1, i, {0, 0, 0, 0});
 }
 
 void start_core(const Host& host, u32 number, u64 entry) {

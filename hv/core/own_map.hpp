@@ -22,9 +22,6 @@ inline constexpr std::uint32_t io_size = 0x10'0000;
 inline constexpr std::uint32_t window_base = base + 0x140'0000;
 inline constexpr std::uint32_t window_size = 0x2000;
 
-// The entries of TLB1 that hold them for good.
-inline constexpr unsigned image_slot = 15, io_slot = 14;
-
 static_assert(image_base % image_size == 0 && io_base % io_size == 0, "one entry each");
 static_assert(io_base + io_size <= window_base && window_base + window_size <= base + size);
 

@@ -9,6 +9,7 @@
 #include "dbt/site_table.hpp"
 #include "dbt/spr.hpp"
 #include "hv/core/own_map.hpp"
+#include "hv/core/slots.hpp"
 #include "hv/patch/patcher.hpp"
 #include "hv/vcpu/vcpu.hpp"
 
@@ -54,7 +55,7 @@ consteval int scale_page(std::size_t bytes) {
 }
 
 // The TLB1 entry of the image, which lies at physical 0.
-constexpr auto image_mas0 = mas0::make(1, own_map::image_slot);
+constexpr auto image_mas0 = mas0::make(1, trapeze::core::slot::image);
 constexpr auto image_mas1 = mas1::v | mas1::iprot | mas1::tsize_for(own_map::image_size);
 constexpr auto image_mas2 = own_map::image_base | mas2::m;
 constexpr auto image_mas3 = mas3::sx | mas3::sw | mas3::sr;

@@ -4,6 +4,7 @@
 #include "hv/board/ppce500.hpp"
 #include "hv/core/cpu.hpp"
 #include "hv/core/own_map.hpp"
+#include "hv/core/slots.hpp"
 #include "hv/core/spr.hpp"
 #include "hv/exit/entry.hpp"
 
@@ -36,13 +37,13 @@ void use_profile(bool on, bool traced) {
 void setup(vcpu::Vcpu* vcpu) {
     using namespace e500;
     // The device registers (1 MiB).
-    write_tlb(1, own_map::io_slot,
+    write_tlb(1, slot::io,
               {mas1::v | mas1::iprot | mas1::tsize_for(own_map::io_size),
                own_map::io_base | mas2::i | mas2::g,
                static_cast<u32>(board::ccsr_base) | mas3::sr | mas3::sw,
                static_cast<u32>(board::ccsr_base >> 32)});
-    write_tlb(1, 13, {0, 0, 0, 0});
-    write_tlb(1, 12, {0, 0, 0, 0});
+    write_tlb(1, slot::stubs, {0, 0, 0, 0});
+    write_tlb(1, slot::registers, {0, 0, 0, 0});
 
     put<Spr::SPRG2>(reinterpret_cast<u32>(vcpu));
     // What a miss of the guest leaves in the MAS registers: TLB0, TID of PID0, 4 KiB (miss.inc).

@@ -4,6 +4,7 @@
 #include <cstddef>
 
 #include "hv/core/cpu.hpp"
+#include "hv/core/slots.hpp"
 #include "hv/mmu/layout.hpp"
 #include "hv/mmu/memory_map.hpp"
 #include "hv/mmu/overlay.hpp"
@@ -34,8 +35,8 @@ enum class Fill : u8 {
 // is kept ready for when the core's few ways have lost it.
 class ShadowTlb {
   public:
-    static constexpr unsigned sets = 128, ways = 4;  // the e500v2's own TLB0
-    static constexpr unsigned tlb1_slots = 12;       // TLB1 entries the VMM leaves to the guest
+    static constexpr unsigned sets = 128, ways = 4;                   // the e500v2's own TLB0
+    static constexpr unsigned tlb1_slots = core::slot::shadow_count;  // from 0 on
 
     // An entry of TLB0 as the core takes it (MAS7 is 0), for a miss that needs no C++
     // (exit/miss.inc). Its place is the page number modulo `ready_slots`, by space of the core.

@@ -4,6 +4,7 @@
 
 #include "hv/core/clock.hpp"
 #include "hv/core/cpu.hpp"
+#include "hv/core/slots.hpp"
 #include "hv/patch/parts.hpp"
 
 namespace trapeze::patch {
@@ -14,9 +15,6 @@ namespace mas3 = e500::mas3;
 using tcache::Cache;
 
 namespace {
-
-// TLB1 entries of the core that the guest's shadow leaves (docs/mmu.md).
-constexpr unsigned register_slot = 12, stub_slot = 13;
 
 // Addresses are looked for in blocks of 64 KiB, so that 16 pages that stand as their memory does
 // are one entry of the core.
@@ -123,11 +121,11 @@ void pin_stubs(Vcpu& v) {
         whole = whole && p.overlay.cache.page(i) == ea + i * page_bytes;
     }
     if (!whole || !p.overlay.present) {
-        core::write_tlb(1, stub_slot, {0, 0, 0, 0});
+        core::write_tlb(1, core::slot::stubs, {0, 0, 0, 0});
         return;
     }
     const u32 space = v.shadow.layout().fetch_space(false) ? mas1::ts : 0;
-    core::write_tlb(1, stub_slot,
+    core::write_tlb(1, core::slot::stubs,
                     {mas1::v | space | mas1::tsize_for(block_bytes), ea | mas2::m,
                      static_cast<u32>(p.overlay.stub_hpa) | mas3::ux | mas3::sr, 0});
 }
@@ -341,18 +339,18 @@ void pin(Vcpu& v) {
     Patcher& p = *v.patcher;
     const u32 space = v.shadow.layout().data_space(false) ? mas1::ts : 0;
     // Nothing of the guest's is there that the core might have (free_for_registers).
-    core::write_tlb(1, register_slot,
+    core::write_tlb(1, core::slot::registers,
                     {mas1::v | space | mas1::tsize_4k, p.overlay.register_ea | mas2::m,
                      static_cast<u32>(core::own_hpa(&v.regs)) | mas3::ur | mas3::uw, 0});
     pin_stubs(v);
 }
 
 void unpin(Vcpu& v) {
-    core::write_tlb(1, register_slot, {0, 0, 0, 0});
+    core::write_tlb(1, core::slot::registers, {0, 0, 0, 0});
     if (v.patcher != nullptr) {
         pin_stubs(v);
     } else {
-        core::write_tlb(1, stub_slot, {0, 0, 0, 0});
+        core::write_tlb(1, core::slot::stubs, {0, 0, 0, 0});
     }
 }
 
