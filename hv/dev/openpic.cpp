@@ -3,6 +3,9 @@
 
 namespace trapeze::dev {
 
+using core::Field;
+using e500::u16;
+
 namespace {
 
 constexpr u32 count_inhibit = 0x8000'0000u, toggle = 0x8000'0000u;

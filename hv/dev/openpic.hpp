@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "hv/dev/fields.hpp"
+#include "hv/core/field.hpp"
 
 // The interrupt controller that a guest has: Freescale's MPIC 4.2 as QEMU's ppce500 board has it
 // (OpenPIC 1.2; MPC8548E manual chapter 10, P2020 manual chapter 9 for the external proxy). A state
@@ -17,6 +17,9 @@
 // Where board and manual differ the board is followed: an edge that comes while its source is
 // masked waits until it is not.
 namespace trapeze::dev {
+
+using e500::u32;
+using e500::u8;
 
 class Openpic {
   public:

@@ -3,6 +3,9 @@
 
 namespace trapeze::dev {
 
+using core::Field;
+using e500::u16;
+
 namespace {
 
 enum Register : u32 {

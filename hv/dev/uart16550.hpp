@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "hv/dev/fields.hpp"
+#include "hv/core/field.hpp"
 
 // The serial port that a guest has: a 16550A (National Semiconductor PC16550D), as QEMU's board has
 // it. A state machine that touches no hardware: who has it moves bytes, to where its transmitter
@@ -12,6 +12,9 @@
 // effect. A received byte below the trigger level is a character timeout at once, as if four
 // characters' time were over.
 namespace trapeze::dev {
+
+using e500::u32;
+using e500::u8;
 
 class Uart16550 {
   public:

@@ -6,10 +6,10 @@
 
 #include "hv/core/e500.hpp"
 
-// What a device's model keeps for a guest, as rows: one table says how it is after a reset, how it
-// is written down and read back, and what may stand in it. The state is a plain struct of words and
-// bytes, without pointers and without times of a clock.
-namespace trapeze::dev {
+// What is kept for a guest, registers or a device's model, as rows: one table says how it is after
+// a reset, how it is written down and read back, and what may stand in it. The state is a plain
+// struct of words and bytes, without pointers and without times of a clock.
+namespace trapeze::core {
 
 using e500::u16;
 using e500::u32;
@@ -89,4 +89,4 @@ const char* load_fields(State& state, const Field (&rows)[n], const u8* from) {
     return nullptr;
 }
 
-}  // namespace trapeze::dev
+}  // namespace trapeze::core
