@@ -24,8 +24,10 @@ struct Field {
     u32 legal;   // bits that one may have
 };
 
-namespace detail {
+// What a row says of the state; rows may say more of their own.
+constexpr const Field& field_of(const Field& f) { return f; }
 
+// Element `i` of the row, in the state whose first byte is at `state`.
 inline u32 element(const u8* state, const Field& f, unsigned i) {
     const u8* const at = state + f.offset + size_t{i} * f.width;
     if (f.width == 1) return *at;
@@ -42,47 +44,48 @@ inline void set_element(u8* state, const Field& f, unsigned i, u32 value) {
     }
 }
 
-}  // namespace detail
-
 // Bytes that a state takes when it is written down: its elements, big-endian, row by row.
-template <unsigned n>
-constexpr unsigned saved_bytes(const Field (&rows)[n]) {
+template <typename Row, unsigned n>
+constexpr unsigned saved_bytes(const Row (&rows)[n]) {
     unsigned sum = 0;
-    for (const Field& f : rows) sum += f.count * f.width;
+    for (const Row& row : rows) sum += field_of(row).count * field_of(row).width;
     return sum;
 }
 
-template <unsigned n, typename State>
-void reset_fields(State& state, const Field (&rows)[n]) {
+template <typename State, typename Row, unsigned n>
+void reset_fields(State& state, const Row (&rows)[n]) {
     auto* const bytes = reinterpret_cast<u8*>(&state);
-    for (const Field& f : rows) {
-        for (unsigned i = 0; i < f.count; ++i) detail::set_element(bytes, f, i, f.reset);
+    for (const Row& row : rows) {
+        const Field& f = field_of(row);
+        for (unsigned i = 0; i < f.count; ++i) set_element(bytes, f, i, f.reset);
     }
 }
 
-template <unsigned n, typename State>
-void save_fields(const State& state, const Field (&rows)[n], u8* to) {
+template <typename State, typename Row, unsigned n>
+void save_fields(const State& state, const Row (&rows)[n], u8* to) {
     const auto* const bytes = reinterpret_cast<const u8*>(&state);
-    for (const Field& f : rows) {
+    for (const Row& row : rows) {
+        const Field& f = field_of(row);
         for (unsigned i = 0; i < f.count; ++i) {
-            const u32 value = detail::element(bytes, f, i);
+            const u32 value = element(bytes, f, i);
             for (unsigned b = f.width; b-- > 0;) *to++ = static_cast<u8>(value >> 8 * b);
         }
     }
 }
 
 // The name of the row that has a bit it may not have, with nothing changed; null: all is read.
-template <unsigned n, typename State>
-const char* load_fields(State& state, const Field (&rows)[n], const u8* from) {
+template <typename State, typename Row, unsigned n>
+const char* load_fields(State& state, const Row (&rows)[n], const u8* from) {
     auto* const bytes = reinterpret_cast<u8*>(&state);
     for (const bool store : {false, true}) {
         const u8* at = from;
-        for (const Field& f : rows) {
+        for (const Row& row : rows) {
+            const Field& f = field_of(row);
             for (unsigned i = 0; i < f.count; ++i) {
                 u32 value = 0;
                 for (unsigned b = 0; b < f.width; ++b) value = value << 8 | *at++;
                 if (!store && (value & ~f.legal) != 0) return f.name;
-                if (store) detail::set_element(bytes, f, i, value);
+                if (store) set_element(bytes, f, i, value);
             }
         }
     }

@@ -15,6 +15,7 @@
 #include "hv/vcpu/emulate.hpp"
 #include "hv/vcpu/fault.hpp"
 #include "hv/vcpu/interrupt.hpp"
+#include "hv/vcpu/registers.hpp"
 #include "hv/vcpu/reservation.hpp"
 #include "hv/vcpu/spr.hpp"
 #include "hv/vcpu/timers.hpp"
@@ -421,12 +422,12 @@ int light_exit(Vcpu& v, Vector vector) {
 
 void reset(Vcpu& v, const Boot& boot, const mmu::Layout& layout, mmu::Hole hole) {
     v.end = End::running;
+    core::reset_fields(static_cast<State&>(v), registers);
     v.nip = boot.entry;
     v.gpr[1] = 0x00fffff8;  // QEMU's stack pointer for bare-metal programs
     v.gpr[3] = boot.device_tree;
     v.gpr[6] = 0x45504150;  // ePAPR magic
     v.gpr[7] = boot.initial_map_size;
-    v.regs.dbsr = e500::dbsr::mrr_mask;
     v.storm_nip = no_handler;
     v.cleared_by_noncritical = boot.debug_as_manual ? 0 : msr::de;
     for (auto& stats : v.exits) stats.min = ~0u;

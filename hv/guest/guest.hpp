@@ -50,6 +50,7 @@ enum Ask : u32 {
     ask_start = 0x40,
     ask_restart = 0x80,
     ask_halt = 0x100,
+    ask_registers = 0x200,
 };
 
 // A partition of the machine: memory, devices, a virtual core, and what the VMM keeps for them. All

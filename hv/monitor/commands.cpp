@@ -62,7 +62,7 @@ bool help(const Call& /*call*/) {
     for (unsigned i = 0; i < command_count; ++i) {
         const Command& c = commands[i];
         begin_line();
-        print("{:-8}{:-22}{}\n", c.name, c.arguments, c.help);
+        print("{:-10}{:-22}{}\n", c.name, c.arguments, c.help);
     }
     return true;
 }
@@ -144,6 +144,11 @@ bool answers_elsewhere(const Call& call, guest::Ask what) {
 bool report_of(const Call& call) {
     if (answers_elsewhere(call, guest::ask_report)) return true;
     return on_core(call.host, *call.guest, tell) || not_running(call);
+}
+
+bool registers_of(const Call& call) {
+    if (answers_elsewhere(call, guest::ask_registers)) return true;
+    return on_core(call.host, *call.guest, print_registers) || not_running(call);
 }
 
 bool dump_of(const Call& call) {
@@ -351,6 +356,7 @@ constinit const Command commands[] = {
     {"stats", "[NAME]", "time, switches, exits by cause", About::any, 0, 0, stats},
     {"report", "NAME", "where it is: registers, translations, last exits", About::one, 0, 0,
      report_of},
+    {"registers", "NAME", "all of its registers", About::one, 0, 0, registers_of},
     {"dump", "NAME", "a dump of its profile", About::one, 0, 0, dump_of},
     {"memory", "NAME ADDRESS [BYTES]", "its RAM; ADDRESS is guest-physical, or ea:NUMBER",
      About::one, 1, 2, memory},

@@ -39,6 +39,8 @@ void report(vcpu::Vcpu& v, const char* headline);
 
 // The rest of a line: an entry of the guest's TLB.
 void print_entry(const mmu::VirtualEntry& entry, unsigned tlb, unsigned index);
+// What the rows of vcpu/registers.hpp say of the guest that the core has.
+void print_registers(vcpu::Vcpu& v);
 // The report of a guest that goes on.
 void tell(vcpu::Vcpu& v);
 

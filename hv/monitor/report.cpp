@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <iterator>
+
 #include "dbt/decode.hpp"
 #include "dbt/disasm.hpp"
 #include "hv/console/console.hpp"
@@ -8,6 +10,8 @@
 #include "hv/patch/patcher.hpp"
 #include "hv/profile/profile.hpp"
 #include "hv/vcpu/fault.hpp"
+#include "hv/vcpu/registers.hpp"
+#include "hv/vcpu/timers.hpp"
 
 namespace trapeze::monitor {
 
@@ -86,18 +90,42 @@ void report_translation(Vcpu& v, const char* what, u32 ea, bool space) {
     }
 }
 
-void report_registers(const Vcpu& v) {
+// Four a line.
+template <typename Wanted>
+void print_rows(const vcpu::State& state, Wanted&& wanted) {
+    const auto* const bytes = reinterpret_cast<const e500::u8*>(&state);
+    unsigned column = 0;
+    for (const vcpu::Register& r : vcpu::registers) {
+        if (!wanted(r)) continue;
+        for (unsigned i = 0; i < r.field.count; ++i) {
+            if (column == 0) begin_line();
+            char name[12] = {};
+            unsigned length = 0;
+            while (r.field.name[length] != 0) {
+                name[length] = r.field.name[length];
+                ++length;
+            }
+            if (const unsigned n = r.first + i; r.field.count > 1) {
+                if (n >= 10) name[length++] = static_cast<char>('0' + n / 10);
+                name[length++] = static_cast<char>('0' + n % 10);
+            }
+            print("  {:-8} {:x}", name, core::element(bytes, r.field, i));
+            column = (column + 1) % 4;
+            if (column == 0) print("\n");
+        }
+    }
+    if (column != 0) print("\n");
+}
+
+void report_registers(Vcpu& v) {
+    vcpu::settle(v);
     for (unsigned i = 0; i < 32; i += 8) {
         begin_line();
         print("  r{:-2} ", i);
         for (unsigned j = i; j < i + 8; ++j) print(" {:x}", v.gpr[j]);
         print("\n");
     }
-    log("  lr   {:x}  ctr {:x}  cr {:x}  xer {:x}", v.lr, v.ctr, v.cr, v.xer);
-    const auto& r = v.regs;
-    log("  srr0 {:x}  srr1 {:x}  csrr0 {:x}  csrr1 {:x}", r.srr0, r.srr1, r.csrr0, r.csrr1);
-    log("  esr  {:x}  dear {:x}  mcsr {:x}  pid {}  tsr {:x}  tcr {:x}", r.esr, r.dear, r.mcsr,
-        r.pid[0], r.tsr, r.tcr);
+    print_rows(v, [](const vcpu::Register& r) { return r.reported; });
 }
 
 void print_vector(u32 vector) {
@@ -167,6 +195,14 @@ void report_exits(const Vcpu& v) {
 }
 
 }  // namespace
+
+void print_registers(Vcpu& v) {
+    vcpu::settle(v);
+    for (unsigned g = 0; g < std::size(vcpu::group_names); ++g) {
+        log("{}:", vcpu::group_names[g]);
+        print_rows(v, [g](const vcpu::Register& r) { return static_cast<unsigned>(r.group) == g; });
+    }
+}
 
 void report(Vcpu& v, const char* headline) {
     const console::Turn turn;

@@ -126,6 +126,7 @@ void asked(Vcpu& v, u32 what) {
     const guest::Life life = v.guest->life;
     const bool has_state = life == guest::Life::runs || life == guest::Life::paused;
     if (has_state && (what & guest::ask_report) != 0) tell(v);
+    if (has_state && (what & guest::ask_registers) != 0) print_registers(v);
     if (has_state && (what & guest::ask_dump) != 0) dump(v, Dump::request, core::now());
     if ((what & guest::ask_live) != 0) v.guest->watch.live_wanted = true;
     if ((what & guest::ask_pause) != 0) sched::pause(v);

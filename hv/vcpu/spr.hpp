@@ -6,7 +6,7 @@
 namespace trapeze::vcpu {
 
 // Reads or writes a guest SPR as supervisor. To add one: a row in dbt/spr_rows.inc (number, name,
-// who may do what), then its place in `storage()` if it is a word to keep, or a case in
+// who may do what), one in registers.hpp if there is a word to keep, and a case in
 // read_special/write_special if it does something (docs/supervisor-instructions.md).
 enum class SprResult : u8 {
     done,

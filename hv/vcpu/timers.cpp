@@ -138,6 +138,14 @@ void catch_up(Vcpu& v) {
     refresh(v, m);
 }
 
+void settle(Vcpu& v) {
+    const Moment m = moment();
+    v.tbu = static_cast<u32>(m.timebase >> 32);
+    v.tbl = static_cast<u32>(m.timebase);
+    v.dec = v.dec_running && v.dec_deadline > m.now ? static_cast<u32>(v.dec_deadline - m.now) : 0;
+    if (v.core != nullptr && v.core->current == &v) core::save_user_registers(v.user_registers);
+}
+
 u32 read_decrementer(Vcpu& v) {
     const Moment m = moment();
     refresh(v, m);

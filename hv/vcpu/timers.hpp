@@ -29,6 +29,9 @@ u64 next_wake(const Vcpu& v);
 // Latches what came due while another guest ran.
 void catch_up(Vcpu& v);
 
+// Brings what counts, or stays in the core, into the State. Latches nothing.
+void settle(Vcpu& v);
+
 u32 read_decrementer(Vcpu& v);
 void write_decrementer(Vcpu& v, u32 value);
 u32 read_tsr(Vcpu& v);

@@ -7,7 +7,7 @@
 #include "hv/mmu/virtual_tlb.hpp"
 #include "hv/vcpu/events.hpp"
 #include "hv/vcpu/exits.hpp"
-#include "hv/vcpu/register_page.hpp"
+#include "hv/vcpu/state.hpp"
 
 namespace trapeze::dbt {
 struct Site;
@@ -67,16 +67,10 @@ struct alignas(32) ExitRecord {
     static constexpr u32 user_mode = 0x100;
 };
 
-// A virtual e500v2 core. The assembly in hv/exit/ reaches the members down to `profile` by
-// generated offsets (exit/offsets.cpp); nothing else depends on their order.
-struct Vcpu {
-    RegisterPage regs;
-
-    // The guest's user-visible registers while the VMM runs. The fast paths save r10 to r13, CR
-    // and CTR alone; r14 to r31 stand here only on a full exit.
-    u32 gpr[32];
-    u32 cr, xer, ctr, lr;
-    u32 nip;
+// A virtual e500v2 core: the guest's State, and what the VMM needs to run it. The assembly in
+// hv/exit/ reaches the members down to `profile` by generated offsets (exit/offsets.cpp); nothing
+// else depends on their order.
+struct Vcpu : State {
     u32 exit_time;  // time base at entry, low word
     u32 entry_msr;  // core MSR to enter the guest with
     u32 stack;      // Core::stack
@@ -161,8 +155,7 @@ struct Vcpu {
     u64 since;                     // when that began, and how long it was until then:
     u64 idle_ticks, stolen_ticks;  // waits; ready
     u64 wakes_at;                  // while it waits: the nearest of its timers; core::never: none
-    core::UserRegisters user_registers;  // while the core has another's
-    u32 signs;                           // of life so far, but for waiting (Look::signs)
+    u32 signs;                     // of life so far, but for waiting (Look::signs)
     bool probing;   // the next instruction that completes is a debug exit of the VMM's
     char why[128];  // `reason`, if it has numbers in it
     u32 beat_nip;   // where the heartbeat found the guest, bit 0: in user mode

@@ -57,6 +57,25 @@ TEST_F(TimersTest, DecrementerCountsDownAndStopsAtZero) {
     EXPECT_EQ(read_tsr(v) & dis, 0U) << "one exception for one count";
 }
 
+// What is shown or saved of a guest is as it is now, and showing it changes nothing.
+TEST_F(TimersTest, SettledStateHasTheCountsOfNow) {
+    the_core().timebase = 0x12'ffff'0000;
+    write_decrementer(v, 5000);
+    pass(0x1'0000 - 1000);
+    the_core().user_registers.upper[7] = 77;
+    settle(v);
+    EXPECT_EQ(v.tbu, 0x12U);
+    EXPECT_EQ(v.tbl, 0xffff'fc18U);
+    EXPECT_EQ(v.dec, 0U) << "it is due, though nobody has latched that";
+    EXPECT_EQ(v.regs.tsr & dis, 0U);
+    write_decrementer(v, 5000);
+    pass(1999);
+    settle(v);
+    EXPECT_EQ(v.dec, 3001U);
+    EXPECT_EQ(v.tbu, 0x13U);
+    EXPECT_EQ(v.user_registers.upper[7], 77U);
+}
+
 // A decrementer that reloads itself with next to nothing would leave the guest no time at all.
 TEST_F(TimersTest, WhatReloadsItselfComesOnceUntilItIsSeenTo) {
     v.regs.decar = 1;
