@@ -94,9 +94,10 @@ class Guests(Fake):
         self.ends(result, 2)
         self.one_line(result, "no guest 'c': there is a, b")
 
-    def test_one_guest_has_no_prefix(self):
-        result = self.boot([at(0, BEGIN + "hi\r\n" + DONE % 7), end("a")], "--guests", "1", "--run", "x")
-        self.assertEqual((result.status, result.out, result.err), (7, "hi\n", ""))
+    def test_one_guest_has_neither_prefix_nor_frames(self):
+        result = self.boot([["guest", BEGIN + "hi\x10A\r\n" + DONE % 7], end("a")], "--guests", "1",
+                           "--run", "x")
+        self.assertEqual((result.status, result.out, result.err), (7, "hi\x10A\n", ""))
 
     def test_others_are_stopped_when_ours_are_done(self):
         kernel = self.path("k", b"\x48\0\0\0" * 1024)

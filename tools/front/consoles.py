@@ -2,7 +2,7 @@
 """The consoles of several guests as one: taken apart, logged, and shown line by line with the
 guest's name in front, or one at a time on a terminal that somebody types at."""
 from .common import STYLES, colour_on
-from .frames import Demux, Mux
+from .frames import Alone, Demux, Mux
 
 # Guests' names in turn.
 COLOURS = ("cyan", "yellow", "green", "magenta", "blue", "red")
@@ -90,7 +90,9 @@ class Consoles:
 
     def __init__(self, members, merged, interactive, stream):
         self.members, self._merged, self._interactive = members, merged, interactive
-        self._demux, self._mux = Demux(), Mux()
+        framed = len(members) > 1
+        self._demux = Demux().feed if framed else Alone.demux
+        self._mux = Mux().feed if framed else Alone.mux
         several = sum(one.spec.show for one in members) > 1
         width = max((len(one.name) for one in members if one.spec.show), default=0)
         plain = {one.name: f"{one.name.ljust(width)}| ".encode() for one in members}
@@ -104,7 +106,7 @@ class Consoles:
     def feed(self, data):
         """Takes bytes from the UART, returns bytes to show."""
         return b"".join(self._feed(self.members[channel], part)
-                        for channel, part in self._demux.feed(data)
+                        for channel, part in self._demux(data)
                         if channel < len(self.members))
 
     def _feed(self, member, data):
@@ -143,7 +145,7 @@ class Consoles:
 
     def encode(self, data, number=None):
         """What is typed for a guest, or else the one that is listened to, as bytes for the UART."""
-        return self._mux.feed(self._focus.number if number is None else number, data)
+        return self._mux(self._focus.number if number is None else number, data)
 
     def turn(self):
         """Goes to the next guest's console that lives; what to show then, or None."""
