@@ -44,6 +44,11 @@ void bench_value(const char* name, const char* unit, uint64_t ticks);
 // taken would be counted with it.
 void bench_report(const char* workload);
 
+// The metric for so long, from when the host says so. Prints instead of samples
+//   @@bench-beside WORKLOAD METRIC OPS TICKS BEGIN END
+// the ticks of OPS operations alone, and the time base before the first and after the last one.
+void bench_beside(const struct metric* metric, uint32_t milliseconds);
+
 // Nanoseconds in ticks of the time base, whose frequency /proc/cpuinfo tells.
 uint64_t bench_ticks_of(uint64_t nanoseconds);
 

@@ -2,11 +2,13 @@
 // All workloads in one program, so that what a boot has to unpack stays small:
 //   bench WORKLOAD quick|full          each metric of the workload in a process of its own
 //   bench WORKLOAD quick|full METRIC   one metric, in this process
+//   bench WORKLOAD for=MS [METRIC]     the same for so many milliseconds, beside another guest
 //   bench --guard WORKLOAD PROGRAM...  any program, with the time limit and failure lines of those
 #define _GNU_SOURCE
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -18,6 +20,7 @@
 
 enum { warned_status = 1, usage_status = 2, limit_seconds = 30 };
 enum { quick_samples = 3, full_samples = 5, loop_samples = 3 };
+enum { longest_ms = 20000 };
 
 static const struct metric* const tables[] = {
     calls_metrics, process_metrics, memory_metrics,  file_metrics, net_metrics,
@@ -94,14 +97,26 @@ static void measure(const struct metric* metric, bool full) {
     }
 }
 
-static int run_one(const char* workload, const char* name, bool full) {
+// The MS of for=MS; 0 for any other word.
+static uint32_t time_of(const char* size) {
+    static const char word[] = "for=";
+    if (strncmp(size, word, sizeof word - 1) != 0) return 0;
+    char* end;
+    const unsigned long value = strtoul(size + sizeof word - 1, &end, 10);
+    return *end == '\0' && value <= longest_ms ? (uint32_t)value : 0;
+}
+
+static int run_one(const char* workload, const char* name, const char* size) {
     for (unsigned table = 0; table < sizeof tables / sizeof *tables; ++table) {
         for (const struct metric* metric = tables[table]; metric->workload; ++metric) {
             if (strcmp(metric->workload, workload) != 0 || strcmp(metric->metric, name) != 0)
                 continue;
             // A guard that is gone must not leave a benchmark running.
             prctl(PR_SET_PDEATHSIG, SIGKILL);
-            measure(metric, full);
+            if (time_of(size) != 0)
+                bench_beside(metric, time_of(size));
+            else
+                measure(metric, strcmp(size, "full") == 0);
             return 0;
         }
     }
@@ -134,12 +149,13 @@ int main(int argc, char** argv) {
         if (status != 0) bench_fail("ended with status %d", status);
         return 0;
     }
-    const bool full = argc > 2 && strcmp(argv[2], "full") == 0;
-    if (argc < 3 || argc > 4 || (!full && strcmp(argv[2], "quick") != 0)) {
-        fprintf(stderr, "usage: bench WORKLOAD quick|full [METRIC]\n");
+    const char* const size = argc > 2 ? argv[2] : "";
+    const bool fixed = strcmp(size, "quick") == 0 || strcmp(size, "full") == 0;
+    if (argc < 3 || argc > 4 || (!fixed && time_of(size) == 0)) {
+        fprintf(stderr, "usage: bench WORKLOAD quick|full|for=MS [METRIC]\n");
         return usage_status;
     }
     bench_name(argv[1]);
-    return argc == 4 ? run_one(argv[1], argv[3], full)
+    return argc == 4 ? run_one(argv[1], argv[3], argv[2])
                      : run_all("/proc/self/exe", argv[1], argv[2]);
 }

@@ -45,7 +45,8 @@ class Lie(ValueError):
     """A line that cannot be true; str() says why."""
 
 
-def _number(text, most, what):
+def number(text, most, what):
+    """What the text says, an int or a float from 0 to `most`; raises Lie about `what`."""
     try:
         value = int(text) if re.fullmatch(r"-?\d+", text) else float(text)
     except ValueError:
@@ -67,7 +68,7 @@ def _counts(text):
         name, equals, count = part.partition("=")
         if not equals or not re.fullmatch(r"[\w.+/-]+", name) or name in counts:
             raise Lie(f"cannot read the counts '{text}'")
-        counts[name] = _number(count, MOST_OPS, f"the count of {name}")
+        counts[name] = number(count, MOST_OPS, f"the count of {name}")
     return counts
 
 
@@ -78,13 +79,13 @@ def sample(words, native, most_ticks):
     metric, unit, ops, ticks, exits, kinds = words
     if not re.fullmatch(r"\w[\w.-]*", metric) or not re.fullmatch(r"[a-z_]+", unit):
         raise Lie(f"cannot read metric and unit '{metric} {unit}'")
-    number = _number(ops, MOST_OPS, "the number of operations")
-    if number == 0 or number != int(number):
+    count = number(ops, MOST_OPS, "the number of operations")
+    if count == 0 or count != int(count):
         raise Lie(f"the number of operations is {ops}")
-    value = _number(ticks, most_ticks, "the time")
+    value = number(ticks, most_ticks, "the time")
     if unit == "ticks" and value == 0:
         raise Lie(f"{ops} operations took no time")
-    result = Sample(metric, unit, int(number), value, _counts(exits), _counts(kinds))
+    result = Sample(metric, unit, int(count), value, _counts(exits), _counts(kinds))
     if native and (result.exits or result.kinds):
         raise Lie("it counts exits where there is no VMM")
     return result

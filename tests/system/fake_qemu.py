@@ -21,6 +21,12 @@ ends, is the JSON file $FAKE_QEMU_PLAY: a list of steps.
                     that and the VMM is told patch=hot, or SAYS["crossed"][WORKLOAD] if there
                     is that and it is told mapping=crossed; the line HANG is a program that does not
                     end, DIE a guest that does. TEXT goes to the VMM's console at the end
+  ["beside", SAYS, TEXTS]
+                    plays the guests of ./trapeze bench beside: each says that it is ready for each
+                    workload that it is asked for, waits for its word, and says the lines
+                    SAYS[ARM][WORKLOAD][GUEST] for that number of guests and cores (alone, two_cores,
+                    one_core). Lines that begin with @@bench-failed come instead of being ready; HANG
+                    and DIE as above. TEXTS[GUEST] go to the VMM's console at the end
   ["meet"]          writes its process number into the FIFO $STAGE, and waits until $GO is written
   ["hang"]          for ever, deaf to SIGTERM
   ["exit", N]       ends with this status
@@ -93,6 +99,61 @@ def bench(ends, says, summary):
         say(f"\r\n[trapeze:{nonce()}] exit 0")
     if "vmm" in ends:
         ends["vmm"].sendall(summary.encode())
+
+
+def let(end, guests):
+    """Waits for a line for each of these guests, framed or not."""
+    waits, channel, escaped = set(guests), 0, False
+    while waits:
+        byte = end.recv(1) or sys.exit(8)
+        if escaped:
+            channel, escaped = byte[0] - ord("A"), False
+        elif byte == b"\x10":
+            escaped = True
+        elif byte == b"\n":
+            waits.remove(channel)
+        else:
+            sys.exit(9)
+
+
+def beside(ends, says, texts):
+    """See above."""
+    held = image()
+    asked = re.search(rb"sh /bench/all for=\d+ ([\w ]+)\n", held)
+    several = b"\0\0\0\1b\0\0\0" in held
+    guests = range(2 if several else 1)
+    lines = says[("two_cores" if "-smp" in sys.argv else "one_core") if several else "alone"]
+
+    def say(guest, text):
+        frame = b"\x10" + b"AB"[guest:guest + 1] if several else b""
+        ends["guest"].sendall(frame + text.encode() + b"\r\n")
+
+    for guest in guests:
+        say(guest, f"\r\n[trapeze:{nonce()}] begin")
+    for name in asked[1].decode().split():
+        ready = []
+        for guest in guests:
+            say(guest, "@@bench-begin " + name)
+            if lines[name][guest][0].startswith("@@bench-failed"):
+                say(guest, lines[name][guest][0])
+            else:
+                say(guest, f"@@bench-ready {name} m")
+                ready.append(guest)
+        let(ends["guest"], ready)
+        for guest in ready:
+            for line in lines[name][guest]:
+                if line == "DIE":
+                    sys.exit(0)
+                while line == "HANG" and hear(ends["vmm"]) not in ("q", ""):
+                    pass
+                if line == "HANG":
+                    ends["vmm"].sendall("".join(texts[:len(guests)]).replace(
+                        "poweroff", "stopped").encode())
+                    sys.exit(0)
+                say(guest, line)
+    for guest in guests:
+        say(guest, f"\r\n[trapeze:{nonce()}] exit 0")
+        ends["vmm"].sendall(texts[guest].encode())
 
 
 def hear(end):
@@ -179,6 +240,8 @@ def main():
             monitor(ends["vmm"], *value)
         elif what == "bench":
             bench(ends, *value)
+        elif what == "beside":
+            beside(ends, *value)
         elif what == "meet":
             with open(os.environ["STAGE"], "w", encoding="ascii") as stage:
                 stage.write(str(os.getpid()))

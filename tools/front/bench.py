@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """`trapeze bench`: the same guest in every arm, and one report."""
 import argparse
-import gzip
 import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -18,22 +16,18 @@ from bench.run import compare, host, results, runner  # noqa: E402
 from bench.run.arms import ARMS, CLOCKS  # noqa: E402
 from bench.run.workloads import WORKLOADS  # noqa: E402
 
-from . import build, guest, output, qemu, setup  # noqa: E402
+from . import beside, build, measure, output, qemu, setup  # noqa: E402
 from .boot import Boot  # noqa: E402
 from .cli import boot_options  # noqa: E402
-from .common import (BUILD, GUEST, GUEST_FAILED, INTERRUPTED, OK, OUT, ROOT,  # noqa: E402
-                     VMM_ELF, VMM_FAILED, Failure, complain, say, shown)
+from .common import (BUILD, GUEST_FAILED, INTERRUPTED, OK, ROOT, VMM_ELF,  # noqa: E402
+                     Failure, complain, say, shown)
 
 FOLDER = os.path.join(ROOT, "bench")
-LOGS = os.path.join(OUT, "bench", "last")
 BARE = os.path.join(BUILD, "hv", "bench", "bare")
 HOST = os.path.join(BUILD, "host", "bench", "host", "trapeze-bench-host")
 DISK_MIB = 32
-MEM = 256 << 20
 # Boots per arm and clock: {clock: runs} for --quick and --full.
 RUNS = {True: {"icount": 1, "wall": 2}, False: {"icount": 2, "wall": 5}}
-# Seconds that one workload, or the start of the guest, may take.
-TIMEOUT = {True: 60.0, False: 120.0}
 
 HELP = """Runs the same guest in every arm and clock, the arms in turn, and writes one report: times,
 ratios from boots that lie next to each other, exits by cause. Arms are native (no VMM), trap
@@ -51,8 +45,10 @@ examples:
   ./trapeze bench --runs 9 --clock wall --out /tmp/wall
   ./trapeze bench --list                   arms, clocks and workloads by name
   ./trapeze bench compare old.json new.json
+  ./trapeze bench beside                   two guests side by side, and one alone
 
-./trapeze bench compare --help tells how two results are compared."""
+./trapeze bench compare --help tells how two results are compared, ./trapeze bench beside --help how
+several guests are measured."""
 
 END = """exit status: 0 all was measured, 1 a workload failed, hung or printed nonsense (its row
 says why; the others are there), 2 usage, 3 the build failed, 130 Ctrl-C (what was measured is reported).
@@ -72,24 +68,16 @@ not before, 2 usage or a file that cannot be read. Without --wall only icount co
 status."""
 
 
-class _Boot(Boot):
+class _Boot(measure.Quiet, Boot):
     """A boot whose output is ours to read, with everything built before."""
 
     def __init__(self, options, folder, vmm, base, extra, patience, on_begin):
         self.folder = folder
         super().__init__(options)
-        self.vmm_elf = vmm
-        self.base = base
-        self.extra = extra
-        self.timeout = self.patience = patience
+        self.set_up(vmm, base, extra, patience)
         self.on_begin = on_begin
-        self.problem = None
-        self.seconds = 0.0
         self.begun = False
         self._line = b""
-
-    def build(self):
-        """Done once for all boots: nothing changes while it is measured."""
 
     def prepare(self, directory):
         """Natively with a device tree of the size that it needs.
@@ -103,13 +91,10 @@ class _Boot(Boot):
         dumped, packed = (os.path.join(directory, name) for name in ("padded.dtb", "packed.dtb"))
         machine = command.index("ppce500")
         # The tree has the UART only if something is connected to it.
-        _quietly([*command[:machine], f"ppce500,dumpdtb={dumped}", *command[machine + 1:],
+        measure.quietly([*command[:machine], f"ppce500,dumpdtb={dumped}", *command[machine + 1:],
                   "-serial", "null"])
-        _quietly(["dtc", "-q", "-I", "dtb", "-O", "dtb", "-o", packed, dumped])
+        measure.quietly(["dtc", "-q", "-I", "dtb", "-O", "dtb", "-o", packed, dumped])
         return command + ["-dtb", packed]
-
-    def serve(self, machine):
-        """Nobody may disturb a measurement."""
 
     def sink(self, data):
         """Each workload gets the time limit anew."""
@@ -119,14 +104,7 @@ class _Boot(Boot):
             if len(words) == 2 and words[0] == b"@@bench-begin":
                 self.begun = True
                 self.on_begin(words[1].decode("ascii", "replace"))
-                if self.session.deadline:
-                    self.session.deadline = time.monotonic() + self.patience
-
-    def report(self, session, status, words, wall):
-        """Keeps what the runner wants to know."""
-        self.problem = words
-        self.seconds = wall
-        return status
+                self.goes_on()
 
     def text(self):
         """All of the guest's console."""
@@ -134,50 +112,13 @@ class _Boot(Boot):
                   errors="replace") as log:
             return log.read().replace("\r\n", "\n")
 
-    def keep_logs(self):
-        """For a user who wants to know more; a measurement beside this one does so too."""
-        os.makedirs(LOGS, exist_ok=True)
-        for name in os.listdir(self.folder):
-            beside = os.path.join(LOGS, f".{os.getpid()}.{name}")
-            shutil.copyfile(os.path.join(self.folder, name), beside)
-            os.replace(beside, os.path.join(LOGS, name))
-
-
-def _overlay(programs):
-    """The programs of the guest, a folder, as a cpio archive."""
-    members = [("bench", 0o040755, b"")]
-    for folder, folders, files in os.walk(programs):
-        folders.sort()
-        inside = os.path.relpath(folder, programs)
-        if inside != ".":
-            members.append((os.path.join("bench", inside), 0o040755, b""))
-        for name in sorted(files):
-            path = os.path.join(folder, name)
-            with open(path, "rb") as program:
-                members.append((os.path.normpath(os.path.join("bench", inside, name)),
-                                0o100755 if os.access(path, os.X_OK) else 0o100644,
-                                program.read()))
-    return guest.cpio(members)
-
-
-def _quietly(command):
-    """Runs a tool; what it says matters only if it fails."""
-    try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              errors="replace", check=False)
-    except OSError as error:
-        raise Failure(f"cannot start {command[0]}: {error.strerror}", VMM_FAILED) from None
-    if done.returncode != 0:
-        last = (done.stderr.strip() or f"status {done.returncode}").split("\n")[-1]
-        raise Failure(f"{os.path.basename(command[0])}: {last}", VMM_FAILED)
-
 
 def _make_disk(path):
     """An empty ext4 file system for file_virtio."""
     with open(path, "wb") as disk:
         disk.truncate(DISK_MIB << 20)
     paths = "/usr/sbin:/sbin:" + os.environ.get("PATH", "")
-    _quietly([shutil.which("mke2fs", path=paths) or "mke2fs", "-q", "-F", "-t", "ext4", path])
+    measure.quietly([shutil.which("mke2fs", path=paths) or "mke2fs", "-q", "-F", "-t", "ext4", path])
 
 
 class Bench:
@@ -192,7 +133,7 @@ class Bench:
             [ARMS[name] for name in ARMS if not options.arm or name in options.arm], clocks,
             [WORKLOADS[name] for name in WORKLOADS
              if not options.workload or name in options.workload],
-            runs, quick, options.timeout or TIMEOUT[quick])
+            runs, quick, options.timeout or measure.TIMEOUT[quick])
         # Who asks for workloads wants these and nothing else.
         self.with_host = not options.workload
         self.host_rows = None
@@ -216,7 +157,7 @@ class Bench:
         programs = os.environ.get("TRAPEZE_BENCH_GUEST")
         build.for_bench(need_vmm=self.vmm == VMM_ELF, need_programs=not programs, bare=bare,
                         need_host=self.with_host)
-        self.overlay = _overlay(programs or build.BENCH)
+        self.overlay = measure.overlay(programs or build.BENCH)
 
     def _options(self, job, workloads, directory):
         """What `./trapeze boot` would be told for this boot."""
@@ -227,7 +168,7 @@ class Bench:
             words.append("BENCH_CLOCK=icount")
         names = " ".join(work.name for work in workloads)
         options = boot_options(
-            "--quiet", f"--mem={MEM >> 20}M", *(["--icount"] if job.clock.icount else []),
+            "--quiet", f"--mem={measure.MEM >> 20}M", *(["--icount"] if job.clock.icount else []),
             *(["--native"] if job.arm.native else ["--vmm-append=" + vmm]))
         # The guest's randomness: other in each run, the same again when all is measured again.
         options.qemu_arguments = ["-seed", str(job.run + 1)]
@@ -302,17 +243,11 @@ class Bench:
         """Measures, writes, and returns the exit status."""
         self.check()
         self.build()
-        conditions = {"memory_bytes": MEM, "load_before": os.getloadavg()[0],
+        conditions = {"memory_bytes": measure.MEM, "load_before": os.getloadavg()[0],
                       "vmm_profile": "on (the VMM's default)",
                       "initramfs": "not compressed: else most of a boot would be its unpacking"}
         with tempfile.TemporaryDirectory(prefix="trapeze-vmm-") as directory:
-            if self.vmm == VMM_ELF:
-                # A build in this checkout while we measure must not change what is measured.
-                self.vmm = shutil.copy(VMM_ELF, directory)
-            self.base = os.path.join(directory, "initramfs.cpio")
-            with gzip.open(os.path.join(GUEST, "initramfs.cpio.gz")) as packed:
-                with open(self.base, "wb") as plain:
-                    shutil.copyfileobj(packed, plain)
+            self.vmm, self.base = measure.freeze(self.vmm, directory)
             started = time.monotonic()
             measured = runner.run(self.plan, self.boot, self.tell)
         if self.with_host and not measured.interrupted:
@@ -363,6 +298,8 @@ def run(options):
     """The subcommand."""
     if options.qemu_arguments:
         raise Failure("bench takes nothing behind --")
+    if options.guests:
+        raise Failure("two guests beside each other are measured by ./trapeze bench beside")
     if options.list:
         _list()
         return OK
@@ -408,7 +345,8 @@ def add(commands, seconds):
     """Adds the subcommand; `seconds` is the type of a number of seconds."""
     form = argparse.RawDescriptionHelpFormatter
     parser = commands.add_parser("bench", description=HELP, epilog=END, allow_abbrev=False,
-                                 usage="./trapeze bench [options] | compare OLD.json NEW.json",
+                                 usage="./trapeze bench [options] | beside [options] | compare OLD.json "
+                                       "NEW.json",
                                  formatter_class=form)
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--quick", action="store_true", help="under 4 minutes")
@@ -422,8 +360,10 @@ def add(commands, seconds):
                         help="how long one workload may take (full: 120 s, quick: 60 s)")
     parser.add_argument("--out", metavar="DIR", help="where the report goes (default bench/out)")
     parser.add_argument("--list", action="store_true", help="say what there is, measure nothing")
+    parser.add_argument("--guests", help=argparse.SUPPRESS)
     parser.set_defaults(handler=run)
-    inner = parser.add_subparsers(dest="inner", help=argparse.SUPPRESS, metavar="")
+    inner = parser.add_subparsers(dest="inner", prog="./trapeze bench", help=argparse.SUPPRESS, metavar="")
+    beside.add(inner, seconds, _runs)
     one = inner.add_parser("compare", description=COMPARE_HELP, allow_abbrev=False,
                            formatter_class=form)
     one.add_argument("old", metavar="OLD.json")
