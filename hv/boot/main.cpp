@@ -32,13 +32,14 @@ dev::Board board;
 // What a guest gets.
 struct Share {
     u64 ram_hpa, ram_size;
+    u64 cleared;  // bytes, while it is made anew
     patch::Config patch;
     vcpu::Boot start;
 };
 
 // What there is to boot: written by the core that boots, before the first guest's first
-// instruction; constant from then on, for guests that are made anew, but for a guest's `start`,
-// which is its core's.
+// instruction; constant from then on, for guests that are made anew, but for a guest's `start` and
+// `cleared`, which are its core's.
 constinit struct {
     boot::Host host;
     boot::Wishes wishes;
@@ -90,6 +91,7 @@ Guest& make_guest(unsigned number) {
     g.events = &monitor::events;
     if (wish.name != nullptr) g.take_name(wish.name);
     g.life = wish.waits ? guest::Life::waits : guest::Life::runs;
+    g.starts = wish.waits ? 0 : 1;
     g.on_death = wish.on_death;
     g.vcpu.guest = &g;
     g.vcpu.guest_number = number;
@@ -142,27 +144,45 @@ void enter(unsigned number) {
     patch::Config& patch = plan.shares[number].patch;
     vcpu::reset(g.vcpu, start, layout(plan.wishes.guests[number]), hole);
     patch.costs = guest::machine.costs;
-    trace::add(*g.vcpu.core, trace::What::started, number, core::now());
     patch::start(g.vcpu, patch.mode != patch::Mode::off ? &g.patcher : nullptr, patch);
 }
 
+// A piece of the RAM of a guest that is made anew: short enough for others to wait for. True if it
+// was the last one.
+bool clear_piece(const Guest& g) {
+    constexpr u64 piece = u64{1} << 20;
+    u64& cleared = plan.shares[g.vcpu.guest_number].cleared;
+    const u64 left = g.ram_size - cleared, bytes = left < piece ? left : piece;
+    memset(boot::at(g.ram_hpa + cleared), 0, static_cast<u32>(bytes));
+    cleared += bytes;
+    return bytes == left;
+}
+
 // Machine::remake.
-void remake(Guest& g) {
+bool remake(Guest& g) {
     const unsigned number = g.vcpu.guest_number, entity = g.vcpu.entity;
     const guest::Symbols symbols = g.symbols;
-    const u32 starts = g.starts;
-    dev::withdraw(g.vcpu);
-    if (g.vcpu.patcher != nullptr) patch::stop(g.vcpu);
+    const u32 starts = g.starts, quick_deaths = g.quick_deaths;
+    if (plan.shares[number].cleared == 0) {
+        dev::withdraw(g.vcpu);
+        if (g.vcpu.patcher != nullptr) patch::stop(g.vcpu);
+    }
     g.vcpu.shadow.flush();
     boot::map_linear();
-    memset(boot::at(g.ram_hpa), 0, static_cast<u32>(g.ram_size));
+    if (!clear_piece(g)) {
+        boot::unmap_linear();
+        return false;
+    }
+    plan.shares[number].cleared = 0;
     boot::SymbolRoom none{nullptr, 0};
     plan.shares[number].start = load(number, none);
     boot::unmap_linear();
     g.symbols = symbols;
     g.vcpu.entity = entity;
     g.starts = starts;
+    g.quick_deaths = quick_deaths;
     enter(number);
+    return true;
 }
 
 // The core runs its guests from now on.
@@ -171,6 +191,9 @@ void remake(Guest& g) {
     for (unsigned i = plan.wishes.count; i-- > 0;) {
         if (guest::machine.guests[i]->vcpu.core != &core) continue;
         enter(i);
+        if (guest::machine.guests[i]->life == guest::Life::runs) {
+            trace::add(core, trace::What::started, i, core::now());
+        }
         first = i;
     }
     sched::start(core, guest::machine.guests[first]->vcpu);

@@ -46,7 +46,7 @@ void on_external(vcpu::Vcpu& v);
 void on_uart(Board& board, const core::Core& here);
 void take_messages(Board& board, const core::Core& here);
 // Makes another core ask its guests anew what there is for them: an interprocessor interrupt.
-void send_message_to(const core::Core& core);
+void send_message(const core::Core& from, const core::Core& to);
 // A source of the guest's interrupt controller that is a model's: when its line changes.
 void set_line(vcpu::Vcpu& v, unsigned source, bool up);
 // Waits until all that the guest has printed is with the host: before the board goes.

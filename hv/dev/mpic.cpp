@@ -13,6 +13,7 @@
 #include "hv/core/core.hpp"
 #include "hv/core/cpu.hpp"
 #include "hv/dev/devices.hpp"
+#include "hv/trace/ring.hpp"
 #include "hv/vcpu/interrupt.hpp"
 #include "hv/vcpu/timers.hpp"
 
@@ -28,7 +29,7 @@ constexpr u32 configuration = 0x1020, reset_bit = 0x8000'0000u, mixed_mode = 0x2
 constexpr u32 source_registers = 0x1'0000, source_stride = 0x20;
 constexpr u32 source_destination = 0x10;  // a source's, behind its first
 constexpr u32 message_priority = 0x10a0;
-constexpr u32 send_message = 0x40, task_priority = 0x80, acknowledge = 0xa0,
+constexpr u32 message_dispatch = 0x40, task_priority = 0x80, acknowledge = 0xa0,
               end_of_interrupt = 0xb0;
 constexpr u32 message_vector = Openpic::sources;
 // All sources have one priority: the order is the models' business. The vector is the number.
@@ -249,7 +250,10 @@ void start_mpic() {
 
 void start_mpic_core() { write_real(task_priority, 0); }
 
-void send_message_to(const core::Core& core) { write_real(send_message, 1u << core.number); }
+void send_message(const core::Core& from, const core::Core& to) {
+    trace::add(from, trace::What::sends, 0, core::now(), to.number);
+    write_real(message_dispatch, 1u << to.number);
+}
 
 void set_line(Vcpu& v, unsigned source, bool up) {
     v.devices->mpic.model.set_line(source, up);
@@ -261,6 +265,7 @@ void on_external(Vcpu& v) {
     const u32 source = read_real(acknowledge);
     if (source == message_vector) {
         write_real(end_of_interrupt, 0);
+        trace::add(*v.core, trace::What::message, 0, core::now());
         take_messages(board, *v.core);
         v.core->reconsider = true;
         vcpu::deliver_pending(v);

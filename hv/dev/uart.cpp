@@ -104,7 +104,7 @@ void tell(Vcpu& v, const core::Core& here) {
         return;
     }
     __atomic_store_n(&v.line_changes, 1, __ATOMIC_SEQ_CST);
-    send_message_to(*v.core);
+    send_message(here, *v.core);
 }
 
 // From the board's receiver into the guests', as much as they take. The rest stays in the board's,

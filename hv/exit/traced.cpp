@@ -52,6 +52,11 @@ void trace_exit(const Vcpu& v, Cause cause) {
     add(v, record, cause);
 }
 
+void trace_delivery(const Vcpu& v, u32 before) {
+    if (v.nip == before || v.nip != v.storm_nip) return;
+    trace::add(*v.core, trace::What::interrupt, v.guest_number, core::now(), v.storm_vector);
+}
+
 }  // namespace trapeze::vcpu
 
 int hv_traced_miss(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 vector) {

@@ -8,5 +8,7 @@ namespace trapeze::vcpu {
 
 // Before the guest goes on; the exit is charged. TLB misses: hv_traced_miss.
 [[gnu::cold]] void trace_exit(const Vcpu& v, Cause cause);
+// The guest, which was at `before` when it got the core, may have been given an interrupt since.
+void trace_delivery(const Vcpu& v, u32 before);
 
 }  // namespace trapeze::vcpu

@@ -14,7 +14,7 @@ namespace trapeze::guest {
 enum class Life : e500::u8 {
     runs,
     waits,   // to be started, as the machine image says (no-autostart)
-    starts,  // made anew when it has its core next
+    starts,  // made anew when it has its core next, which may have to wait (Vcpu::wakes_at)
     paused,
     over,  // ended, and that is told
 };
@@ -51,6 +51,7 @@ enum Ask : u32 {
     ask_restart = 0x80,
     ask_halt = 0x100,
     ask_registers = 0x200,
+    ask_trace = 0x400,  // of its core
 };
 
 // A partition of the machine: memory, devices, a virtual core, and what the VMM keeps for them. All
@@ -63,8 +64,9 @@ struct Guest {
     char own_name[16];
     Life life;
     OnDeath on_death;
-    bool again;  // started anew once it has ended,
-    u32 starts;  // and how often it was
+    bool again;        // started anew once it has ended
+    u32 starts;        // how often it was started,
+    u32 quick_deaths;  // and in a row died soon after that
     mmu::MemoryMap memory;
     dev::DeviceTable devices;
     Options options;

@@ -19,8 +19,9 @@ struct Machine {
     Guest* guests[most_guests];
     unsigned count;
     // Makes a guest that has ended as it was when the machine started: RAM, devices, virtual core.
-    // On its core, which has its state; what the core has of it then is to be loaded.
-    void (*remake)(Guest& g);
+    // On its core, which has its state; what the core has of it then is to be loaded. Does a piece
+    // of that: true if it was the last one.
+    bool (*remake)(Guest& g);
 
     bool shared() const { return count > 1; }
 };

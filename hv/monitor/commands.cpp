@@ -74,7 +74,7 @@ bool guests(const Call& call) {
         begin_line();
         print("{:-16}{:-18}{:-6}{:-10}{} MiB", name_of(g), state_of(g), g.vcpu.core->number,
               u64{account(g).priority}, g.ram_size >> 20);
-        print("{:8}", g.starts + (g.life == Life::waits ? 0 : 1));
+        print("{:8}", g.starts);
         if (g.life == Life::over && g.vcpu.reason != nullptr) print("  {}", g.vcpu.reason);
         print("\n");
     });
@@ -295,6 +295,12 @@ bool log_lines(const Call& /*call*/) {
     return true;
 }
 
+bool trace(const Call& call) {
+    if (ask_traces(call.host)) return true;
+    log("nothing is traced: boot with --trace (trace=KIB)");
+    return false;
+}
+
 bool version(const Call& /*call*/) {
     log("Trapeze {} on {}, PVR {:x}, time base {} Hz, up {} ms", TRAPEZE_VERSION, board::name,
         core::read_pvr(), machine.timebase_frequency, ms(core::now()));
@@ -362,6 +368,7 @@ constinit const Command commands[] = {
      About::one, 1, 2, memory},
     {"tlb", "NAME", "its TLB entries", About::one, 0, 0, tlb},
     {"log", "", "the last lines of the log", About::machine, 0, 0, log_lines},
+    {"trace", "", "the latest exits, switches, messages", About::machine, 0, 0, trace},
     {"version", "", "of the VMM, and what it runs on", About::machine, 0, 0, version},
     {"start", "NAME", "one that is over, or waits for it", About::one, 0, 0, start},
     {"stop", "NAME", "ends it", About::one, 0, 0, stop},

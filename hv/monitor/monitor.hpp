@@ -33,6 +33,9 @@ void heartbeat(vcpu::Vcpu& v);
 // the machine goes off with its last one.
 void conclude(vcpu::Vcpu& v);
 
+// The machine goes: off, or on from the start for End::reset. What its trace has comes before.
+void end_machine(vcpu::End how);
+
 // Why the guest is where it is, in words (docs/reports.md): registers, instruction, TLB entries,
 // the last exits.
 void report(vcpu::Vcpu& v, const char* headline);
@@ -56,8 +59,14 @@ enum class Dump : e500::u8 {
 };
 void dump(vcpu::Vcpu& v, Dump kind, u64 now);
 
-// What the core's trace has, as lines between "@@trapeze-trace" and "@@trapeze-trace-end"
-// (docs/trace.md); nothing if it has none.
-void print_trace(core::Core& c);
+// What the core's trace has, or the latest `most` records of it, as lines between
+// "@@trapeze-trace" and "@@trapeze-trace-end" (docs/trace.md); nothing if it has none.
+void print_trace(core::Core& c, u32 most = ~0U);
+// Of all cores, a log line for each. A guest stands still for as long as its core's takes: so on
+// request it is these many records. False if there is none.
+inline constexpr u32 requested_records = 4096;
+bool ask_traces(vcpu::Vcpu& v);
+// All that there is, of all cores, when nothing runs any more.
+void print_traces();
 
 }  // namespace trapeze::monitor

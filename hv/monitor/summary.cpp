@@ -120,6 +120,19 @@ void summary(Vcpu& v, u64 now) {
 
 namespace {
 
+trace::What how_it_ended(End end) {
+    switch (end) {
+        case End::poweroff:
+            return trace::What::powered_off;
+        case End::reset:
+            return trace::What::reset;
+        case End::stopped:
+            return trace::What::stopped;
+        default:
+            return trace::What::died;
+    }
+}
+
 void take_leave(Vcpu& v) {
     const u64 now = core::now();
     dev::flush_uart(v);
@@ -128,7 +141,7 @@ void take_leave(Vcpu& v) {
     if (v.end != End::guest_died) console::log("{}", v.reason);
     dump(v, Dump::end, now);
     summary(v, now);
-    trace::add(*v.core, trace::What::ended, v.guest_number, now);
+    trace::add(*v.core, how_it_ended(v.end), v.guest_number, now);
 }
 
 }  // namespace
@@ -136,6 +149,26 @@ void take_leave(Vcpu& v) {
 namespace {
 
 bool dies(const Vcpu& v) { return v.end == End::guest_died || v.end == End::reset; }
+
+// A guest that dies soon after each start would do nothing but be made anew: each time in a row it
+// waits longer, up to some ten seconds.
+void start_again(Vcpu& v) {
+    guest::Guest& g = *v.guest;
+    const u64 second = guest::machine.timebase_frequency, now = core::now();
+    const bool quick = !g.again && now - v.start_time < second;
+    g.quick_deaths = quick ? g.quick_deaths + 1 : 0;
+    if (!quick) {
+        console::log("starts again");
+        sched::start_anew(v);
+        return;
+    }
+    constexpr u32 first_ms = 10, most_doublings = 10;
+    const u32 doublings = g.quick_deaths - 1;
+    const u32 ms = first_ms << (doublings < most_doublings ? doublings : most_doublings);
+    console::log("starts again in {} ms: it lived for less than a second, {} times in a row", ms,
+                 g.quick_deaths);
+    sched::start_anew(v, now + second * ms / 1000);
+}
 
 // The machine ends with this guest: so do the others, each with its summary.
 void halt(Vcpu& v) {
@@ -161,25 +194,27 @@ void tell_if_nobody_runs(const Vcpu& but) {
 }  // namespace
 
 void conclude(Vcpu& v) {
-    take_leave(v);
     guest::Guest& g = *v.guest;
-    if (g.again || (dies(v) && g.on_death == guest::OnDeath::restart)) {
-        console::log("starts again");
-        sched::start_anew(v);
+    if (g.life != guest::Life::runs) {  // that is told, and its core is for others
         sched::yields(v);
         return;
     }
+    take_leave(v);
     dev::withdraw(v);
+    if (g.again || (dies(v) && g.on_death == guest::OnDeath::restart)) {
+        start_again(v);
+        sched::yields(v);
+        return;
+    }
     if (dies(v) && g.on_death == guest::OnDeath::halt) halt(v);
     tell_if_nobody_runs(v);
     if (sched::leave_to_others(v)) return;
-    for (unsigned i = 0; i < guest::machine.count; ++i) {
-        core::Core* const core = guest::machine.guests[i]->vcpu.core;
-        bool said = false;
-        for (unsigned k = 0; k < i; ++k) said = said || guest::machine.guests[k]->vcpu.core == core;
-        if (!said) print_trace(*core);
-    }
-    if (v.end == End::reset) board::reset();
+    end_machine(v.end);
+}
+
+void end_machine(End how) {
+    print_traces();
+    if (how == End::reset) board::reset();
     board::power_off();
 }
 

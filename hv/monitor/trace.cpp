@@ -16,8 +16,9 @@ using trace::What;
 namespace {
 
 const char* name(What what) {
-    constexpr const char* names[] = {"exit",    "runs",  "ready",  "waits",
-                                     "started", "ended", "message"};
+    constexpr const char* names[] = {
+        "exit",        "runs",  "ready", "waits",   "started",   "restarted", "paused",  "resumed",
+        "powered_off", "reset", "died",  "stopped", "interrupt", "sends",     "message", "asked"};
     static_assert(sizeof names / sizeof names[0] == static_cast<unsigned>(What::count));
     return names[static_cast<unsigned>(what)];
 }
@@ -73,18 +74,21 @@ void print_exit(const Record& r) {
 
 }  // namespace
 
-void print_trace(core::Core& c) {
+void print_trace(core::Core& c, u32 most) {
     if (c.trace_ring == nullptr) return;
-    const trace::Ring& ring = *c.trace_ring;
+    const console::Turn turn;
+    // As it is now: an interrupt of a core that idles may add to it meanwhile.
+    const trace::Ring ring = *c.trace_ring;
+    const u32 left_out = ring.held() > most ? ring.held() - most : 0;
     Said symbols(c, 0), words(c, 1);
     console::begin_check();
-    print("@@trapeze-trace 1 {} {} {}\n", c.number, ring.held(), ring.lost());
+    print("@@trapeze-trace 1 {} {} {}\n", c.number, ring.held() - left_out, ring.lost() + left_out);
     print("clock {} {}\n", guest::machine.timebase_frequency, core::now());
     for (unsigned i = 0; i < guest::machine.count; ++i) {
         const char* const text = guest::machine.guests[i]->name;
         print("guest {} {}\n", i, text != nullptr ? text : "-");
     }
-    for (u32 i = 0; i < ring.held(); ++i) {
+    for (u32 i = left_out; i < ring.held(); ++i) {
         const Record& r = ring.at(i);
         if (r.what == What::exit) {
             if ((r.flags & Record::user) == 0) print_symbol(symbols, r);
@@ -96,6 +100,38 @@ void print_trace(core::Core& c) {
     }
     const auto check = console::end_check();
     print("@@trapeze-trace-end {} {:x}\n", check.lines - 1, check.crc);
+}
+
+namespace {
+
+// Calls `f` with the first guest of each core that has guests.
+template <typename Function>
+void each_core(Function&& f) {
+    for (unsigned i = 0; i < guest::machine.count; ++i) {
+        bool first = true;
+        const core::Core* const core = guest::machine.guests[i]->vcpu.core;
+        for (unsigned k = 0; k < i; ++k)
+            first = first && guest::machine.guests[k]->vcpu.core != core;
+        if (first) f(*guest::machine.guests[i]);
+    }
+}
+
+}  // namespace
+
+bool ask_traces(vcpu::Vcpu& v) {
+    bool any = false;
+    each_core([&v, &any](guest::Guest& g) {
+        if (g.vcpu.core->trace_ring == nullptr) return;
+        any = true;
+        console::log("core {}: its trace {}", g.vcpu.core->number,
+                     g.vcpu.core == v.core ? "is sent" : "follows");
+        ask(v, g, guest::ask_trace);
+    });
+    return any;
+}
+
+void print_traces() {
+    each_core([](const guest::Guest& g) { print_trace(*g.vcpu.core); });
 }
 
 }  // namespace trapeze::monitor

@@ -128,15 +128,22 @@ void asked(Vcpu& v, u32 what) {
     if (has_state && (what & guest::ask_report) != 0) tell(v);
     if (has_state && (what & guest::ask_registers) != 0) print_registers(v);
     if (has_state && (what & guest::ask_dump) != 0) dump(v, Dump::request, core::now());
+    if ((what & guest::ask_trace) != 0) print_trace(*v.core, requested_records);
     if ((what & guest::ask_live) != 0) v.guest->watch.live_wanted = true;
     if ((what & guest::ask_pause) != 0) sched::pause(v);
     if ((what & guest::ask_resume) != 0) sched::resume(v);
     if ((what & guest::ask_start) != 0 && !has_state) sched::start_anew(v);
+    bool last = false;
     if ((what & guest::ask_restart) != 0) {
         sched::end_guest(v, "stopped by the monitor, to start again", true);
     }
-    if ((what & guest::ask_halt) != 0) sched::end_guest(v, "stopped: the machine halts", false);
-    if ((what & guest::ask_stop) != 0) sched::end_guest(v, "stopped on request", false);
+    if ((what & guest::ask_halt) != 0) {
+        last = sched::end_guest(v, "stopped: the machine halts", false);
+    }
+    if ((what & guest::ask_stop) != 0) {
+        last = sched::end_guest(v, "stopped on request", false) || last;
+    }
+    if (last) end_machine(End::poweroff);
 }
 
 void ask(Vcpu& v, guest::Guest& g, guest::Ask what) {
@@ -149,7 +156,7 @@ void ask(Vcpu& v, guest::Guest& g, guest::Ask what) {
     if (g.vcpu.core == v.core) {
         v.core->reconsider = true;
     } else {
-        dev::send_message_to(*g.vcpu.core);
+        dev::send_message(*v.core, *g.vcpu.core);
     }
 }
 
@@ -189,7 +196,8 @@ void requests(Vcpu& v) {
         case 'd':
             return ask_all(v, guest::ask_dump);
         case 't':
-            return print_trace(*v.core);
+            ask_traces(v);
+            return;
         case 'l':
             return ask_all(v, guest::ask_live);
         default:

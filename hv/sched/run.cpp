@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hv/sched/run.hpp"
 
-#include "hv/board/ppce500.hpp"
 #include "hv/core/clock.hpp"
 #include "hv/core/core.hpp"
 #include "hv/core/cpu.hpp"
+#include "hv/dev/devices.hpp"
 #include "hv/exit/entry.hpp"
 #include "hv/exit/run.hpp"
+#include "hv/exit/traced.hpp"
 #include "hv/guest/machine.hpp"
 #include "hv/sched/policy.hpp"
 #include "hv/sched/switch.hpp"
+#include "hv/trace/ring.hpp"
 #include "hv/vcpu/interrupt.hpp"
 #include "hv/vcpu/timers.hpp"
 
@@ -19,6 +21,7 @@ using core::u32;
 using core::u64;
 using guest::Life;
 using guest::machine;
+using trace::What;
 using vcpu::End;
 using vcpu::Presence;
 using vcpu::Vcpu;
@@ -76,25 +79,29 @@ bool dies_last(Vcpu& v) {
 // Whoever waits, and has what it waits for.
 void wake(const core::Core& c, u64 now) {
     each(c, [now](Vcpu& v) {
-        if (v.presence != Presence::waits || !runs(v)) return;
-        if (v.wakes_at <= now) {
+        if (v.presence != Presence::waits) return;
+        const bool due = v.wakes_at <= now;
+        if (runs(v) && due) {
             vcpu::catch_up(v);
             v.wakes_at = vcpu::next_wake(v);
         }
-        if ((v.regs.pending & v.regs.msr) != 0 || v.end != End::running) {
+        if (runs(v) ? (v.regs.pending & v.regs.msr) != 0 || v.end != End::running : due) {
             v.becomes(Presence::ready, now);
             queue_of(*v.core).ready(v.entity, now);
         }
     });
 }
 
-// Null: nobody wants the core, or may have it.
+// Null: nobody wants the core, or may have it. Whoever has been stopped goes first, be others more
+// urgent: it takes nothing of the core but its leave.
 Vcpu* choose(const core::Core& c, u64 now) {
     const unsigned chosen = queue_of(c).choose(now);
-    Vcpu* found = nullptr;
+    Vcpu *found = nullptr, *stopped = nullptr;
     each(c, [&](Vcpu& v) {
         if (v.entity == chosen) found = &v;
+        if (runs(v) && v.end == End::stopped) stopped = &v;
     });
+    if (stopped != nullptr) return stopped;
     return found;
 }
 
@@ -102,7 +109,7 @@ Vcpu* choose(const core::Core& c, u64 now) {
 u64 deadline(const core::Core& c, u64 now) {
     u64 next = queue_of(c).deadline(now);
     each(c, [&](const Vcpu& v) {
-        const bool wakes = &v != c.current && v.presence == Presence::waits;
+        const bool wakes = (&v != c.current || !runs(v)) && v.presence == Presence::waits;
         if (wakes && v.wakes_at < next) next = v.wakes_at;
     });
     return next;
@@ -113,6 +120,7 @@ void answer(const core::Core& c) {
     each_at_all(c, [&c](Vcpu& v) {
         if (__atomic_load_n(&v.asked, __ATOMIC_RELAXED) == 0) return;
         const u32 what = __atomic_exchange_n(&v.asked, 0, __ATOMIC_SEQ_CST);
+        trace::add(c, What::asked, v.guest_number, core::now(), what);
         if (c.current != &v) switch_guests(*c.current, v);
         v.guest->events->asked(v, what);
     });
@@ -121,12 +129,16 @@ void answer(const core::Core& c) {
 // Nobody wants the core: its timers are those of the guest whose state it has.
 [[noreturn]] void idle(Vcpu& v) { hv_wait(v.hv_msr | e500::msr::we | e500::msr::ee); }
 
-// Nothing of what the guest before has left in the core stays.
-void make_anew(Vcpu& v) {
-    machine.remake(*v.guest);
+// Nothing of what the guest before has left in the core stays. False: there is more to do, which
+// can wait for another guest.
+bool make_anew(Vcpu& v) {
+    if (!machine.remake(*v.guest)) return false;
     v.guest->life = Life::runs;
     ++v.guest->starts;
+    trace::add(*v.core, v.guest->starts == 1 ? What::started : What::restarted, v.guest_number,
+               core::now());
     enter_anew(v);
+    return true;
 }
 
 // The core, which has v's state, goes to whom it is due.
@@ -149,13 +161,20 @@ void give(Vcpu& v) {
         }
         if (next != c.current) switch_guests(*c.current, *next);
         if (next->guest->life == Life::starts) {
-            make_anew(*next);
+            const bool made = make_anew(*next);
             now = core::now();
+            if (!made) {
+                // What has come meanwhile, as while the core idles.
+                dev::on_external(*next);
+                continue;
+            }
         }
         next->becomes(Presence::runs, now);
         if (next->end == End::running) {
             vcpu::catch_up(*next);
+            const u32 before = next->nip;
             vcpu::deliver_pending(*next);
+            if (c.trace_ring != nullptr) vcpu::trace_delivery(*next, before);
         }
         if (next->end != End::running) {
             next->guest->events->ended(*next);
@@ -211,32 +230,45 @@ bool leave_to_others(Vcpu& v) {
 void pause(Vcpu& v) {
     if (!runs(v)) return;
     v.guest->life = Life::paused;
+    trace::add(*v.core, What::paused, v.guest_number, core::now());
     sleeps(v);
 }
 
 void resume(Vcpu& v) {
     if (v.guest->life != Life::paused) return;
     v.guest->life = Life::runs;
+    trace::add(*v.core, What::resumed, v.guest_number, core::now());
     vcpu::forget_periods(v);
     comes(v);
 }
 
-void start_anew(Vcpu& v) {
+void start_anew(Vcpu& v, u64 not_before) {
     const Life life = v.guest->life;
-    if (life == Life::paused || life == Life::starts) return;
+    if (life == Life::paused) return;
     if (life == Life::over) __atomic_add_fetch(&alive, 1, __ATOMIC_SEQ_CST);
     v.guest->life = Life::starts;
-    comes(v);
+    if (not_before <= core::now()) {
+        comes(v);
+        return;
+    }
+    sleeps(v);
+    v.wakes_at = not_before;
 }
 
-void end_guest(Vcpu& v, const char* reason, bool again) {
+bool end_guest(Vcpu& v, const char* reason, bool again) {
     const Life life = v.guest->life;
-    if (life == Life::waits && dies_last(v)) board::power_off();
-    if (life != Life::runs && life != Life::paused) return;
+    if (life == Life::starts && again) {
+        start_anew(v);
+        return false;
+    }
+    if (life == Life::starts) sleeps(v);
+    if (life == Life::starts || life == Life::waits) return dies_last(v);
+    if (life == Life::over) return false;
     v.guest->again = again;
     vcpu::end(v, End::stopped, reason);
     resume(v);
     v.core->reconsider = true;
+    return false;
 }
 
 void expect(unsigned guests) { alive = guests; }

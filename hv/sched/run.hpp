@@ -23,10 +23,11 @@ void expect(unsigned guests);
 // who runs. Those that its `life` has no use for have no effect.
 void pause(vcpu::Vcpu& v);
 void resume(vcpu::Vcpu& v);
-// Made anew (Machine::remake) when it has the core next; it waits for its start, or has ended.
-void start_anew(vcpu::Vcpu& v);
-// Ends it; what `again` says.
-void end_guest(vcpu::Vcpu& v, const char* reason, bool again);
+// Made anew (Machine::remake) when it has the core next, but not before that time of the VMM's
+// clock; it waits for its start, or has ended.
+void start_anew(vcpu::Vcpu& v, core::u64 not_before = 0);
+// Ends it; what `again` says. True if that was the machine's last guest and nothing more follows.
+bool end_guest(vcpu::Vcpu& v, const char* reason, bool again);
 
 // A core's, to be filled before it starts; Vcpu::entity is the index there.
 Queue& queue(unsigned core);

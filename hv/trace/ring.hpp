@@ -18,8 +18,17 @@ enum class What : u8 {
     ready,    // or would, and another one has it,
     waits,    // or it has nothing to do
     started,  // the guest's life begins,
-    ended,    // or is over
-    message,  // the core got one from another: `number` says which
+    restarted,
+    paused,
+    resumed,
+    powered_off,  // or is over: the guest did that,
+    reset,
+    died,
+    stopped,    // or somebody else
+    interrupt,  // it was given one as it got the core: `number` is its IVOR's
+    sends,      // the core sends a message to core `number`,
+    message,    // got one,
+    asked,      // which was about this guest: `number` is guest::Ask's bits
     count
 };
 
@@ -71,7 +80,7 @@ class Ring {
 };
 
 // Something that has no length and no cause.
-inline void add(core::Core& c, What what, unsigned guest, u64 time, u32 number = 0) {
+inline void add(const core::Core& c, What what, unsigned guest, u64 time, u32 number = 0) {
     if (c.trace_ring == nullptr) return;
     c.trace_ring->add({time, 0, what, static_cast<u8>(guest), 0, 0, 0, 0, 0, number});
 }

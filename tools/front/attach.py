@@ -5,7 +5,7 @@ import os
 import select
 import sys
 
-from . import listening, output
+from . import listening, output, trace as traces
 from .common import GUEST_FAILED, LIVE, OK, OUT, USAGE, VMM_FAILED, Failure, complain, say
 from .terminal import Keys, in_foreground, raw_mode
 
@@ -47,6 +47,22 @@ failed), 2 nothing runs, or a usage error; 3 the VMM does not answer.
 
 files written: build/monitor-history, what was typed at a terminal."""
 
+TRACE_HELP = """What happened lately under a ./trapeze boot --trace FILE that runs in another terminal, as a file
+that Perfetto (https://ui.perfetto.dev) and Chrome's tracing page open: the last 4,096 records of each
+core. The guests of a core stand still while its part is sent, some tenths of a second.
+
+examples:
+  ./trapeze boot --shell --trace end.json      in one terminal
+  ./trapeze trace now.json                     in another
+  ./trapeze trace now.json --pid 4711          of the ./trapeze boot with this process number
+
+docs/trace.md says what can be seen.
+
+exit status: 0 written; 1 the VMM keeps no trace; 2 nothing runs, FILE cannot be written, or a usage
+error; 3 the VMM does not answer, or the trace came damaged."""
+
+# How long the VMM may say nothing about the trace of a core, in seconds.
+TRACE_PATIENCE = 30.0
 HISTORY = os.path.join(OUT, "monitor-history")
 HISTORY_MOST = 500
 NOTHING = "no guest is running: start ./trapeze boot in another terminal"
@@ -181,6 +197,61 @@ class _Monitor:
             elif kind == "lost":
                 complain(text)
                 return VMM_FAILED
+
+
+class _Trace:
+    """Gets the cores' traces."""
+
+    def __init__(self, end, rest):
+        self._file = end.makefile("rb")
+        self._lines = iter(rest.split(b"\n")[:-1])
+        self._rest = rest.rpartition(b"\n")[2]
+        self.blocks, self.bad, self._cores = [], [], 0
+        self._extractor = traces.Extractor(self.blocks.append, self.bad.append)
+
+    def _line(self):
+        try:
+            line = next(self._lines, None)
+            if line is None:
+                line, self._rest = self._rest + self._file.readline(), b""
+                if not line.endswith(b"\n"):
+                    raise Failure("the boot has ended", VMM_FAILED)
+        except OSError:
+            raise Failure(f"the VMM has sent nothing for {TRACE_PATIENCE:g} s", VMM_FAILED) from None
+        return line.rstrip(b"\n")
+
+    def get(self):
+        """Until all that the VMM has announced have come. Raises Failure."""
+        said, ended = "", False
+        while not ended or len(self.blocks) + len(self.bad) < self._cores:
+            kind, _, text = self._line().partition(b" ")
+            if kind == b"+":
+                self._extractor.line(text)
+                continue
+            text = text.decode("utf-8", "replace")
+            if kind == b"|":
+                said = text
+                self._cores += text.startswith("core ")
+            elif kind == b"lost":
+                raise Failure(text, VMM_FAILED)
+            elif kind == b"end":
+                ended = True
+                if text != "0":
+                    raise Failure(said, GUEST_FAILED)
+        if self.bad:
+            raise Failure(f"a part of the trace came damaged: {self.bad[0]}", VMM_FAILED)
+        return sorted(self.blocks, key=lambda block: block.core)
+
+
+def trace(options):
+    """The subcommand."""
+    with output.wanted(options.file, "FILE") as file:
+        end, rest = _connected(options.pid, "trace")
+        with end:
+            end.settimeout(TRACE_PATIENCE)
+            end.sendall(b"trace\n")
+            file.fill(traces.document(_Trace(end, rest).get()))
+    return OK
 
 
 def _typed():

@@ -280,11 +280,15 @@ class Boot:
                 if self._service:
                     self._service.reply(text)
 
+            def on_trace(block, why):
+                if self._service:
+                    self._service.traced(block, why)
+
             def on_end(found):
                 session.show(self.guest_ended(console, found))
 
             vmm_log = None if options.native else VmmLog(on_line, on_dump, self.dumps.bad, on_reply,
-                                                         on_end, self.traces)
+                                                         on_end, self.traces, on_trace)
             machine, served = qemu.Qemu(command, qemu_log, vmm_log is not None), None
             started = time.monotonic()
             try:

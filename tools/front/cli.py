@@ -19,6 +19,7 @@ commands:
   top      the same of a running guest, refreshed every second
   console  a running guest's console, in another terminal
   monitor  the VMM's own shell: what guests do and cost; pause, resume, restart them
+  trace    what happened lately on each core, as a file for Perfetto
   bench    measure workloads natively and under the VMM, and write a report
   test     build everything and run the tests
   lint     check the sources with clang-format and clang-tidy
@@ -250,7 +251,12 @@ def _add_attached(commands):
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
     other.add_argument("words", nargs="*", metavar="COMMAND", help="one command (default: a shell)")
     other.set_defaults(handler=attach.monitor)
-    for parser in (one, other):
+    third = commands.add_parser("trace", description=attach.TRACE_HELP, allow_abbrev=False,
+                                usage="./trapeze trace FILE [--pid N]",
+                                formatter_class=argparse.RawDescriptionHelpFormatter)
+    third.add_argument("file", metavar="FILE", help="what to write")
+    third.set_defaults(handler=attach.trace)
+    for parser in (one, other, third):
         parser.add_argument("--pid", type=_whole, metavar="N",
                             help="process number of the ./trapeze boot (default: the newest)")
 
@@ -272,7 +278,7 @@ def _parser(command):
     _add_boot(commands)
     _add_viewers(commands)
     _add_attached(commands)
-    if command not in ("setup", "boot", "heatmap", "top", "console", "monitor", "test",
+    if command not in ("setup", "boot", "heatmap", "top", "console", "monitor", "trace", "test",
                        "lint"):
         from . import bench
         bench.add(commands, _positive)
@@ -351,7 +357,7 @@ def _dispatch(arguments):
             raise Failure(f"there is no command '{options.topic}' (see ./trapeze --help)")
         commands.choices[options.topic].print_help()
         return 0
-    if rest and options.command in ("setup", "lint", "console", "monitor"):
+    if rest and options.command in ("setup", "lint", "console", "monitor", "trace"):
         raise Failure(f"{options.command} takes nothing behind --")
     options.qemu_arguments = options.ctest_arguments = rest
     return options.handler(options)

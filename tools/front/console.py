@@ -148,17 +148,28 @@ class VmmLog:
     on_reply  called with each line of the monitor's, without what marks it
     on_end    called with each summary
     traces    takes each good trace.Block, and what was wrong with others (trace.Collector)
+    on_trace  called with each good trace.Block, or None and what was wrong with one
 
     `summary` is the last one; `summaries` has the last one of each guest, by name, and of a VMM
     that has none to name, by None. `broken` says what was wrong with one.
     """
 
     def __init__(self, on_line, on_dump=lambda block: None, on_bad=lambda why: None,
-                 on_reply=lambda text: None, on_end=lambda summary: None, traces=None):
+                 on_reply=lambda text: None, on_end=lambda summary: None, traces=None,
+                 on_trace=lambda block, why: None):
         self._on_line, self._on_reply, self._on_end = on_line, on_reply, on_end
         self._dumps = Extractor(on_dump, on_bad)
-        self._traces = trace.Extractor(traces.take if traces else lambda block: None,
-                                       traces.bad if traces else lambda why: None)
+        def take(block):
+            if traces:
+                traces.take(block)
+            on_trace(block, None)
+
+        def bad(why):
+            if traces:
+                traces.bad(why)
+            on_trace(None, why)
+
+        self._traces = trace.Extractor(take, bad)
         self._rest = b""
         self.summary = None
         self.summaries = {}
@@ -169,6 +180,11 @@ class VmmLog:
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             self._line(line)
+
+    @property
+    def busy(self):
+        """Whether something long is coming, and its end has not come: a trace is some MB."""
+        return self._traces.open
 
     def finish(self):
         """The last line may lack its end when QEMU was killed."""

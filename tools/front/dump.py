@@ -69,6 +69,11 @@ class Extractor:
         self._lines.append(raw)
         return True
 
+    @property
+    def open(self):
+        """Whether one has begun and not ended."""
+        return self._lines is not None
+
     def cut(self, why):
         """Drops the open dump, if there is one."""
         if self._lines is not None:

@@ -6,6 +6,7 @@ A client's first line says what it comes for:
   console [NAME]   "ok NAME", then the guest's bytes as they are, both ways
   monitor          "ok"; then for each command, a line, lines "| TEXT" and "end STATUS", or
                    "lost WHY" if the VMM cannot be asked
+  trace            the same, and the lines of traces as "+ LINE" (docs/trace.md)
 
 or it is told "no WHY", and that is all; its own line comes first always, for a socket that is closed with
 something unread takes the answer with it. The guests come first: a client that falls behind is dropped.
@@ -31,8 +32,8 @@ PATIENCE = 30.0
 
 
 class _Client:
-    """One of them: `kind` is None until its first line has come, then 'console' or 'monitor'; one
-    who is `refused` has come for nothing."""
+    """One of them: `kind` is None until its first line has come, then 'console', 'monitor' or
+    'trace'; one who is `refused` has come for nothing."""
 
     def __init__(self, end, refused):
         self.end, self.refused, self.kind, self.guest = end, refused, None, None
@@ -81,6 +82,13 @@ class Service:
         for client in list(self._clients):
             if client.kind == "console" and client.guest == number:
                 self._say(client, data)
+
+    def traced(self, block, why):
+        """A trace.Block has come, or None and what was wrong with one."""
+        text = (f"lost a part of the trace came damaged: {why}\n" if block is None else
+                "".join(f"+ {line}\n" for line in block.data.decode("ascii").splitlines()))
+        for client in [one for one in self._clients if one.kind == "trace"]:
+            self._say(client, text)
 
     def heard(self):
         """The VMM has said something, so it listens too."""
@@ -189,7 +197,7 @@ class Service:
             elif len(client.inbox) > FIRST_LINE_MOST:
                 self._drop(client)
                 return
-        while client.kind == "monitor":
+        while client.kind in ("monitor", "trace"):
             line = client.line()
             if line is None:
                 if len(client.inbox) > 2 * BEFORE:
@@ -201,8 +209,8 @@ class Service:
         if client.refused:
             self._say(client, f"no {CLIENTS_MOST} others are served, and more are not\n")
             return
-        if words == ["monitor"]:
-            client.kind = "monitor"
+        if words in (["monitor"], ["trace"]):
+            client.kind = words[0]
             self._say(client, "ok\n")
             return
         name = words[1] if len(words) > 1 else self._names[0]

@@ -289,9 +289,14 @@ class Session:
     def _on_vmm(self, _events):
         data = self._receive(self.qemu.vmm)
         if data:
+            now = time.monotonic()
             if self._kill_at:
-                self._kill_at = min(time.monotonic() + STOP_GRACE, self._kill_at_last)
+                self._kill_at = min(now + STOP_GRACE, self._kill_at_last)
             self.vmm_log.feed(data)
+            if self.vmm_log.busy:
+                # It comes, and is bounded by itself.
+                self._graceful_end = self._graceful_end and now + END_GRACE
+                self._kill_at_last = now + STOP_MOST
         elif data == b"":
             self.vmm_log.finish()
 

@@ -18,6 +18,14 @@ KIB = 1024
 GUESTS = 100
 STATE, EXITS = 1, 2
 STATES = ("runs", "ready", "waits")
+STARTS, ENDS = ("started", "restarted"), ("powered_off", "reset", "died", "stopped")
+# What cores ask of guests: bits of the VMM's guest::Ask.
+ASKED = ("stop", "report", "dump", "live dump", "pause", "resume", "start", "restart", "halt",
+         "registers", "trace")
+# A function reaches no further, as in the VMM: what is behind that is in none that is known.
+FURTHEST = 0x10000
+# Of a function's name, in characters.
+NAME_MOST = 100
 # By IVOR number (manual 5.7).
 VECTORS = {0: "critical input", 1: "machine check", 2: "data storage", 3: "instruction storage",
            4: "external input", 5: "alignment", 6: "program", 7: "FP unavailable", 8: "system call",
@@ -32,7 +40,7 @@ COLOURS = {"privileged": "thread_state_running", "syscall": "rail_response",
            "unavailable": "olive", "external": "thread_state_iowait",
            "decrementer": "thread_state_runnable", "heartbeat": "grey", "critical": "black",
            "machine_check": "black", "debug": "white", "runs": "good",
-           "ready": "thread_state_runnable", "waits": "grey"}
+           "ready": "thread_state_runnable", "waits": "grey", "paused": "white"}
 
 _FIRST = re.compile(rb"@@trapeze-trace (\d+) (\d+) (\d+) (\d+)")
 _LAST = re.compile(rb"@@trapeze-trace-end (\d+) ([0-9a-f]{8})")
@@ -43,7 +51,8 @@ _LINES = (
     re.compile(r"(word) ([0-9a-f]{8}) (.*)"),
     re.compile(r"(exit) (\d+) (\d+) (\d+) ([a-z_]+) ([uk]) ([0-9a-f]{8}) ([0-9a-f]{8}) "
                r"([0-9a-f]{8})(?: (\d+))?"),
-    re.compile(r"(runs|ready|waits|started|ended|message) (\d+) (\d+) (\d+)"),
+    re.compile(r"(runs|ready|waits|started|restarted|paused|resumed|powered_off|reset|died|stopped"
+               r"|interrupt|sends|message|asked) (\d+) (\d+) (\d+)"),
 )
 
 
@@ -59,10 +68,11 @@ class Block:
     words      {instruction: text}
     records    tuples of text: ("exit", time, ticks, guest, cause, mode, nip, word, data, vector) or
                (what, time, guest, number), in their order
+    data       bytes, as the VMM sent it
     """
 
-    def __init__(self, core, lost, lines):
-        self.core, self.lost = core, lost
+    def __init__(self, core, lost, lines, data=b""):
+        self.core, self.lost, self.data = core, lost, data
         self.frequency, self.end = 1, 0
         self.guests, self.symbols, self.words, self.records = {}, {}, {}, []
         for line in lines:
@@ -82,7 +92,7 @@ class Block:
         elif what == "guest":
             self.guests[int(words[0])] = "guest" if words[1] == "-" else words[1]
         elif what == "symbol":
-            row = (int(words[1], 16), words[2])
+            row = (int(words[1], 16), words[2][:NAME_MOST])
             table = self.symbols.setdefault(int(words[0]), [])
             if row not in table[-1:]:
                 table.append(row)
@@ -98,6 +108,8 @@ class Block:
         if at < 0:
             return f"{address:08x}"
         start, name = table[at]
+        if address - start >= FURTHEST:
+            return f"{address:08x}"
         return f"{name}+0x{address - start:x}"
 
     def micros(self, ticks):
@@ -126,7 +138,8 @@ class Extractor(dump.Extractor):
         else:
             try:
                 block = Block(int(first[2]), int(first[4]),
-                              [line.decode("ascii", "replace") for line in lines[1:]])
+                              [line.decode("ascii", "replace") for line in lines[1:]],
+                              body + end + b"\n")
             except ValueError as error:
                 wrong = str(error)
             else:
@@ -145,7 +158,7 @@ def _named(pid, name, threads=()):
 
 def _slice(block, begin, end, name, where, **args):
     event = {"ph": "X", "name": name, "pid": where[0], "tid": where[1],
-             "ts": block.micros(begin), "dur": block.micros(end - begin)}
+             "ts": block.micros(begin), "dur": round(block.micros(end) - block.micros(begin), 4)}
     if name in COLOURS:
         event["cname"] = COLOURS[name]
     if args:
@@ -173,8 +186,16 @@ def _exit(block, words):
         args["address"] = data
     yield _slice(block, time, time + ticks, cause, where, **args)
     if vector is not None:
-        kind = VECTORS.get(int(vector), f"IVOR{vector}")
-        yield _instant(block, time + ticks, f"interrupt: {kind}", where, at=args["site"])
+        yield _instant(block, time + ticks, _interrupt(vector), where, at=args["site"])
+
+
+def _interrupt(vector):
+    return "interrupt: " + VECTORS.get(int(vector), f"IVOR{vector}")
+
+
+def _asked(bits):
+    words = [ASKED[i] if i < len(ASKED) else f"bit {i}" for i in range(32) if bits >> i & 1]
+    return "asked: " + ", ".join(words or ["nothing"])
 
 
 class _States:
@@ -183,9 +204,12 @@ class _States:
     def __init__(self, block):
         self._block = block
         self._now = {}
+        self._paused = set()
 
     def change(self, guest, state, time):
         """From `time` on; None: it is over. Yields what was before."""
+        if guest in self._paused and state is not None:
+            state = "paused"
         before, since = self._now.get(guest, (None, time))
         if before == state:
             return
@@ -195,6 +219,14 @@ class _States:
                 name = self._block.guests.get(guest, str(guest))
                 yield _slice(self._block, since, time, name, (1 + self._block.core, STATE))
         self._now[guest] = (state, time)
+
+    def pause(self, guest, on, time):
+        """It is, or no longer: it may wait for something all the same. Yields what was before."""
+        if on:
+            self._paused.add(guest)
+        else:
+            self._paused.discard(guest)
+        yield from self.change(guest, "ready", time)
 
     def seen(self, guest, time):
         """It exited at `time`: whatever came before, it had the core."""
@@ -207,36 +239,71 @@ class _States:
             yield from self.change(guest, None, max(self._block.end, self._now[guest][1]))
 
 
-def events(block):
-    """The trace events of one Block."""
-    core = 1 + block.core
-    yield from _named(core, f"core {block.core}", [(STATE, "who has it")])
-    for guest, name in sorted(block.guests.items()):
-        yield from _named(GUESTS + guest, name, [(STATE, "state"), (EXITS, "exits")])
-    states, over = _States(block), set()
-    for what, *words in block.records:
-        if what == "exit":
-            states.seen(int(words[2]), int(words[0]))
-            yield from _exit(block, words)
-            continue
-        time, guest, number = map(int, words)
+class _Core:
+    """The records of a Block as events."""
+
+    def __init__(self, block):
+        self._block = block
+        self._where = (1 + block.core, STATE)
+        self._states, self._over = _States(block), set()
+
+    def events(self):
+        """Yields them; slices when they end."""
+        for what, *words in self._block.records:
+            if what == "exit":
+                self._states.seen(int(words[2]), int(words[0]))
+                yield from _exit(self._block, words)
+            else:
+                yield from self._record(what, *map(int, words))
+        yield from self._states.finish()
+
+    def _record(self, what, time, guest, number):
+        block = self._block
+        name = block.guests.get(guest, str(guest))
         if what in STATES:
-            if guest not in over:
-                yield from states.change(guest, what, time)
+            if guest not in self._over:
+                yield from self._states.change(guest, what, time)
+        elif what == "sends":
+            yield _instant(block, time, f"message to core {number}", self._where)
         elif what == "message":
-            yield _instant(block, time, "message", (core, STATE), number=number)
+            yield _instant(block, time, "message", self._where)
+        elif what == "asked":
+            yield _instant(block, time, _asked(number), self._where, guest=name)
+        elif what == "interrupt":
+            yield _instant(block, time, _interrupt(number), (GUESTS + guest, EXITS))
         else:
-            over.discard(guest)
-            if what == "ended":
-                over.add(guest)
-                yield from states.change(guest, None, time)
-            yield _instant(block, time, what, (GUESTS + guest, STATE))
-    yield from states.finish()
+            yield from self._life(what, time, guest)
+
+    def _life(self, what, time, guest):
+        if what in STARTS:
+            self._over.discard(guest)
+        elif what in ENDS:
+            self._over.add(guest)
+            yield from self._states.change(guest, None, time)
+        else:
+            yield from self._states.pause(guest, what == "paused", time)
+        yield _instant(self._block, time, what.replace("_", " "), (GUESTS + guest, STATE))
+
+
+def _names(blocks):
+    for block in blocks:
+        yield from _named(1 + block.core, f"core {block.core}", [(STATE, "who has it")])
+    guests = {number: name for block in blocks for number, name in block.guests.items()}
+    for number, name in sorted(guests.items()):
+        yield from _named(GUESTS + number, name, [(STATE, "state"), (EXITS, "exits")])
+
+
+def events(blocks):
+    """The trace events of the cores' Blocks: names, and what happened on all of them, in order."""
+    found = [event for block in blocks for event in _Core(block).events()]
+    # What is longer comes first: the other one lies in it.
+    found.sort(key=lambda event: (event["ts"], -event.get("dur", 0)))
+    return [*_names(blocks), *found]
 
 
 def document(blocks):
     """The file, bytes, of the cores' Blocks."""
-    rows = [json.dumps(event, separators=(",", ":")) for block in blocks for event in events(block)]
+    rows = [json.dumps(event, separators=(",", ":")) for event in events(blocks)]
     lost = sum(block.lost for block in blocks)
     return ('{"displayTimeUnit":"ns","otherData":' + json.dumps({"lost": lost})
             + ',"traceEvents":[\n' + ",\n".join(rows) + "\n]}\n").encode()

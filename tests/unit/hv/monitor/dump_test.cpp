@@ -11,6 +11,7 @@
 
 #include "hv/core/clock.hpp"
 #include "hv/exit/run.hpp"
+#include "hv/sched/run.hpp"
 #include "hv/vcpu/interrupt.hpp"
 #include "monitored_guest.hpp"
 
@@ -304,6 +305,8 @@ TEST_F(SummaryTest, EachEndHasItsNameAndItsWay) {
           Row{End::stopped, "stopped", "power off"},
           Row{End::vmm_failed, "vmm-failed", "power off"}}) {
         v.end = row.end;
+        v.guest->life = guest::Life::runs;
+        sched::expect(1);
         v.reason = "the reason";
         try {
             monitor::conclude(v);

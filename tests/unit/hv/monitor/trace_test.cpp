@@ -4,8 +4,11 @@
 
 #include <array>
 
+#include "hv/board/ppce500.hpp"
 #include "hv/core/clock.hpp"
+#include "hv/dev/devices.hpp"
 #include "hv/exit/entry.hpp"
+#include "hv/exit/traced.hpp"
 #include "hv/trace/ring.hpp"
 #include "hv/vcpu/interrupt.hpp"
 #include "monitored_guest.hpp"
@@ -132,8 +135,61 @@ TEST_F(TraceTest, WhatWasLostIsCounted) {
     EXPECT_EQ(printed().at(3), "message 2 0 2");
 }
 
+// On request: the latest, and what is left out counts as lost.
+TEST_F(TraceTest, AskedForItIsTheLatest) {
+    for (unsigned n = 0; n < 6; ++n) trace::add(*v.core, What::asked, 0, n, n);
+    sent();
+    monitor::print_trace(*v.core, 3);
+    const auto all = lines(sent(), "");
+    ASSERT_EQ(all.size(), 7U);
+    EXPECT_EQ(all[0], "@@trapeze-trace 1 0 3 3");
+    EXPECT_EQ(all[3], "asked 3 0 3");
+    EXPECT_EQ(all[5], "asked 5 0 5");
+    EXPECT_TRUE(monitor::ask_traces(v));
+    EXPECT_EQ(lines(sent(), "@@trapeze-trace 1 0 4 2").size(), 1U);
+}
+
+TEST_F(TraceTest, EachKindHasItsName) {
+    constexpr const char* names[] = {"runs",    "ready",     "waits",       "started", "restarted",
+                                     "paused",  "resumed",   "powered_off", "reset",   "died",
+                                     "stopped", "interrupt", "sends",       "message", "asked"};
+    u32 what = 1;
+    for (const char* const name : names) {
+        trace::add(*v.core, static_cast<What>(what++), 0, 7, 5);
+        EXPECT_EQ(printed().end()[-2], std::string(name) + " 7 0 5");
+    }
+    EXPECT_EQ(what, static_cast<u32>(What::count));
+}
+
+// A guest that gets the core may be given an interrupt then.
+TEST_F(TraceTest, WhatIsDeliveredIsARecord) {
+    v.nip = site_ea;
+    vcpu::trace_delivery(v, site_ea);
+    EXPECT_EQ(ring.held(), 0U);
+    vcpu::inject(v, Vector::decrementer);
+    vcpu::trace_delivery(v, site_ea);
+    ASSERT_EQ(ring.held(), 1U);
+    EXPECT_EQ(newest().what, What::interrupt);
+    EXPECT_EQ(newest().number, static_cast<u32>(Vector::decrementer));
+}
+
+TEST_F(TraceTest, AMessageIsARecord) {
+    core::Core other{};
+    other.number = 1;
+    dev::send_message(*v.core, other);
+    ASSERT_EQ(ring.held(), 1U);
+    EXPECT_EQ(newest().what, What::sends);
+    EXPECT_EQ(newest().number, 1U);
+    constexpr u64 acknowledge = board::ccsr_base + board::mpic_offset + 0xa0;
+    the_core().io[acknowledge] = 256;
+    dev::on_external(v);
+    ASSERT_EQ(ring.held(), 2U);
+    EXPECT_EQ(newest().what, What::message);
+}
+
 TEST_F(TraceTest, WithoutOneNothingIsSaid) {
     v.core->trace_ring = nullptr;
+    EXPECT_FALSE(monitor::ask_traces(v));
     privileged(site_ea);
     EXPECT_EQ(ring.held(), 0U);
     EXPECT_TRUE(printed().empty());
