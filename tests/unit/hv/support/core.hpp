@@ -59,6 +59,9 @@ struct Core {
     unsigned tlb_writes = 0;
 
     std::map<u64, u32> io;
+    // Bytes that come at a UART whose registers are there, after those in `io`.
+    u64 uart = 0;
+    std::string incoming;
     std::vector<IoWrite> io_writes;
     std::vector<IoWrite> io_reads;            // without values
     std::map<u32, unsigned char> pci_config;  // bytes, by CONFIG_ADDR; enabled by `pci_bridge`
