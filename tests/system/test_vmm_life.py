@@ -116,7 +116,7 @@ class Life(Case):
         """What can be seen, and what is wrong with a command, in one line."""
         machine = self.machine("", "")
         lines = self.done(machine, "help")
-        self.assertEqual(len(lines), 15)
+        self.assertEqual(len(lines), 16)
         self.done(machine, "stats", "a: runs", "b: runs", "privileged")
         self.assertFalse(any(line.startswith("a:") for line in self.done(machine, "stats b")))
         self.done(machine, "memory a 0x200000 32", "gpa 00200000  00000000 9e3779b9")
