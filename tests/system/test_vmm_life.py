@@ -92,6 +92,9 @@ class Life(Case):
         for name in ("a", "b"):
             self.done(machine, f"pause {name}", "is paused")
             self.refused(machine, f"pause {name}", "does not run")
+            if name == "a":  # the other one has all of the core
+                machine.type(1, "c")
+                machine.says(1, answer(1))
         # Nobody runs, and it is idle; what is typed waits.
         machine.type(0, "c")
         self.done(machine, "report a", "---- state of the guest")
@@ -107,6 +110,15 @@ class Life(Case):
         machine.says(1, START, 2)
         self.done(machine, "restart b")
         machine.says(1, START, 3)
+        # The last one that runs dies: the machine listens on.
+        self.done(machine, "pause a")
+        machine.type(1, "d")
+        machine.logs("no guest runs")
+        self.done(machine, "guests b", "over")
+        self.refused(machine, "resume b", "is not paused")
+        self.done(machine, "start b")
+        machine.says(1, START, 4)
+        self.done(machine, "resume a")
         machine.type(0, "c")
         machine.says(0, answer(2))
         machine.request("q")

@@ -223,9 +223,11 @@ TEST_F(LifeTest, OnDeath) {
         b.vcpu.start_time = core::now();
         pass(2 * frequency);
         const u32 starts = b.starts;
+        the_core().pid[0] = b.vcpu.regs.pid[0] = 7;
         EXPECT_THAT(ends(b, how), HasSubstr("starts again\n"));
         EXPECT_EQ(b.life, Life::runs);
         EXPECT_EQ(b.starts, starts + 1);
+        EXPECT_EQ(the_core().pid[0], 0U) << "nothing of its last life is left in the core";
         EXPECT_EQ(b.vcpu.end, End::running);
         EXPECT_FALSE(waits);
     }

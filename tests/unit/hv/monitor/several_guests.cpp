@@ -60,6 +60,7 @@ SeveralTest::SeveralTest() : a(*v.guest), b(second_guest(a)) {
         g.again = false;
         g.vcpu.start_time = g.vcpu.since = core::now();
         g.vcpu.regs.msr = 0;
+        g.vcpu.regs.pid[0] = 0;
         return true;
     };
     pieces = 1;

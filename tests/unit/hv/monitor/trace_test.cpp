@@ -75,6 +75,10 @@ TEST_F(TraceTest, WhereAnInterruptLeadsIsSaid) {
     EXPECT_EQ(v.nip, v.storm_nip);
     privileged(v.nip);
     EXPECT_EQ(newest().flags, 0U) << "at the handler, without another one";
+    v.nip = v.storm_nip;
+    ASSERT_EQ(hv_traced_miss(&v, static_cast<u32>(Vector::instruction_tlb)), 0);
+    EXPECT_EQ(cause(), Cause::itlb_shadow);
+    EXPECT_EQ(newest().flags, 0U) << "it is there, and was before";
 }
 
 TEST_F(TraceTest, AMissIsARecord) {
