@@ -185,12 +185,13 @@ class Converter(Case):
 class Rules(unittest.TestCase):
     """What checks the files finds what it is to find."""
 
-    GOOD = [{"ph": "M", "name": "process_name", "pid": 1, "tid": 0, "args": {"name": "p"}},
-            {"ph": "M", "name": "thread_name", "pid": 1, "tid": 1, "args": {"name": "t"}},
-            {"ph": "B", "name": "x", "pid": 1, "tid": 1, "ts": 0}, {"ph": "E", "name": "x", "pid": 1, "tid": 1, "ts": 1},
-            {"ph": "X", "name": "x", "pid": 1, "tid": 1, "ts": 1.5, "dur": 2},
-            {"ph": "X", "name": "x", "pid": 1, "tid": 1, "ts": 2, "dur": 1.5},
-            {"ph": "i", "name": "x", "pid": 1, "tid": 1, "ts": 3, "s": "t"}]
+    GOOD = [{"ph": "M", "cat": "c", "name": "process_name", "pid": 1, "tid": 0, "args": {"cat": "c", "name": "p"}},
+            {"ph": "M", "cat": "c", "name": "thread_name", "pid": 1, "tid": 1, "args": {"cat": "c", "name": "t"}},
+            {"ph": "B", "cat": "c", "name": "x", "pid": 1, "tid": 1, "ts": 0},
+            {"ph": "E", "cat": "c", "name": "x", "pid": 1, "tid": 1, "ts": 1},
+            {"ph": "X", "cat": "c", "name": "x", "pid": 1, "tid": 1, "ts": 1.5, "dur": 2},
+            {"ph": "X", "cat": "c", "name": "x", "pid": 1, "tid": 1, "ts": 2, "dur": 1.5},
+            {"ph": "i", "cat": "c", "name": "x", "pid": 1, "tid": 1, "ts": 3, "s": "t"}]
 
     def wrong(self, *changes, records=None):
         """What is found after (number of an event, what of it becomes another) changes."""
@@ -205,7 +206,7 @@ class Rules(unittest.TestCase):
         for number, change in ((0, {"args": {}}), (1, {"args": {"name": 1}}), (1, {"name": "thread"}), (2, {"ph": "E"}),
                                (3, {"ph": "B"}), (3, {"ts": 3}), (4, {"dur": -1}), (4, {"ts": "1.5"}), (4, {"dur": True}),
                                (4, {"pid": 1.0}), (4, {"tid": 2}), (5, {"dur": 2}), (5, {"ts": math.nan}),
-                               (4, {"name": ""}), (5, {"args": []}), (6, {"s": "x"}), (6, {"ph": "?"})):
+                               (4, {"name": ""}), (4, {"cat": None}), (5, {"args": []}), (6, {"s": "x"}), (6, {"ph": "?"})):
             with self.subTest(number=number, change=change):
                 self.assertGreater(self.wrong((number, change)), 0)
         self.assertEqual(self.wrong((4, {"name": "x" * 10000}), records=1), 1)

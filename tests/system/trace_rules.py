@@ -24,12 +24,12 @@ def _kinds(event):
     phase = event.get("ph")
     if phase not in NEEDS:
         return f"phase {phase!r}"
-    if missing := (NEEDS[phase] | {"pid", "tid", "name"}) - event.keys():
+    if missing := (NEEDS[phase] | {"pid", "tid", "name", "cat"}) - event.keys():
         return f"has no {missing}"
     wrong = [key for key in ("pid", "tid") if not _is_whole(event[key])]
     wrong += [key for key in ("ts", "dur")
               if key in event and not (_is_number(event[key]) and event[key] >= 0)]
-    wrong += [key for key in ("name", "cname") if key in event and not (
+    wrong += [key for key in ("name", "cat", "cname") if key in event and not (
         isinstance(event[key], str) and event[key])]
     if not isinstance(event.get("args", {}), dict):
         wrong.append("args")

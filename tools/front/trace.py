@@ -17,6 +17,7 @@ KIB = 1024
 # Processes of the file: cores from 1 on, guests from here on. Threads of a guest.
 GUESTS = 100
 STATE, EXITS = 1, 2
+CATEGORIES = {STATE: "state", EXITS: "exits"}
 STATES = ("runs", "ready", "waits")
 STARTS, ENDS = ("started", "restarted"), ("powered_off", "reset", "died", "stopped")
 # What cores ask of guests: bits of the VMM's guest::Ask.
@@ -149,15 +150,15 @@ class Extractor(dump.Extractor):
 
 
 def _named(pid, name, threads=()):
-    yield {"ph": "M", "name": "process_name", "pid": pid, "tid": 0, "args": {"name": name}}
-    yield {"ph": "M", "name": "process_sort_index", "pid": pid, "tid": 0,
+    yield {"ph": "M", "cat": "__metadata", "name": "process_name", "pid": pid, "tid": 0, "args": {"name": name}}
+    yield {"ph": "M", "cat": "__metadata", "name": "process_sort_index", "pid": pid, "tid": 0,
            "args": {"sort_index": pid}}
     for tid, thread in threads:
-        yield {"ph": "M", "name": "thread_name", "pid": pid, "tid": tid, "args": {"name": thread}}
+        yield {"ph": "M", "cat": "__metadata", "name": "thread_name", "pid": pid, "tid": tid, "args": {"name": thread}}
 
 
 def _slice(block, begin, end, name, where, **args):
-    event = {"ph": "X", "name": name, "pid": where[0], "tid": where[1],
+    event = {"ph": "X", "cat": CATEGORIES[where[1]], "name": name, "pid": where[0], "tid": where[1],
              "ts": block.micros(begin), "dur": round(block.micros(end) - block.micros(begin), 4)}
     if name in COLOURS:
         event["cname"] = COLOURS[name]
@@ -167,7 +168,7 @@ def _slice(block, begin, end, name, where, **args):
 
 
 def _instant(block, time, name, where, **args):
-    event = {"ph": "i", "s": "t", "name": name, "pid": where[0], "tid": where[1],
+    event = {"ph": "i", "s": "t", "cat": CATEGORIES[where[1]], "name": name, "pid": where[0], "tid": where[1],
              "ts": block.micros(time)}
     if args:
         event["args"] = args
