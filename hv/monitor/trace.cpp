@@ -110,8 +110,9 @@ void each_core(Function&& f) {
     for (unsigned i = 0; i < guest::machine.count; ++i) {
         bool first = true;
         const core::Core* const core = guest::machine.guests[i]->vcpu.core;
-        for (unsigned k = 0; k < i; ++k)
+        for (unsigned k = 0; k < i; ++k) {
             first = first && guest::machine.guests[k]->vcpu.core != core;
+        }
         if (first) f(*guest::machine.guests[i]);
     }
 }

@@ -1,9 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Guests beside each other: what one's end does to the others, and the monitor's commands."""
+import json
+import os
+import sys
 import unittest
 
+import trace_rules
 from machines import Machine, isa, pack, write_image
-from support import Case
+from support import ROOT, Case
+
+sys.path.insert(0, os.path.join(ROOT, "tools"))
+
+from front import trace  # noqa: E402  (the path had to be set first)
 
 # In the VMM's own time, whatever the host is doing.
 CLOCK = ("-icount", "shift=0,sleep=off")
@@ -27,7 +35,8 @@ class Life(Case):
         fit = pack(self.path("told.fit"), isa("beside/told"))
         image = write_image(self.path("machine.img"), [
             (chr(ord("a") + number), fit, options, node) for number, node in enumerate(nodes)])
-        machine = Machine(image, *CLOCK, count=len(nodes), **how)
+        cores = ("-smp", "2") if any("core = <1>" in node for node in nodes) else ()
+        machine = Machine(image, *CLOCK, *cores, count=len(nodes), **how)
         self.addCleanup(machine.close)
         for number, node in enumerate(nodes):
             if "no-autostart" not in node:
@@ -123,6 +132,38 @@ class Life(Case):
         machine.says(0, answer(2))
         machine.request("q")
         self.assertEqual(machine.ends(), 0)
+
+    def test_trace(self):
+        """What one core asks of another one's guest is on both, and so is what follows."""
+        machine = self.machine("", "core = <1>;", options=OPTIONS + " trace=1024")
+        self.done(machine, "pause b")
+        machine.until(lambda: "paused" in self.done(machine, "guests b")[1], "paused")
+        self.done(machine, "resume b")
+        machine.type(1, "c")
+        machine.says(1, answer(1))
+        self.done(machine, "trace", "core 0: its trace ", "core 1: its trace ")
+        machine.logs("@@trapeze-trace-end ", 2)
+        machine.request("q")
+        self.assertEqual(machine.ends(), 0)
+        blocks, bad = [], []
+        extractor = trace.Extractor(blocks.append, bad.append)
+        for line in machine.log.split(b"\n"):
+            extractor.line(line.rstrip(b"\r"))
+        self.assertEqual(bad, [])
+        # On request the last records of each, at the end all.
+        self.assertEqual(sorted(block.core for block in blocks), [0, 0, 1, 1])
+        last = {block.core: block for block in blocks}
+        self.assertEqual([last[core].lost for core in (0, 1)], [0, 0])
+        every = [row[0] for block in last.values() for row in block.records]
+        for kind, count in (("started", 2), ("paused", 1), ("resumed", 1), ("stopped", 2)):
+            self.assertEqual(every.count(kind), count, kind)
+        self.assertGreaterEqual(every.count("asked"), 3)
+        self.assertGreaterEqual(every.count("sends"), every.count("message"))
+        data = trace.document([last[0], last[1]])
+        self.assertEqual(trace_rules.problems(data), [])
+        names = {event["args"]["name"] for event in json.loads(data)["traceEvents"] if event["ph"] == "M"
+                 and "name" in event["args"]}
+        self.assertEqual(names, {"core 0", "core 1", "a", "b", "who has it", "state", "exits"})
 
     def test_commands(self):
         """What can be seen, and what is wrong with a command, in one line."""
