@@ -147,8 +147,8 @@ void isa_main() {
         mail.ticks = ticks;
         __atomic_store_n(&mail.asked, count, __ATOMIC_RELEASE);
         const Done both = busy(work.loop, mail.begin, ticks);
-        if (!answered(++count, patience_ms + full_ms))
-            failed(workload, "the second core has stopped");
+        ++count;
+        if (!answered(count, patience_ms + full_ms)) failed(workload, "the second core stopped");
         say(work.name, "alone", first[&work - works]);
         say(work.name, "both", both);
         say(work.name, "both", mail.done);
