@@ -127,6 +127,14 @@ void write_sprg(unsigned n, u32 value) {
     }
 }
 
+void write_sprgs(const u32* sprg) {
+    put<Spr::SPRG3>(sprg[3]);
+    put<Spr::SPRG4>(sprg[4]);
+    put<Spr::SPRG5>(sprg[5]);
+    put<Spr::SPRG6>(sprg[6]);
+    put<Spr::SPRG7>(sprg[7]);
+}
+
 u32 read_upper_half(unsigned n) {
     u32 value = 0;
     hv_read_upper_half(n, &value);

@@ -28,6 +28,7 @@ void write_tcr(u32 value);
 u32 read_l1csr0();
 void clear_lock_failure();               // L1CSR0[CUL]
 void write_sprg(unsigned n, u32 value);  // n = 3..7, those a user-mode guest reads directly
+void write_sprgs(const u32* sprg);       // all of these, by number
 void write_pid(unsigned n, u32 value);   // n = 0..2
 u32 read_pvr();
 u32 read_svr();

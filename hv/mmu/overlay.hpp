@@ -17,6 +17,7 @@ struct Overlay {
     u64 mirror_hpa;   // memory of the mirror's frame 0, the others follow
     u64 stub_hpa;     // memory of the cache's page 0, the others follow
     u32 low, bytes;   // all stolen pages lie in [low, low + bytes)
+    bool whole;       // the cache's first pages are a block that one entry of the core maps
     bool on;          // patched text is executed, and
     bool present;     // stolen pages are the stubs'
     bool track;       // what the guest kernel executes is to be known page by page

@@ -21,6 +21,11 @@ bool slot_overlaps(const ShadowTlb::Slot& slot, u32 ea, u64 bytes) {
            u64{ea} < u64{base} + slot_size(slot);
 }
 
+template <typename Function>
+void each_bit(u32 bits, Function&& f) {
+    for (; bits != 0; bits &= bits - 1) f(static_cast<unsigned>(std::countr_zero(bits)));
+}
+
 }  // namespace
 
 void ShadowTlb::reset(const Layout& layout, Hole hole) {
@@ -201,6 +206,7 @@ void ShadowTlb::write_tlb1(const Slot& slot) {
         victim1_ = static_cast<u8>((victim1_ + 1) % tlb1_slots);
     }
     tlb1_[index] = slot;
+    tlb1_valid_ |= 1u << index;
     core::write_tlb(1, index, {slot.mas1, slot.mas2, slot.mas3, slot.mas7});
 }
 
@@ -244,13 +250,13 @@ void ShadowTlb::drop_range(u32 ea, u64 bytes) {
 
 // The entries of TLB1.
 void ShadowTlb::drop_blocks(u32 ea, u64 bytes) {
-    for (unsigned i = 0; i < tlb1_slots; ++i) {
+    each_bit(tlb1_valid_, [&](unsigned i) {
         Slot& slot = tlb1_[i];
-        if (slot_overlaps(slot, ea, bytes)) {
-            slot.mas1 = 0;
-            core::write_tlb(1, i, {0, slot.mas2, 0, 0});
-        }
-    }
+        if (!slot_overlaps(slot, ea, bytes)) return;
+        slot.mas1 = 0;
+        tlb1_valid_ &= ~(1u << i);
+        core::write_tlb(1, i, {0, slot.mas2, 0, 0});
+    });
 }
 
 void ShadowTlb::fill_stub(u32 ea, u64 hpa) {
@@ -307,11 +313,10 @@ void ShadowTlb::flush_small() {
 
 void ShadowTlb::take_core(const ShadowTlb& from) {
     core::flush_tlb0();
-    for (unsigned i = 0; i < tlb1_slots; ++i) {
+    each_bit(tlb1_valid_ | from.tlb1_valid_, [&](unsigned i) {
         const Slot& slot = tlb1_[i];
-        if (((slot.mas1 | from.tlb1_[i].mas1) & mas1::v) == 0) continue;
         core::write_tlb(1, i, {slot.mas1, slot.mas2, slot.mas3, slot.mas7});
-    }
+    });
 }
 
 void ShadowTlb::flush() {

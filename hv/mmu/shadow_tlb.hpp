@@ -172,6 +172,7 @@ class ShadowTlb {
     u32 small_count_ = 0;
     u8 victim0_[sets] = {};
     Slot tlb1_[tlb1_slots] = {};
+    u32 tlb1_valid_ = 0;  // of these, a bit each
     u8 victim1_ = 0;
     u32 generation_ = 1;
     u32 replayed_ = 0;

@@ -190,6 +190,7 @@ void start(Vcpu& v, Patcher* patcher, const Config& config) {
     p.overlay.stub_hpa = core::own_hpa(p.stubs);
     p.overlay.on = p.overlay.present = false;
     p.overlay.low = p.overlay.bytes = 0;
+    p.overlay.whole = false;
     p.cover_strikes = 0;
     p.cover_not_before = 0;
     p.overlay.flush = false;

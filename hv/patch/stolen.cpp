@@ -97,8 +97,10 @@ void mark_guest(Vcpu& v, BlockMap& map) {
     }
 }
 
+// Where the cache's pages lie, once these have changed.
 void note_range(Vcpu& v) {
-    const Cache& cache = v.patcher->overlay.cache;
+    mmu::Overlay& overlay = v.patcher->overlay;
+    const Cache& cache = overlay.cache;
     u32 low = ~0u, high = 0;
     for (unsigned i = 0; i < Cache::max_pages; ++i) {
         const u32 ea = cache.page(i);
@@ -108,22 +110,23 @@ void note_range(Vcpu& v) {
     }
     v.stub_low = low > high ? 0 : low;
     v.stub_bytes = low > high ? 0 : high - low + page_bytes;
-    v.patcher->overlay.low = v.stub_low;
-    v.patcher->overlay.bytes = v.stub_bytes;
+    overlay.low = v.stub_low;
+    overlay.bytes = v.stub_bytes;
+    const u32 first = cache.page(0);
+    overlay.whole = first % block_bytes == 0;
+    for (unsigned i = 1; i < block_pages; ++i) {
+        overlay.whole = overlay.whole && cache.page(i) == first + i * page_bytes;
+    }
 }
 
 // Writes the core's entry for the first block, if it is whole and stands as its memory does.
 void pin_stubs(Vcpu& v) {
     Patcher& p = *v.patcher;
-    const u32 ea = p.overlay.cache.page(0);
-    bool whole = ea % block_bytes == 0;
-    for (unsigned i = 1; i < block_pages; ++i) {
-        whole = whole && p.overlay.cache.page(i) == ea + i * page_bytes;
-    }
-    if (!whole || !p.overlay.present) {
+    if (!p.overlay.whole || !p.overlay.present) {
         core::write_tlb(1, core::slot::stubs, {0, 0, 0, 0});
         return;
     }
+    const u32 ea = p.overlay.cache.page(0);
     const u32 space = v.shadow.layout().fetch_space(false) ? mas1::ts : 0;
     core::write_tlb(1, core::slot::stubs,
                     {mas1::v | space | mas1::tsize_for(block_bytes), ea | mas2::m,

@@ -115,15 +115,19 @@ u64 deadline(const core::Core& c, u64 now) {
     return next;
 }
 
-// What other cores have asked of guests of this one, which has the state of one of them.
-void answer(const core::Core& c) {
-    each_at_all(c, [&c](Vcpu& v) {
+// What other cores have asked of guests of this one, which has the state of one of them. Returns
+// whether they have: that may take long.
+bool answer(const core::Core& c) {
+    bool any = false;
+    each_at_all(c, [&](Vcpu& v) {
         if (__atomic_load_n(&v.asked, __ATOMIC_RELAXED) == 0) return;
         const u32 what = __atomic_exchange_n(&v.asked, 0, __ATOMIC_SEQ_CST);
         trace::add(c, What::asked, v.guest_number, core::now(), what);
         if (c.current != &v) switch_guests(*c.current, v);
         v.guest->events->asked(v, what);
+        any = true;
     });
+    return any;
 }
 
 // Nobody wants the core: its timers are those of the guest whose state it has.
@@ -141,13 +145,12 @@ bool make_anew(Vcpu& v) {
     return true;
 }
 
-// The core, which has v's state, goes to whom it is due.
-void give(Vcpu& v) {
+// The core, which has v's state, goes to whom it is due; it is `now`.
+void give(Vcpu& v, u64 now) {
     core::Core& c = *v.core;
-    for (;;) {
+    for (;; now = core::now()) {
         c.reconsider = false;
-        answer(c);
-        u64 now = core::now();
+        if (answer(c)) now = core::now();
         wake(c, now);
         Vcpu* const next = choose(c, now);
         if (next == nullptr) {
@@ -197,7 +200,7 @@ void give(Vcpu& v) {
 
 void yields(Vcpu& v) {
     if (!runs(v)) {
-        give(v);
+        give(v, core::now());
         return;
     }
     if (!machine.shared()) {
@@ -216,14 +219,14 @@ void yields(Vcpu& v) {
         queue_of(*v.core).ready(v.entity, now);
         v.becomes(Presence::ready, now);
     }
-    give(v);
+    give(v, now);
 }
 
 bool leave_to_others(Vcpu& v) {
     sleeps(v);
     if (dies_last(v)) return false;
     // If the core has nobody left it waits for other cores, and for the monitor.
-    give(v);
+    give(v, core::now());
     return true;
 }
 
@@ -283,7 +286,7 @@ void start(core::Core& c, Vcpu& first) {
     // Of boot, and of calibration, nothing stays in the core.
     if (c.current == nullptr) c.current = &first;
     switch_guests(*c.current, first);
-    if (machine.shared() || !runs(first)) give(first);
+    if (machine.shared() || !runs(first)) give(first, core::now());
     vcpu::run(*c.current);
 }
 

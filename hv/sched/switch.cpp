@@ -26,7 +26,7 @@ void save(Vcpu& v) {
 
 void load(const Vcpu& from, Vcpu& v) {
     core::load_user_registers(v.user_registers);
-    for (unsigned n = 3; n < 8; ++n) core::write_sprg(n, v.regs.sprg[n]);
+    core::write_sprgs(v.regs.sprg);
     for (unsigned n = 0; n < 3; ++n) {
         if (from.regs.pid[n] != v.regs.pid[n]) core::write_pid(n, v.regs.pid[n]);
     }

@@ -101,7 +101,7 @@ void layout_changes(Vcpu& v) {
 void sync_sprgs(Vcpu& v) {
     if (!(v.regs.notes & note::sprgs)) return;
     v.regs.notes &= ~note::sprgs;
-    for (unsigned n = 3; n < 8; ++n) core::write_sprg(n, v.regs.sprg[n]);
+    core::write_sprgs(v.regs.sprg);
 }
 
 void program_debug(const Vcpu& v) {

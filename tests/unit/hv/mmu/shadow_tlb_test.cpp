@@ -161,6 +161,21 @@ TEST_F(ShadowTlbTest, LargePagesMakeWayInTurn) {
     }
 }
 
+TEST_F(ShadowTlbTest, WhoTakesTheCoreHasItsOwnLargePagesThereAndNobodyElses) {
+    const auto other = std::make_unique<ShadowTlb>();
+    for (u32 i = 0; i < 3; ++i) {
+        ASSERT_EQ(fill(page(2, i << 20U, i << 20U), i << 20U), Fill::done);
+    }
+    shadow->drop_range(1U << 20U, 0x1000);
+    other->reset(straight, test::hole);
+    other->take_core(*shadow);
+    for (u32 i = 0; i < 3; ++i) EXPECT_EQ(only(i << 20U, false), nullptr) << i;
+    shadow->take_core(*other);
+    EXPECT_NE(only(0, false), nullptr);
+    EXPECT_EQ(only(1U << 20U, false), nullptr) << "it was dropped";
+    EXPECT_NE(only(2U << 20U, false), nullptr);
+}
+
 TEST_F(ShadowTlbTest, NoLargePageMakesWayWhileThereIsRoom) {
     for (u32 i = 0; i < ShadowTlb::tlb1_slots; ++i) {
         ASSERT_EQ(fill(page(2, i << 20U, i << 20U), i << 20U), Fill::done);

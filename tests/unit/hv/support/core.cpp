@@ -168,6 +168,9 @@ void clear_lock_failure() { the_core().l1csr0 &= ~e500::l1csr0::cul; }
 u32 read_srr0() { return the_core().srr0; }
 u32 read_srr1() { return the_core().srr1; }
 void write_sprg(unsigned n, u32 value) { the_core().sprg.at(n) = value; }
+void write_sprgs(const u32* sprg) {
+    for (unsigned n = 3; n < 8; ++n) write_sprg(n, sprg[n]);
+}
 void write_pid(unsigned n, u32 value) { the_core().pid.at(n) = value; }
 u32 read_upper_half(unsigned n) { return the_core().upper_half.at(n); }
 void write_upper_half(unsigned n, u32 value) { the_core().upper_half.at(n) = value; }
