@@ -16,6 +16,10 @@ import re
 import subprocess
 import sys
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+
+from run import turns  # noqa: E402  pylint: disable=wrong-import-position
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 TABLE = os.path.join(ROOT, "bench", "paths.json")
 PROGRAM = os.path.join(ROOT, "build", "hv", "bench", "bare", "paths.elf")
@@ -48,9 +52,19 @@ def parse(output):
     return found
 
 
+def between_guests(program):
+    """Paths as of parse(): what a change of guest on one core costs."""
+    try:
+        turn, timer = turns.measure(program)
+    except turns.Failed as why:
+        raise Wrong(f"turns of two guests: {why}") from None
+    return {"turn": {"cause": "decrementer", "last": round(turn, 1), "vmm": round(timer, 1)},
+            "turn_switch": {"cause": "none", "last": round(turn - timer, 1), "vmm": 0.0}}
+
+
 def measure(program=PROGRAM):
     """Boots the guest with --icount and without patches, which would replace the paths, and
-    returns parse() of its console. Straight, where a fetch that is forbidden meets the entry that
+    returns parse() of its console, and then two guests beside each other. Straight, where a fetch that is forbidden meets the entry that
     a load has made; crossed, it misses, and all else is alike."""
     command = [os.path.join(ROOT, "trapeze"), "boot", "--kernel", program, "--quiet", "--icount",
                "--patch=off", "--mapping=straight", "--append", "exits",
@@ -59,7 +73,8 @@ def measure(program=PROGRAM):
                           errors="replace", check=False)
     if done.returncode != 0:
         raise Wrong(f"the guest ended with status {done.returncode}: {done.stderr.strip()[-2000:]}")
-    return parse(done.stdout)
+    beside = between_guests(os.path.join(os.path.dirname(program), "turns.elf"))
+    return {**parse(done.stdout), **beside}
 
 
 def load(path=TABLE):

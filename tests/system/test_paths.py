@@ -9,7 +9,7 @@ from support import ROOT
 
 sys.path.insert(0, os.path.join(ROOT, "bench"))
 
-from run import paths  # noqa: E402  (the path had to be set first)
+from run import paths, turns  # noqa: E402  (the path had to be set first)
 
 TABLE = {"schema": 1, "paths": [
     {"name": "one", "cause": "syscall", "bound": 104, "last": 100.0, "vmm": 60.0},
@@ -52,6 +52,23 @@ class Bounds(unittest.TestCase):
         now = measured()
         now["one"]["cause"] = "privileged"
         self.assertEqual(len(paths.compare(TABLE, now)), 1)
+
+
+class Turns(unittest.TestCase):
+    """What two guests beside each other have seen."""
+
+    def test_of_a_gap_what_the_other_one_did_not_have(self):
+        found = turns.gaps("a| noise\na| @@turn 100 300\nb| @@turn 50 120\nb| @@turn 280 330\n"
+                           "a| @@turn 310 500\na| @@turn x 5\n")
+        self.assertEqual(found, {"a": [(100, 300), (310, 500)], "b": [(50, 120), (280, 330)]})
+        # b had the core from 120 to 280 of a's 100 to 300: two changes of 20 ticks.
+        self.assertEqual(turns.turns(found), [20])
+
+    def test_what_one_alone_has_seen_tells_nothing(self):
+        self.assertEqual(turns.turns({"a": [(0, 100)], "b": []}), [])
+        self.assertEqual(turns.turns({"a": [(0, 100)], "b": [(90, 110), (190, 200)]}), [])
+        # Two stretches in one gap: it missed a turn of its own.
+        self.assertEqual(turns.turns({"a": [(0, 100)], "b": [(5, 10), (20, 30), (40, 50)]}), [])
 
 
 class Update(unittest.TestCase):
