@@ -21,8 +21,12 @@ inline constexpr std::uint32_t io_size = 0x10'0000;
 // Pages that show any other: for copies, guest memory and devices (core/cpu.cpp).
 inline constexpr std::uint32_t window_base = base + 0x140'0000;
 inline constexpr std::uint32_t window_size = 0x2000;
+// The guest kernel's text, for exits to read (vcpu/text_window.hpp).
+inline constexpr std::uint32_t text_base = base + 0x180'0000;
+inline constexpr std::uint32_t text_size = 0x40'0000;
 
 static_assert(image_base % image_size == 0 && io_base % io_size == 0, "one entry each");
-static_assert(io_base + io_size <= window_base && window_base + window_size <= base + size);
+static_assert(io_base + io_size <= window_base && window_base + window_size <= text_base);
+static_assert(text_base % text_size == 0 && text_base + text_size <= base + size);
 
 }  // namespace trapeze::own_map

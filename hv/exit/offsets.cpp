@@ -151,6 +151,9 @@ void offsets() {
     DEFINE(VCPU_REAL_MSR_USER, offsetof(Vcpu, real_msr_user));
     DEFINE(VCPU_HV_MSR, offsetof(Vcpu, hv_msr));
     DEFINE(VCPU_FETCH_MSR, offsetof(Vcpu, fetch_msr));
+    DEFINE(VCPU_TEXT_EA, offsetof(Vcpu, text_ea));
+    DEFINE(TEXT_BASE, own_map::text_base);
+    DEFINE(NOT_OF_TEXT, ~(own_map::text_size - sizeof(trapeze::e500::u32)));
     DEFINE(VCPU_FETCH_MSR_USER, offsetof(Vcpu, fetch_msr_user));
     DEFINE(VCPU_SLOW_RFI, offsetof(Vcpu, slow_rfi));
     DEFINE(VCPU_VECTOR, offsetof(Vcpu, vector));

@@ -18,6 +18,7 @@
 #include "hv/vcpu/registers.hpp"
 #include "hv/vcpu/reservation.hpp"
 #include "hv/vcpu/spr.hpp"
+#include "hv/vcpu/text_window.hpp"
 #include "hv/vcpu/timers.hpp"
 #include "hv/vcpu/tlb_instructions.hpp"
 
@@ -113,7 +114,10 @@ Cause program_exit(Vcpu& v) {
     const bool emulated = kernel || (candidate && emulated_though_illegal(v, word));
     if (!profiled || !kernel || !handed_on(v, word)) {
         record(v, emulated ? Cause::privileged : Cause::program, word);
-        if (profiled && emulated) find_site(v, word);
+        if (profiled && emulated) {
+            find_site(v, word);
+            if (v.text_ea == Vcpu::no_text) open_text_window(v);
+        }
     }
     if (emulated) {
         emulate_privileged(v, word);
@@ -429,6 +433,7 @@ void reset(Vcpu& v, const Boot& boot, const mmu::Layout& layout, mmu::Hole hole)
     v.gpr[6] = 0x45504150;  // ePAPR magic
     v.gpr[7] = boot.initial_map_size;
     v.storm_nip = no_handler;
+    close_text_window(v);
     v.cleared_by_noncritical = boot.debug_as_manual ? 0 : msr::de;
     for (auto& stats : v.exits) stats.min = ~0u;
 

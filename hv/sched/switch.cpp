@@ -8,6 +8,7 @@
 #include "hv/guest/guest.hpp"
 #include "hv/patch/patcher.hpp"
 #include "hv/vcpu/interrupt.hpp"
+#include "hv/vcpu/text_window.hpp"
 
 namespace trapeze::sched {
 
@@ -31,6 +32,7 @@ void load(const Vcpu& from, Vcpu& v) {
         if (from.regs.pid[n] != v.regs.pid[n]) core::write_pid(n, v.regs.pid[n]);
     }
     v.shadow.take_core(from.shadow);
+    vcpu::take_text_window(v);
     patch::take_core(v);
     core::use_profile(v.profile != nullptr, v.core->trace_ring != nullptr);
     if (v.reservation.steps != 0) core::use_fast_paths(false, v.profile != nullptr);

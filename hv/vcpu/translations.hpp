@@ -2,6 +2,7 @@
 #pragma once
 
 #include "dbt/site_table.hpp"
+#include "hv/vcpu/text_window.hpp"
 #include "hv/vcpu/vcpu.hpp"
 
 // The guest's translations are about to change: what the core has of them goes, and an EA that the
@@ -11,9 +12,10 @@ namespace trapeze::vcpu {
 // A valid entry of the guest's TLB.
 inline void entry_goes(Vcpu& v, const mmu::VirtualEntry& entry) {
     v.shadow.drop(entry);
-    // Others have no site: it is text of the guest kernel.
-    if (v.sites != nullptr && mmu::Overlay::executable(entry)) {
-        v.sites->distrust(entry.epn(), entry.size());
+    // Others are not text of the guest kernel, and have no site.
+    if (mmu::Overlay::executable(entry)) {
+        text_entry_goes(v, entry);
+        if (v.sites != nullptr) v.sites->distrust(entry.epn(), entry.size());
     }
 }
 
@@ -28,6 +30,7 @@ inline void pid_changes(Vcpu& v) {
     if (v.sites != nullptr) v.sites->distrust_local();
 }
 inline void space_changes(Vcpu& v) {
+    close_text_window(v);
     if (v.sites != nullptr) v.sites->distrust_all();
 }
 

@@ -77,9 +77,11 @@ struct Vcpu : State {
 
     u32 real_msr_kernel;  // core MSR while the guest kernel runs, without passed-through bits
     u32 real_msr_user;
-    u32 hv_msr;                  // the VMM's own
-    u32 fetch_msr;               // as hv_msr, with DS = the space the guest kernel fetches from
-    u32 fetch_msr_user;          // the same for guest user code
+    u32 hv_msr;          // the VMM's own
+    u32 fetch_msr;       // as hv_msr, with DS = the space the guest kernel fetches from
+    u32 fetch_msr_user;  // the same for guest user code
+    u32 text_ea;         // what the window of text shows (text_window.hpp), or:
+    static constexpr u32 no_text = 1;
     u32 slow_rfi;                // not 0: rfi and sc take the C++ path (guest uses AS1, or debugs)
     u32 cleared_by_noncritical;  // MSR bits besides those that the manual says
     u32 vector[e500::vector_count];  // full handler addresses, from IVPR and IVORs
@@ -104,6 +106,7 @@ struct Vcpu : State {
 
     mmu::ShadowTlb shadow;
     mmu::VirtualTlb tlb;
+    u64 text_hpa;  // of text_ea
     // Of the guest.
     guest::Guest* guest;  // for the rooms behind it alone
     unsigned guest_number;

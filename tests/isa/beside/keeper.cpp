@@ -55,6 +55,24 @@ void check(const char* what, u32 n, u32 want, u32 got) {
     if (++wrong <= 10) print("{} {}: {x} instead of {x}", {what, n, got, want});
 }
 
+// An instruction that another guest has at the same address, and which comes and goes: what the
+// core executes is this guest's.
+void rewrites() {
+    constexpr u32 mas1_spr = 625, mas2_spr = 626, times = 4, away = 0x800;
+    const u32 one = next(), other = next();
+    mtspr<mas1_spr>(one);
+    mtspr<mas2_spr>(other);
+    const bool first = (next() & 1) != 0;
+    u32* const at = reinterpret_cast<u32*>(code_page + away);
+    at[0] = first ? insn::mfspr(3, mas1_spr) : insn::mfspr(3, mas2_spr);
+    at[1] = insn::blr;
+    flush_code(code_page + away, 8);
+    for (u32 i = 0; i < times; ++i) {
+        const auto read = reinterpret_cast<u32 (*)()>(code_page + away);
+        check("rewritten instruction", i, first ? one : other, read());
+    }
+}
+
 }  // namespace
 
 void isa_main() {
@@ -82,6 +100,7 @@ void isa_main() {
         for (u32 n = 0; n < 32; ++n) wide[n] = given[n];
         run(f);
         if (f.vector != static_cast<u32>(Vector::system_call)) print_event("keeper", f, start);
+        rewrites();
         for (u32 n = 4; n < 32; ++n) {
             if (n == 5) continue;
             check("upper half of r", n, given[n].upper, wide[n].upper);
