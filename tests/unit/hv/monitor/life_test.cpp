@@ -221,7 +221,7 @@ TEST_F(LifeTest, OnDeath) {
         bring(Life::runs);
         give_to_b();
         b.vcpu.start_time = core::now();
-        pass(2 * frequency);
+        pass(u64{2} * frequency);
         const u32 starts = b.starts;
         the_core().pid[0] = b.vcpu.regs.pid[0] = 7;
         EXPECT_THAT(ends(b, how), HasSubstr("starts again\n"));
