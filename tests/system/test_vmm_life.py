@@ -157,7 +157,8 @@ class Life(Case):
         every = [row[0] for block in last.values() for row in block.records]
         for kind, count in (("started", 2), ("paused", 1), ("resumed", 1), ("stopped", 2)):
             self.assertEqual(every.count(kind), count, kind)
-        self.assertGreaterEqual(every.count("asked"), 3)
+        # Pause and resume; what is asked after them may come with another one.
+        self.assertGreaterEqual(every.count("asked"), 2)
         self.assertGreaterEqual(every.count("sends"), every.count("message"))
         data = trace.document([last[0], last[1]])
         self.assertEqual(trace_rules.problems(data), [])
