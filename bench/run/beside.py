@@ -168,7 +168,6 @@ class Outcome:
 
     texts: list
     begun: list
-    seconds: float
     problem: str = None
     hung: bool = False
     interrupted: bool = False
@@ -234,10 +233,7 @@ class _Boots:
 
     def _keep(self, job, left, outcome):
         """{workload: the least overlap} of those that must be measured again."""
-        most = output.MOST_TICKS
-        if not self.plan.icount:
-            most = (outcome.seconds * 1.1 + 0.5) * 1e9 / NS_PER_TICK
-        guests = [read(text, left, self.plan.milliseconds, most) for text in outcome.texts]
+        guests = [read(text, left, self.plan.milliseconds) for text in outcome.texts]
         apart = {}
         for name in left:
             for number, heard in enumerate(guests):

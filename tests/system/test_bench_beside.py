@@ -108,7 +108,7 @@ class Boots(unittest.TestCase):
         """A boot in which the last guest begins `late`."""
         texts = ["\n".join(said(name, 100, late * number, 1000 + late * number) for name in workloads)
                  for number in range(job.arm.guests)]
-        return beside.Outcome(texts, list(workloads), 100, **changes)
+        return beside.Outcome(texts, list(workloads), **changes)
 
     def test_arms_take_turns(self):
         self.run_plan([()], beside.ARMS.values(), runs=2)
@@ -130,14 +130,14 @@ class Boots(unittest.TestCase):
         self.assertEqual((row["two_cores_each"], list(row["errors"])), (None, ["two_cores"]))
 
     def test_behind_one_that_hangs(self):
-        hangs = beside.Outcome([said("pipe", 1)] * 2, ["pipe", "mmap"], 100, "it hung", hung=True)
+        hangs = beside.Outcome([said("pipe", 1)] * 2, ["pipe", "mmap"], "it hung", hung=True)
         _, measured = self.run_plan([hangs, ()], (TWO,), ("pipe", "mmap", "signal"))
         self.assertEqual([works for _, works in self.asked], [["pipe", "mmap", "signal"], ["signal"]])
         self.assertEqual(measured.failures, {("two_cores", "mmap"): "run 1: it took longer than 5 s"})
         self.assertEqual({key[1] for key in measured.spans}, {"pipe", "signal"})
 
     def test_one_guest_of_two(self):
-        half = beside.Outcome([said("pipe", 1), ""], ["pipe"], 100)
+        half = beside.Outcome([said("pipe", 1), ""], ["pipe"])
         _, measured = self.run_plan([half], (TWO,))
         self.assertEqual(measured.failures, {("two_cores", "pipe"): "run 1: it printed no result"})
 

@@ -203,7 +203,7 @@ class Beside:
             one.run()
             one.keep_logs()
             stopped = self._ended(one)
-            return beside.Outcome(one.texts(), one.begun, one.seconds, one.problem,
+            return beside.Outcome(one.texts(), one.begun, one.problem,
                                   hung=stopped == "timeout" and bool(one.begun),
                                   interrupted=stopped == "SIGINT")
 
@@ -221,8 +221,8 @@ class Beside:
             one.run()
             one.keep_logs()
             stopped = self._ended(one)
-            return beside.Outcome([one.heard.decode("ascii", "replace")], [], one.seconds,
-                                  one.problem, interrupted=stopped == "SIGINT")
+            return beside.Outcome([one.heard.decode("ascii", "replace")], [], one.problem,
+                                  interrupted=stopped == "SIGINT")
 
     def run(self):
         """Measures, writes, and returns the exit status."""
