@@ -35,6 +35,10 @@ vcpu::Look look_at(const Vcpu& v) {
     vcpu::Look look{};
     look.now = v.own_time(core::now());
     for (unsigned i = 0; i < vcpu::cause_count; ++i) look.exits[i] = v.exits[i].folded_count;
+    // Timer exits that were the core's: that its turn was over before it did anything, since others
+    // took long, is not its doing.
+    u64& timer = look.exits[static_cast<unsigned>(vcpu::Cause::decrementer)];
+    timer -= timer < v.turn_ends ? timer : v.turn_ends;
     look.signs = v.signs + v.idle_ticks;
     look.nip = v.nip;
     const u32 others[] = {v.cr, v.xer, v.ctr, v.lr};

@@ -32,6 +32,7 @@ struct Entity {
     u64 next;           // when its next period starts, never: no budget
     u64 slice_left;     // of its turn among equals
     u64 place;          // among equals; less is earlier
+    u64 debt;           // ticks that it leaves to equals first, for it ran past its turn's end
     u64 waiting_since;  // when it became ready, or another one took its place
 
     // Accounts. ran + stolen + slept is the time since the start.

@@ -14,7 +14,15 @@ bool has_budget(const Entity& e) { return e.period != 0; }
 bool has_left(const Entity& e) { return !has_budget(e) || e.left > 0; }
 bool eligible(const Entity& e) { return e.ready && has_left(e); }
 
-// Whether someone of its priority, other than itself, could run.
+// How many of its priority, other than itself, could run.
+unsigned rivals(const Queue& q, unsigned i) {
+    unsigned n = 0;
+    for (unsigned k = 0; k < q.count; ++k) {
+        const bool equal = q.entities[k].priority == q.entities[i].priority;
+        n += k != i && equal && eligible(q.entities[k]) ? 1 : 0;
+    }
+    return n;
+}
 bool has_rival(const Queue& q, unsigned i) {
     for (unsigned k = 0; k < q.count; ++k) {
         if (k != i && q.entities[k].priority == q.entities[i].priority && eligible(q.entities[k])) {
@@ -82,6 +90,14 @@ void end_turn(Queue& q) {
     if (has_rival(q, q.running)) queue_up(q, q.entities[q.running]);
 }
 
+// Each equal has waited for what it ran past its turn's end: so long it leaves the core to them.
+void note_overrun(Queue& q, u64 ticks) {
+    q.entities[q.running].debt += ticks * rivals(q, q.running);
+}
+
+// Time that it did not have the core pays what it owes.
+void pay(Entity& e, u64 ticks) { e.debt -= e.debt < ticks ? e.debt : ticks; }
+
 // Whose next period has started though it could not run before, the earliest first.
 struct Returning {
     unsigned order[max_entities];
@@ -120,12 +136,39 @@ void passes(Queue& q, u64 now) {
         pass_budget(q, i, now);
         if (has_left(q.entities[i])) arrives(q, i);
     }
+    for (unsigned i = 0; i < q.count; ++i) {
+        if (i != q.running && q.entities[i].debt != 0) pay(q.entities[i], now - q.seen);
+    }
     if (turn_end == never) return;
     if (turn_end <= now) {
+        note_overrun(q, now - turn_end);
         end_turn(q);
     } else {
         running->slice_left = turn_end - now;
     }
+}
+
+bool has_begun(const Queue& q, const Entity& e) { return e.slice_left != q.slice; }
+
+// The equal of `first`, the next in the order, that owes least: whose turn begins, if that of
+// `first` has not. Whoever owes more is passed over for this whole turn.
+unsigned who_owes_least(Queue& q, unsigned first) {
+    const u8 priority = q.entities[first].priority;
+    const auto equal = [priority](const Entity& e) {
+        return eligible(e) && e.priority == priority;
+    };
+    unsigned least = first;
+    for (unsigned i = 0; i < q.count; ++i) {
+        const Entity &e = q.entities[i], &l = q.entities[least];
+        if (!equal(e) || e.debt > l.debt) continue;
+        if (e.debt < l.debt || e.place < l.place) least = i;
+    }
+    const u64 place = q.entities[least].place;
+    for (unsigned i = 0; i < q.count; ++i) {
+        Entity& e = q.entities[i];
+        if (equal(e) && e.place < place) e.place = q.places++;
+    }
+    return least;
 }
 
 unsigned choose(Queue& q) {
@@ -138,7 +181,8 @@ unsigned choose(Queue& q) {
             best = i;
         }
     }
-    return best;
+    if (best == none || q.entities[best].debt == 0 || has_begun(q, q.entities[best])) return best;
+    return who_owes_least(q, best);
 }
 
 // When the budget of one that runs from now on ends. It is full again at the period's next start,

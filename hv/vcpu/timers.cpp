@@ -82,15 +82,24 @@ void latch_events(Vcpu& v, const Moment& m) {
     return next;
 }
 
+// What the VMM wants to notice next: its beat, its samples, the end of the guest's turn or budget.
+// Once that has been noticed the core's timer is set anew in any case, and must not have run out by
+// then.
+u64 own_deadline(const Vcpu& v) {
+    const u64 own = v.next_heartbeat < v.next_sample ? v.next_heartbeat : v.next_sample;
+    return v.core->deadline < own && !v.core->reconsider ? v.core->deadline : own;
+}
+
 // Sets the core's decrementer to what must be noticed next.
 void schedule(const Vcpu& v, const Moment& m) {
-    u64 own = v.next_heartbeat < v.next_sample ? v.next_heartbeat : v.next_sample;
-    if (v.core->deadline < own) own = v.core->deadline;
+    const u64 own = own_deadline(v);
     const u64 next = next_event(v, m, own);
     u64 delay = next > m.now ? next - m.now : 1;
-    // The decrementer itself keeps its time; only periodic events are held to the shortest delay.
-    const bool exact = v.dec_running && next == v.dec_deadline;
+    // The decrementer itself keeps its time, and so does what the guest must not put off by setting
+    // its timers again and again; only periodic events are held to the shortest delay.
+    const bool exact = next == own || (v.dec_running && next == v.dec_deadline);
     if (!exact && delay < shortest) delay = shortest;
+    if (!exact && delay > own - m.now) delay = own - m.now;
     if (delay > longest) delay = longest;
     core::write_decrementer(static_cast<u32>(delay));
 }
@@ -228,7 +237,9 @@ bool hold_back(Vcpu& v) {
     // A loaded host may take long over the first instruction: it is given twice as long each time,
     // and not a multiple, at which a short loop would be where it was.
     v.hold_ticks = v.hold_ticks == 0 ? static_cast<u32>(shortest) : 2 * v.hold_ticks + 37;
-    core::write_decrementer(v.hold_ticks);
+    // The core may be due to another guest before.
+    const u64 now = core::now(), due = v.core->deadline > now ? v.core->deadline - now : 1;
+    core::write_decrementer(due < v.hold_ticks ? static_cast<u32>(due) : v.hold_ticks);
     return true;
 }
 
@@ -237,7 +248,10 @@ bool on_timer(Vcpu& v) {
     const Moment m = moment();
     const bool heartbeat = m.now >= v.next_heartbeat;
     if (heartbeat) plan_heartbeat(v, m.now);
-    if (m.now >= v.core->deadline) v.core->reconsider = true;
+    if (m.now >= v.core->deadline) {
+        v.core->reconsider = true;
+        if (!heartbeat) ++v.turn_ends;
+    }
     if (m.now >= v.next_sample) v.patch_events->sample(v, m.now);
     if (v.device_waits && m.now >= v.device_deadline) v.on_device_deadline(v);
     refresh(v, m);

@@ -111,6 +111,7 @@ struct Vcpu : State {
     guest::Guest* guest;  // for the rooms behind it alone
     unsigned guest_number;
     unsigned entity;  // of its core's queue (sched/run.hpp)
+    u32 turn_ends;    // timer exits that its core asked for, to choose anew
     mmu::MemoryMap* memory;
     dev::DeviceTable* devices;
     core::Core* core;  // that runs it

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a heartbeat does: requests, dumps in their time, and judging whether the guest gets on.
 #include "hv/core/clock.hpp"
+#include "hv/core/core.hpp"
 #include "hv/exit/run.hpp"
 #include "hv/vcpu/fault.hpp"
 #include "hv/vcpu/interrupt.hpp"
+#include "hv/vcpu/timers.hpp"
 #include "monitored_guest.hpp"
 
 namespace trapeze::test {
@@ -99,6 +101,28 @@ TEST_F(WatchTest, AGuestWithInterruptsOffIsWatchedAndEnded) {
     }
     EXPECT_EQ(v.end, End::guest_died);
     EXPECT_NE(std::string(v.reason).find("interrupts disabled"), std::string::npos);
+}
+
+// Others keep the core so long that each turn is over before the guest completes an instruction.
+TEST_F(WatchTest, AGuestThatGetsNoTimeIsNotStalled) {
+    v.nip = 0x3000;
+    for (const bool asked : {true, false}) {
+        for (unsigned i = 0; i < 10; ++i) {
+            for (unsigned turn = 0; turn < 2 * vcpu::Progress::many; ++turn) {
+                v.core->deadline = asked ? core::now() : core::never;
+                pass(1'000);
+                vcpu::on_timer(v);
+                v.exits[static_cast<unsigned>(vcpu::Cause::decrementer)].add(10);
+            }
+            vcpu::fold_counters(v);
+            beat();
+            if (asked) {
+                ASSERT_EQ(v.end, End::running);
+            }
+        }
+    }
+    EXPECT_EQ(v.end, End::guest_died) << "its own timers";
+    EXPECT_EQ(std::string(v.reason).rfind("no progress: decrementer", 0), 0U);
 }
 
 // Whoever branches to itself and has a timer that will come, or waits, or printed, gets on.

@@ -299,6 +299,72 @@ TEST_F(PriorityTest, AnEqualWithoutBudgetComesBackAtTheEndOfTheTurn) {
     EXPECT_EQ(running(), a);
 }
 
+// What cannot be interrupted, such as a report, or its memory that is made anew.
+TEST_F(PriorityTest, WhoRunsPastItsTurnsEndLeavesAsMuchToItsEquals) {
+    const unsigned late = queue.add(1), b = queue.add(1), c = queue.add(1);
+    start();
+    // The others' timers are late as well, by little.
+    const auto run = [&](unsigned turns) {
+        for (unsigned turn = 0; turn < turns; ++turn) {
+            queue.choose(now);
+            now = queue.deadline(now) + (running() == late ? 7 * slice + 31 : 1);
+        }
+        queue.charge(now);
+    };
+    // To a turn each time.
+    const auto has = [&](unsigned i, u64 ran, u64 part) {
+        EXPECT_NEAR(static_cast<double>(ran), static_cast<double>(part),
+                    static_cast<double>(part) / 20)
+            << i;
+    };
+    for (const unsigned i : {late, b, c}) ready(i);
+    run(1000);
+    for (const unsigned i : {late, b, c}) has(i, (*this)[i].ran, now / 3);
+    waits(c);
+    const u64 from = now, before = (*this)[b].ran;
+    run(1000);
+    has(b, (*this)[b].ran - before, (now - from) / 2);
+    expect_sums(queue, now);
+}
+
+TEST_F(PriorityTest, WhatIsOwedEndsNoTurn) {
+    const unsigned late = queue.add(1), b = queue.add(1);
+    start();
+    ready(late);
+    ready(b);
+    now = slice + 10;
+    choose();
+    EXPECT_EQ(running(), b);
+    EXPECT_EQ(next, now + slice);
+    now = next + 5;  // both have been late, and what the first one owed is paid
+    choose();
+    EXPECT_EQ(running(), late);
+    for (const u64 end = now + slice; now < end; ++now) {
+        queue.choose(now);
+        ASSERT_EQ(running(), late) << "at " << now << ", though the other one has paid";
+    }
+    choose();
+    EXPECT_EQ(running(), b);
+}
+
+TEST_F(PriorityTest, WhoRanPastItsTurnsEndRunsIfNobodyElseDoes) {
+    const unsigned late = queue.add(1), b = queue.add(1), less = queue.add(0);
+    start();
+    for (const unsigned i : {late, b, less}) ready(i);
+    queue.charge(20 * slice);
+    EXPECT_EQ(queue.choose(20 * slice), b);
+    now = 21 * slice;
+    EXPECT_EQ(queue.choose(now), b) << "another turn";
+    waits(b);
+    EXPECT_EQ(running(), late) << "it owes nothing to whoever waits, or is less urgent";
+    // To wait pays as well.
+    waits(late);
+    ready(b);
+    until(50 * slice);
+    ready(late);
+    EXPECT_EQ(running(), late) << "the other one ran alone past its turn";
+}
+
 TEST_F(PriorityTest, APastTimeChangesNothing) {
     const unsigned a = queue.add(1);
     start(100);

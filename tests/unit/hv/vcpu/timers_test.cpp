@@ -5,6 +5,7 @@
 
 #include "core.hpp"
 #include "hv/core/clock.hpp"
+#include "hv/core/core.hpp"
 #include "hv/vcpu/interrupt.hpp"
 
 namespace trapeze::vcpu {
@@ -74,6 +75,36 @@ TEST_F(TimersTest, SettledStateHasTheCountsOfNow) {
     EXPECT_EQ(v.dec, 3001U);
     EXPECT_EQ(v.tbu, 0x13U);
     EXPECT_EQ(v.user_registers.upper[7], 77U);
+}
+
+// The core is to go over to another guest: nothing that this one does puts that off.
+TEST_F(TimersTest, SettingTimersDoesNotPutOffTheEndOfATurn) {
+    vcpu::set_msr(v, ee);
+    write_tcr(v, die | fie | fit_period(50));
+    for (v.core->deadline = core::now() + 2000; v.core->deadline > core::now(); pass(300)) {
+        write_decrementer(v, 0x10000);
+        write_tsr(v, fis);
+        ASSERT_LE(the_core().decrementer, v.core->deadline - core::now());
+    }
+    write_decrementer(v, 0x10000);
+    EXPECT_EQ(the_core().decrementer, 1U) << "it is late already";
+    v.core->deadline = core::now() + 600;
+    write_tsr(v, fis);
+    EXPECT_LE(the_core().decrementer, 600U) << "before the shortest period";
+}
+
+TEST_F(TimersTest, AnInterruptThatIsHeldBackDoesNotPutOffTheEndOfATurn) {
+    write_tcr(v, die);
+    run_out();
+    vcpu::deliver_pending(v);
+    run_out();
+    for (v.core->deadline = core::now() + 500'000; v.core->deadline > core::now(); fire()) {
+        vcpu::deliver_pending(v);
+        ASSERT_EQ(v.nip, 0x4000U);
+        ASSERT_LE(the_core().decrementer, v.core->deadline - core::now());
+    }
+    vcpu::deliver_pending(v);
+    EXPECT_EQ(the_core().decrementer, 1U) << "it is late already";
 }
 
 // A decrementer that reloads itself with next to nothing would leave the guest no time at all.
