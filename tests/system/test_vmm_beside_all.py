@@ -1,30 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every attack and every death beside a guest that must not notice."""
+"""Every attack and every death beside a Linux and a keeper that must not notice, on its core and on another one."""
 import unittest
 
-from attacks import ATTACKS, MASTERS, MODES
-from beside_case import Beside
+from attacks import ATTACKS, MODES
+from beside_case import Bad, Beside
 
-# What tests/isa/death has; "healthy" dies of nothing, and those that need another machine are left out.
-DEATHS = ["call", "checkstop", "deep", "endless", "exits", "hole", "no_check", "no_critical", "no_handler",
-          "pingpong", "poll", "rfi", "spin", "storm", "user", "wait", "zeros"]
+# What tests/isa/death has; "healthy" dies of nothing, and those that need another machine are left out. Those
+# that the watchdog ends take a second.
+DEATHS = ["checkstop", "hole", "no_check", "no_critical", "no_handler", "storm", "wait", "zeros"]
+STUCK = ["call", "deep", "endless", "exits", "pingpong", "poll", "rfi", "spin", "user"]
 
 
 class Neighbours(Beside):
-    """On the core of the other and on another one."""
+    """Two bad guests at a time: the same one twice."""
 
     def test_deaths(self):
+        """The one on the core of Linux dies again and again."""
         for program in DEATHS:
-            for core in (0, 1):
-                with self.subTest(program=program, core=core):
-                    self.pair(f"death/{program}", 0, core, patience=20)
+            with self.subTest(program=program):
+                (_, often), (end, deaths) = self.beside_linux(
+                    Bad(f"death/{program}", 0, again=True), Bad(f"death/{program}", 1))
+                self.assertGreater(often, 10)
+                self.assertEqual((end, deaths), ("guest-died", 1))
+
+    def test_stuck(self):
+        for program in STUCK:
+            with self.subTest(program=program):
+                for end, deaths in self.beside_linux(Bad(f"death/{program}", 0), Bad(f"death/{program}", 1),
+                                                     rounds=4):
+                    self.assertEqual((end, deaths), ("guest-died", 1))
 
     def test_attacks(self):
         for program in ATTACKS:
-            for number, mode in enumerate(("off.straight", "hot.crossed", "eager.straight", "eager.crossed")):
+            for mode in ("off.straight", "hot.crossed", "eager.straight", "eager.crossed"):
+                options = MODES[mode]
                 with self.subTest(program=program, mode=mode):
-                    self.pair(f"attack/{program}", 0, number % 2, MODES[mode], patience=60,
-                              devices=MASTERS if program == "dma" else ())
+                    self.beside_linux(Bad(f"attack/{program}", 0, options, pci=True),
+                                      Bad(f"attack/{program}", 1, options, pci=False), keeper_core=1)
 
 
 if __name__ == "__main__":

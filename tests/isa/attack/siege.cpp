@@ -17,7 +17,6 @@ namespace {
 
 constexpr u32 pristine = 0xe0'0000;    // a copy of text and constants
 constexpr u32 first_free = 0x40'0000;  // memory that the program does not use
-constexpr u32 device_tree_at = ENTRY + 4 * 3;
 constexpr u32 tsr_spr = 336, tcr_spr = 340, dec_spr = 22, ivpr_spr = 63;
 
 template <unsigned... n>
@@ -83,26 +82,6 @@ void on_interrupt(Frame& f) {
 }
 
 }  // namespace
-
-u32 option(const char* name, u32 otherwise) {
-    // The tree is searched as bytes for the word: names of properties have no '='.
-    const u32 tree = word_at(device_tree_at);
-    constexpr u32 tsize_16m = 7, bytes_16m = 0x100'0000;
-    tlbwe(1, 3, {.ea = tree & ~(bytes_16m - 1), .pa = tree & ~(bytes_16m - 1), .tsize = tsize_16m});
-    u32 size = 0, length = 0;
-    while (name[length] != 0) ++length;
-    asm volatile("lwz %0, 4(%1)" : "=r"(size) : "b"(tree) : "memory");
-    const char* const p = reinterpret_cast<const char*>(tree);
-    for (u32 i = 0; i + length + 1 < size; ++i) {
-        u32 n = 0;
-        while (n < length && p[i + n] == name[n]) ++n;
-        if (n < length || p[i + n] != '=') continue;
-        u32 number = 0;
-        for (++n; p[i + n] >= '0' && p[i + n] <= '9'; ++n) number = number * 10 + (p[i + n] - '0');
-        return number;
-    }
-    return otherwise;
-}
 
 u32 address(Random& random) {
     constexpr u32 places[] = {

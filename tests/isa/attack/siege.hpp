@@ -3,6 +3,7 @@
 
 #include "access.hpp"
 #include "dbt/decode.hpp"
+#include "option.hpp"
 #include "tlb.hpp"
 
 extern "C" char vectors[], bss_start[];
@@ -14,9 +15,6 @@ namespace siege {
 
 using namespace isa;
 namespace dbt = trapeze::dbt;
-
-// The number behind "NAME=" in the command line of the device tree, or `otherwise`.
-u32 option(const char* name, u32 otherwise);
 
 // The same numbers from the same seed, on every machine.
 class Random {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A periodic guest: a thousand times a second it is to be woken, and each second it says how late
-// it was. docs/examples/linux-and-rt.dts runs it beside Linux.
+// A periodic guest: a thousand times a second it is to be woken, and each second, and each minute,
+// it says how late it was. docs/examples/linux-and-rt.dts runs it beside Linux.
 #include "insn.hpp"
 #include "isa.hpp"
 
@@ -13,19 +13,33 @@ constexpr u32 dec_spr = 22, tsr_spr = 336, tcr_spr = 340, hid0_spr = 1008;
 constexpr u32 doze = 0x0080'0000;  // in HID0: without it MSR[WE] does not wait
 constexpr u32 ticks_a_us = 400;    // of the time base of QEMU's ppce500
 constexpr u32 period_us = 1000, beats_a_line = 1000;
+constexpr u32 lines_a_minute = 60;
 constexpr u32 buckets = 4096;  // of a microsecond; the last one takes all that is later
 
-u32 count[buckets];
+// How many beats were so late.
+struct Lateness {
+    u32 count[buckets];
 
-// The lateness that so many of the beats do not exceed, in microseconds.
-u32 reached_by(u32 beats) {
-    u32 seen = 0;
-    for (u32 us = 0; us < buckets; ++us) {
-        seen += count[us];
-        if (seen >= beats) return us;
+    void clear() {
+        for (u32& one : count) one = 0;
     }
-    return buckets - 1;
-}
+    void add(u32 late) { ++count[late < buckets ? late : buckets - 1]; }
+    // What so many of the beats do not exceed, in microseconds.
+    [[nodiscard]] u32 reached_by(u32 beats) const {
+        u32 seen = 0;
+        for (u32 us = 0; us < buckets; ++us) {
+            seen += count[us];
+            if (seen >= beats) return us;
+        }
+        return buckets - 1;
+    }
+    void show(const char* what, u32 beat, u32 beats) const {
+        print("{} {}: late by {} us at least, {} in the middle, {} for 99.9 %, {} at most",
+              {what, beat, reached_by(1), reached_by(beats / 2), reached_by(beats - beats / 1000),
+               reached_by(beats)});
+    }
+};
+Lateness second, minute;
 
 }  // namespace
 
@@ -35,7 +49,7 @@ void isa_main() {
     mtspr<tcr_spr>(tcr::die);
     u32 due = timebase() + period_us * ticks_a_us;
     for (u32 beats = beats_a_line;; beats += beats_a_line) {
-        for (u32& one : count) one = 0;
+        second.clear();
         for (u32 i = 0; i < beats_a_line; ++i) {
             const int left = static_cast<int>(due - timebase());
             mtspr<tsr_spr>(tsr::dis);
@@ -46,11 +60,14 @@ void isa_main() {
             run(f);
             const u32 late = (timebase() - due) / ticks_a_us;
             if (f.vector != static_cast<u32>(Vector::decrementer)) fail("another interrupt came");
-            ++count[late < buckets ? late : buckets - 1];
+            second.add(late);
+            minute.add(late);
             due += period_us * ticks_a_us;
         }
-        print("beat {}: late by {} us at least, {} in the middle, {} for 99.9 %, {} at most",
-              {beats, reached_by(1), reached_by(beats_a_line / 2),
-               reached_by(beats_a_line - beats_a_line / 1000), reached_by(beats_a_line)});
+        second.show("beat", beats, beats_a_line);
+        constexpr u32 beats_a_minute = beats_a_line * lines_a_minute;
+        if (beats % beats_a_minute != 0) continue;
+        minute.show("minute up to beat", beats, beats_a_minute);
+        minute.clear();
     }
 }

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A guest that another one runs beside: it gives every register that no exit saves a value of its
-// own (KEEPER_SEED), computes for longer than a slice, and looks whether they are still there.
+// A guest that another one runs beside: it gives every register that no exit saves, and much of its
+// memory, values of its own (KEEPER_SEED), computes for longer than a slice, and looks whether they
+// are still there. rounds=N, of some 0.2 ms, in the command line.
 #include "insn.hpp"
 #include "isa.hpp"
+#include "option.hpp"
 
 namespace {
 
 using namespace isa;
 
 constexpr u32 seed = KEEPER_SEED;
-constexpr u32 rounds = 40, turns = 200'000;  // of a loop of two instructions
+constexpr u32 turns = 200'000;  // of a loop of two instructions
 constexpr u32 spefscr_spr = 512, usprg0_spr = 256, status_kept = 0x0000'003f;
 constexpr u32 spe = 0x0200'0000;  // MSR[SPE]
 
@@ -73,10 +75,30 @@ void rewrites() {
     }
 }
 
+// Memory that nothing else is in. Each time a part of it is looked at, for a time that does
+// not take the registers' away; in the end all of it.
+volatile u32* const kept = reinterpret_cast<volatile u32*>(0x40'0000);
+constexpr u32 parts = 64, words_a_part = 0x2'0000 / 4;  // 8 MiB in all
+
+u32 word_of(u32 i) { return (i * 0x9e37'79b9) ^ seed; }
+
+void fill_memory() {
+    for (u32 i = 0; i < parts * words_a_part; ++i) kept[i] = word_of(i);
+}
+
+void check_memory(u32 part) {
+    const u32 first = part % parts * words_a_part;
+    for (u32 i = first; i < first + words_a_part; ++i) {
+        check("word", reinterpret_cast<u32>(kept + i), word_of(i), kept[i]);
+    }
+}
+
 }  // namespace
 
 void isa_main() {
+    const u32 rounds = option("rounds", 40);
     const u32 start = program();
+    fill_memory();
     u32 sprg[5];
     for (u32 round = 0; round < rounds; ++round) {
         for (Wide& w : given) w = {next(), next()};
@@ -116,7 +138,9 @@ void isa_main() {
         check("PID", 2, pid[2], mfspr<634>());
         check("SPEFSCR", 0, status, mfspr<spefscr_spr>());
         check("USPRG", 0, user, mfspr<usprg0_spr>());
+        check_memory(round);
     }
+    for (u32 part = 0; part < parts; ++part) check_memory(part);
     print("{} rounds, {} wrong", {rounds, wrong});
     io32(0xff000) = 0x8000'0000;  // the power switch
     io32(0xff008) = 0x8000'0000;
