@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Output that does not get where it should: closed descriptors, full disks, readers that leave."""
+import fcntl
 import json
 import os
 import resource
@@ -105,6 +106,8 @@ class Streams(Broken):
         # A shell, or ssh, may leave the end it shares with us in that mode.
         reader, writer = os.pipe()
         os.set_blocking(writer, False)
+        # So small that it never takes all.
+        fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
         process = subprocess.Popen(
             [TRAPEZE, "boot", "--run", "x"], stdout=writer, stderr=subprocess.PIPE,
             stdin=subprocess.DEVNULL, env=environment(**self.play(

@@ -146,6 +146,21 @@ TEST_F(LifeTest, APausedGuestGetsNoTime) {
     EXPECT_EQ(v.core->current, &b.vcpu);
 }
 
+// The core is idle in b's name when an interrupt takes b into a handler.
+TEST_F(LifeTest, AWaitThatEndsInAnInterruptIsOver) {
+    give_to_b();
+    b.vcpu.regs.msr = e500::msr::we | e500::msr::ee;
+    yields();
+    ASSERT_TRUE(waits);
+    ASSERT_EQ(v.core->current, &b.vcpu);
+    b.vcpu.regs.msr = 0;
+    yields();
+    EXPECT_FALSE(waits);
+    EXPECT_EQ(v.core->current, &b.vcpu);
+    EXPECT_EQ(b.vcpu.presence, Presence::runs);
+    EXPECT_TRUE(sched::queue(0).entities[b.vcpu.entity].ready);
+}
+
 TEST_F(LifeTest, OneThatIsOverGetsNoTime) {
     give_to_b();
     const std::string said = ends(b, End::poweroff);
