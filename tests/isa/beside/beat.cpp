@@ -33,10 +33,10 @@ struct Lateness {
         }
         return buckets - 1;
     }
-    void show(const char* what, u32 beat, u32 beats) const {
+    void show(const char* what, u32 last, u32 of) const {
         print("{} {}: late by {} us at least, {} in the middle, {} for 99.9 %, {} at most",
-              {what, beat, reached_by(1), reached_by(beats / 2), reached_by(beats - beats / 1000),
-               reached_by(beats)});
+              {what, last, reached_by(1), reached_by(of / 2), reached_by(of - of / 1000),
+               reached_by(of)});
     }
 };
 Lateness second, minute;
