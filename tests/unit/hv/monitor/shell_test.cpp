@@ -86,12 +86,12 @@ TEST_F(ShellTest, EachCommandHasItsWords) {
         const monitor::Command& c = monitor::commands[i];
         const std::string name = c.name, usage = "usage: " + name + " " + c.arguments;
         const bool named = c.about != monitor::About::machine;
-        const std::string words = named ? name + " a" : name;
+        const std::string typed = named ? name + " a" : name;
         std::string more;
         for (unsigned n = 0; n <= c.most; ++n) more += " 1";
-        refuses(words + more, usage);
-        refuses(words + more + " 1 1 1 1 1 1", usage);
-        if (c.least != 0) refuses(words, usage);
+        refuses(typed + more, usage);
+        refuses(typed + more + " 1 1 1 1 1 1", usage);
+        if (c.least != 0) refuses(typed, usage);
         if (c.about == monitor::About::one) refuses(name, "which guest? usage: " + name);
         if (named) refuses(name + " c", "no such guest: c; there are a b");
         if (named) refuses(name + " ab", "no such guest: ab; there are a b");
@@ -217,7 +217,7 @@ TEST_F(ShellTest, EffectiveAddresses) {
 
 TEST_F(ShellTest, TlbIsBounded) {
     EXPECT_THAT(does("tlb a").back(), HasSubstr("a: 2 entries of TLB1, 0 of TLB0"));
-    for (u32 i = 0; i < 64; ++i) map(0x2000'0000 + 0x1000 * i, 0x1000 * i);
+    for (u32 i = 0; i < 64; ++i) map(0x2000'0000 + 0x1000 * i, u64{0x1000} * i);
     EXPECT_EQ(does("tlb a").size(), 2U + 64 + 1);
     EXPECT_THAT(does("tlb a").back(), testing::EndsWith("64 of TLB0"));
     map(0x2004'0000, 0);
