@@ -42,11 +42,13 @@ class Cost(Case):
             print(f"{name}: {off[name]} instructions, with the profile {more:.1f} more")
             self.assertLessEqual(more, EXIT_BOUND * exits, name)
             self.assertGreater(more, 0, name)
-        # Each one further in the bucket is a step of a list; one that was not found is far more.
+        # Each one further in the bucket is a step of a list; one that was not found is far more. All but
+        # the first stand outside of the window of text (docs/mmu.md).
         steps = [on[name] for name in ("mfmsr", "mfmsr, second of its bucket",
                                        "mfmsr, third of its bucket",
                                        "mfmsr, fourth of its bucket")]
-        for before, after in zip(steps, steps[1:]):
+        self.assertTrue(3 < steps[1] - steps[0] < 13, steps)
+        for before, after in zip(steps[1:], steps[2:]):
             self.assertTrue(3 < after - before < 6, steps)
         # A loop without exits costs nothing but a heartbeat now and then.
         self.assertAlmostEqual(on["nop"], off["nop"], delta=0.3)
