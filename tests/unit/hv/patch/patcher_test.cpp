@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "hv/exit/entry.hpp"
-#include "hv/patch/parts.hpp"
 #include "hv/vcpu/fault.hpp"
 #include "hv/vcpu/interrupt.hpp"
 #include "hv/vcpu/reservation.hpp"
@@ -45,17 +44,6 @@ TEST_F(PatcherTest, ASiteIsPatchedAtItsThresholdAndNotBefore) {
     }
     EXPECT_FALSE(mirrored(site_ea));
     expect(exit(site_ea, mfmsr(3)), State::patched, Reason::pays);
-}
-
-// The option churn= takes patches back all the time: what strikes would keep away, for a while, may
-// come back at once, or there would soon be nothing to take.
-TEST_F(PatcherTest, ChurnForgives) {
-    heat(site_ea, mfmsr(3));
-    patcher->cover_strikes = patcher->flush_strikes = 3;
-    patcher->cover_not_before = patcher->flush_not_before = 1;
-    patch::churn(v);
-    EXPECT_EQ(patcher->cover_strikes + patcher->flush_strikes, 0U);
-    EXPECT_EQ(patcher->cover_not_before | patcher->flush_not_before, 0U);
 }
 
 TEST_F(PatcherTest, WhatThePlanSaysIsWhatIsPatched) {

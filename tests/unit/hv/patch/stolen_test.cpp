@@ -415,5 +415,16 @@ TEST_F(StolenTest, AMappingOfNothingDoesNotMoveTheRegisterPage) {
     EXPECT_EQ(patcher->overlay.register_ea, 0xffff'8000U) << "in the guest's address space 1";
 }
 
+// The option churn= takes patches back all the time: what strikes would keep away, for a while, may
+// come back at once, or there would soon be nothing to take.
+TEST_F(StolenTest, ChurnForgives) {
+    heat(site_ea, mfmsr(3));
+    patcher->cover_strikes = patcher->flush_strikes = 3;
+    patcher->cover_not_before = patcher->flush_not_before = 1;
+    patch::churn(v);
+    EXPECT_EQ(patcher->cover_strikes + patcher->flush_strikes, 0U);
+    EXPECT_EQ(patcher->cover_not_before | patcher->flush_not_before, 0U);
+}
+
 }  // namespace
 }  // namespace trapeze::test
