@@ -23,14 +23,6 @@ unsigned rivals(const Queue& q, unsigned i) {
     }
     return n;
 }
-bool has_rival(const Queue& q, unsigned i) {
-    for (unsigned k = 0; k < q.count; ++k) {
-        if (k != i && q.entities[k].priority == q.entities[i].priority && eligible(q.entities[k])) {
-            return true;
-        }
-    }
-    return false;
-}
 
 // Last among equals, with a turn of its own.
 void queue_up(Queue& q, Entity& e) {
@@ -84,15 +76,15 @@ void pass_budget(Queue& q, unsigned i, u64 now) {
     if (had && !has_left(e)) ++e.exhaustions;
 }
 
-// The turn of the one that runs is over. Alone it runs on.
-void end_turn(Queue& q) {
-    q.entities[q.running].slice_left = 0;
-    if (has_rival(q, q.running)) queue_up(q, q.entities[q.running]);
-}
-
-// Each equal has waited for what it ran past its turn's end: so long it leaves the core to them.
-void note_overrun(Queue& q, u64 ticks) {
-    q.entities[q.running].debt += ticks * rivals(q, q.running);
+// The turn of the one that runs is over. Alone it runs on; else each equal has waited for what it
+// ran past its turn's end, `late`: so long it leaves the core to them.
+void end_turn(Queue& q, u64 late) {
+    Entity& e = q.entities[q.running];
+    e.slice_left = 0;
+    const unsigned others = rivals(q, q.running);
+    if (others == 0) return;
+    e.debt += late * others;
+    queue_up(q, e);
 }
 
 // Time that it did not have the core pays what it owes.
@@ -130,7 +122,7 @@ void passes(Queue& q, u64 now) {
     for (unsigned k = 0; k < returning.count; ++k) {
         const unsigned i = returning.order[k];
         if (turn_end <= q.entities[i].next) {
-            end_turn(q);
+            end_turn(q, 0);
             turn_end = never;
         }
         pass_budget(q, i, now);
@@ -141,8 +133,7 @@ void passes(Queue& q, u64 now) {
     }
     if (turn_end == never) return;
     if (turn_end <= now) {
-        note_overrun(q, now - turn_end);
-        end_turn(q);
+        end_turn(q, now - turn_end);
     } else {
         running->slice_left = turn_end - now;
     }
@@ -201,7 +192,7 @@ u64 deadline(const Queue& q) {
     const Entity* const running = q.running != none ? &q.entities[q.running] : nullptr;
     if (running != nullptr) {
         consider(budget_end(q, *running));
-        if (has_rival(q, q.running)) consider(q.seen + running->slice_left);
+        if (rivals(q, q.running) != 0) consider(q.seen + running->slice_left);
     }
     for (unsigned i = 0; i < q.count; ++i) {
         const Entity& e = q.entities[i];
