@@ -14,6 +14,15 @@ def line(workload, ticks, ops=100, exits="-", kinds="-", metric=None, unit="tick
     return f"@@bench {workload} {metric or workload} {unit} {ops} {ticks} {exits} {kinds}"
 
 
+def report(path, schema):
+    """What this file of a report holds, which is as its schema in bench/run says."""
+    with open(path, encoding="utf-8") as file:
+        document = json.load(file)
+    with open(os.path.join(ROOT, "bench", "run", schema), encoding="utf-8") as file:
+        jsonschema.validate(document, json.load(file))
+    return document
+
+
 class BenchCase(Fake):
     """Has the guest's programs say what a test wants, and reads the report."""
 
@@ -32,11 +41,7 @@ class BenchCase(Fake):
         result = trapeze("bench", "--quick", "--clock", "icount", *chosen, "--out", out, *options,
                          **self.play(*play))
         self.ends(result, status)
-        with open(os.path.join(out, "results.json"), encoding="utf-8") as file:
-            document = json.load(file)
-        with open(os.path.join(ROOT, "bench", "run", "schema.json"), encoding="utf-8") as file:
-            jsonschema.validate(document, json.load(file))
-        return document, result
+        return report(os.path.join(out, "results.json"), "schema.json"), result
 
     GOOD = {"null_syscall": [line("null_syscall", ticks) for ticks in (800, 810, 790)],
             "pipe": [line("pipe", 4000)], "mmap": [line("mmap", 6000)]}

@@ -5,8 +5,7 @@ import os
 import sys
 import unittest
 
-import jsonschema
-
+from bench_case import report
 from fakes import SUMMARY, Fake
 from support import ROOT, Case, trapeze
 
@@ -171,11 +170,7 @@ class Command(Fake):
                          *(word for name in works for word in ("--workload", name)), *options,
                          **self.play(["beside", says, self.TEXTS]))
         self.ends(result, status)
-        with open(os.path.join(out, "beside.json"), encoding="utf-8") as file:
-            document = json.load(file)
-        with open(os.path.join(ROOT, "bench", "run", "beside_schema.json"), encoding="utf-8") as file:
-            jsonschema.validate(document, json.load(file))
-        return document, result
+        return report(os.path.join(out, "beside.json"), "beside_schema.json"), result
 
     def changed(self, arm, workload, *lines):
         """SAYS with other words of one row: a list for each guest."""

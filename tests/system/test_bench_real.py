@@ -4,9 +4,8 @@ import json
 import os
 import unittest
 
-import jsonschema
-
-from support import ROOT, Case, trapeze
+from bench_case import report
+from support import Case, trapeze
 
 
 class Real(Case):
@@ -19,10 +18,7 @@ class Real(Case):
         clocks = ["--clock", "icount"] if name == "again" else []
         self.ends(trapeze("bench", "--quick", "--runs", "1", "--workload", "null_syscall",
                           "--workload", "gandalf_ignored", *clocks, "--out", out), 0)
-        with open(os.path.join(out, "results.json"), encoding="utf-8") as file:
-            document = json.load(file)
-        with open(os.path.join(ROOT, "bench", "run", "schema.json"), encoding="utf-8") as file:
-            jsonschema.validate(document, json.load(file))
+        document = report(os.path.join(out, "results.json"), "schema.json")
         return {(row["arm"], row["clock"], row["workload"]): row for row in document["rows"]
                 if row["metric"] != "mtspr"}
 
