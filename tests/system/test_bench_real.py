@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """./trapeze bench with the real guest, natively and under the VMM."""
-import json
 import os
 import unittest
 
