@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "hv/boot/links.hpp"
 #include "hv/exit/run.hpp"
 #include "hv/guest/machine.hpp"
 #include "hv/sched/policy.hpp"
@@ -65,6 +66,7 @@ struct Wish {
 struct Wishes {
     Wish guests[guest::Machine::most_guests];
     unsigned count;
+    Links links;
     const char* schedule;  // a policy's name
     u32 slice_us, frame_us;
 };
@@ -92,15 +94,9 @@ u64 place_ram(const Host& host, u64& size, u64& mirror, u64& mirror_size);
 void build_memory_map(mmu::MemoryMap& memory, dev::DeviceTable& devices, const void* tree,
                       u64 ram_hpa, u64 ram_size, bool exits_device, bool owner);
 
-// Memory of the VMM's own that the guest's symbols may take, aligned to words.
-struct SymbolRoom {
-    u8* at;
-    u32 size;
-};
-
 // Copies the guest image into guest RAM and makes its device tree; its symbols, if there is room
 // for them, go to `room`, of which what they take is gone.
-vcpu::Boot load_guest(const Host& host, u64 ram_hpa, u64 ram_size, SymbolRoom& room,
+vcpu::Boot load_guest(const Host& host, u64 ram_hpa, u64 ram_size, Room& room,
                       guest::Symbols& symbols, bool owner);
 
 }  // namespace trapeze::boot

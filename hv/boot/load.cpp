@@ -97,7 +97,7 @@ u32 room_of(const Blob& tree, const char* arguments) {
 
 }  // namespace
 
-vcpu::Boot load_guest(const Host& host, u64 ram_hpa, u64 ram_size, SymbolRoom& room,
+vcpu::Boot load_guest(const Host& host, u64 ram_hpa, u64 ram_size, Room& room,
                       guest::Symbols& symbols, bool owner) {
     const void* const image = at(host.image);
     if (find_damage(image, host.image_end - host.image) != 0) {

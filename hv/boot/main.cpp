@@ -57,12 +57,12 @@ Guest* pool() {
     constexpr u32 align = alignof(Guest);
     return reinterpret_cast<Guest*>((reinterpret_cast<u32>(image_end) + align - 1) & ~(align - 1));
 }
-boot::SymbolRoom room_behind() {
+boot::Room room_behind() {
     auto* const from = reinterpret_cast<e500::u8*>(pool() + plan.wishes.count);
     return {from, own_map::image_base + own_map::image_size - reinterpret_cast<u32>(from)};
 }
 
-void start_trace(core::Core& core, boot::SymbolRoom& room, u32 bytes) {
+void start_trace(core::Core& core, boot::Room& room, u32 bytes) {
     constexpr u32 head = sizeof(trace::Record);
     static_assert(sizeof(trace::Ring) <= head && alignof(Guest) % alignof(trace::Record) == 0);
     if (head + bytes > room.size) {
@@ -75,7 +75,7 @@ void start_trace(core::Core& core, boot::SymbolRoom& room, u32 bytes) {
 }
 
 // The first guest's options say how much of it each core's trace gets.
-void start_traces(boot::SymbolRoom& room) {
+void start_traces(boot::Room& room) {
     const u32 bytes = plan.wishes.guests[0].options.trace_kib << 10;
     for (unsigned i = 0; bytes != 0 && i < plan.wishes.count; ++i) {
         core::Core& core = cores[plan.wishes.guests[i].core];
@@ -106,6 +106,7 @@ Guest& make_guest(unsigned number) {
     g.devices.board = &board;
     guest::machine.guests[number] = &g;
     board.guests[number] = &g.vcpu;
+    board.homes[number] = g.vcpu.core;
     if (wish.owner) board.owner = &g.vcpu;
     boot::build_memory_map(g.memory, g.devices, plan.host.tree, g.ram_hpa, g.ram_size,
                            g.options.exits_device, wish.owner);
@@ -118,7 +119,7 @@ Guest& make_guest(unsigned number) {
 }
 
 // Makes all of it, and loads what is the guest's.
-vcpu::Boot load(unsigned number, boot::SymbolRoom& symbols) {
+vcpu::Boot load(unsigned number, boot::Room& symbols) {
     const boot::Wish& wish = plan.wishes.guests[number];
     // Of a guest that is made anew, another core may have input.
     board::uart0_lock.take();
@@ -126,12 +127,14 @@ vcpu::Boot load(unsigned number, boot::SymbolRoom& symbols) {
     console::speak_for(g.name);
     dev::reset_mpic(g.vcpu);
     dev::reset_uart(g.vcpu);
+    boot::attach_links(plan.wishes.links, g);
     board::uart0_lock.give();
     boot::Host host = plan.host;
     host.image = wish.image;
     host.image_end = wish.image_end;
     vcpu::Boot start =
         boot::load_guest(host, g.ram_hpa, g.ram_size, symbols, g.symbols, wish.owner);
+    boot::describe_links(plan.wishes.links, number, boot::at(g.ram_hpa + start.device_tree));
     start.debug_as_manual = g.options.debug_as_manual;
     start.tlb0_sets = g.options.tlb0_entries / mmu::VirtualTlb::ways;
     console::log("guest: entering");
@@ -174,7 +177,7 @@ bool remake(Guest& g) {
         return false;
     }
     plan.shares[number].cleared = 0;
-    boot::SymbolRoom none{nullptr, 0};
+    boot::Room none{nullptr, 0};
     plan.shares[number].start = load(number, none);
     boot::unmap_linear();
     g.symbols = symbols;
@@ -202,8 +205,9 @@ bool remake(Guest& g) {
 [[noreturn]] void enter_guests() {
     guest::machine.remake = remake;
     guest::machine.count = board.count = plan.wishes.count;
-    boot::SymbolRoom symbols = room_behind();
+    boot::Room symbols = room_behind();
     start_traces(symbols);
+    boot::start_links(plan.wishes.links, symbols);
     for (unsigned i = 0; i < plan.wishes.count; ++i) plan.shares[i].start = load(i, symbols);
     // Should nobody own it, its windows are closed all the same.
     if (board.owner == nullptr) dev::reset_pci_bridge(guest::machine.guests[0]->vcpu);

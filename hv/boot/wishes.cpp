@@ -104,6 +104,7 @@ void read_machine(const Host& host, const void* tree, Wishes& wishes) {
     if (wishes.slice_us == 0 || wishes.slice_us > longest_slice_us) {
         reject("machine image: slice-us is 1 to 1000000");
     }
+    read_objects(tree, wishes.links);
     const int guests = fdt_subnode_offset(tree, 0, "guests");
     if (guests < 0) reject("machine image: no /guests");
     bool owned = false;
@@ -114,6 +115,7 @@ void read_machine(const Host& host, const void* tree, Wishes& wishes) {
         }
         Wish& wish = wishes.guests[wishes.count++];
         read_guest(host, tree, node, wish);
+        read_handles(tree, node, wishes.count - 1, wishes.links);
         if (wish.owner && owned) reject("machine image: a second guest has pci: ", wish.name);
         owned = owned || wish.owner;
     }

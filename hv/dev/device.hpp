@@ -9,6 +9,10 @@ namespace trapeze::vcpu {
 struct Vcpu;
 }
 
+namespace trapeze::core {
+struct Core;
+}
+
 namespace trapeze::dev {
 
 using e500::u32;
@@ -67,10 +71,19 @@ struct SerialPort {
     static constexpr u8 nobody = 0xff;
 };
 
+// What a guest has of something that joins it to others (para/).
+struct Handle {
+    // Others have done something with it that the guest may have to be told of: on its core.
+    // Null: there is no such handle.
+    void (*told)(vcpu::Vcpu& v, unsigned number);
+    void* state;  // its owner's
+};
+
 // The board's devices, of which the VMM makes its guests' (mpic.cpp, uart.cpp).
 struct Board {
     static constexpr unsigned most_guests = 26;
     vcpu::Vcpu* guests[most_guests];
+    core::Core* homes[most_guests];  // the core of each, also while it is made anew
     unsigned count;
     vcpu::Vcpu* owner;  // who has all others: PCI, flash, I2C; null: nobody
     SerialPort serial;
@@ -93,6 +106,8 @@ class DeviceTable {
     ExitCounters exits = {};
     Mpic mpic = {};
     Uart16550 uart = {};
+    static constexpr unsigned most_handles = 16;
+    Handle handles[most_handles] = {};
     u32 gpio[6] = {};  // registers as the guest wrote them (soc.cpp)
     Board* board = nullptr;
 

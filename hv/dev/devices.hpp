@@ -49,6 +49,10 @@ void take_messages(Board& board, const core::Core& here);
 void send_message(const core::Core& from, const core::Core& to);
 // A source of the guest's interrupt controller that is a model's: when its line changes.
 void set_line(vcpu::Vcpu& v, unsigned source, bool up);
+// Guest `to` is told of its handle `number` (Handle::told), by any core: at once if it is that
+// guest's, else by a message. Before what it is told of can be seen it is lost if the guest is made
+// anew, which then looks by itself.
+void signal(Board& board, const core::Core& here, unsigned to, unsigned number);
 // Waits until all that the guest has printed is with the host: before the board goes.
 void flush_uart(vcpu::Vcpu& v);
 

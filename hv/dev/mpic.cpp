@@ -219,6 +219,16 @@ bool take_input(Vcpu& v, e500::Vector which) {
     return taken;
 }
 
+void take_signals(Vcpu& v) {
+    if (v.signals == 0) return;
+    u32 bits = __atomic_exchange_n(&v.signals, 0, __ATOMIC_SEQ_CST);
+    for (; bits != 0; bits &= bits - 1) {
+        const unsigned number = static_cast<unsigned>(__builtin_ctz(bits));
+        const Handle& handle = v.devices->handles[number];
+        if (handle.told != nullptr) handle.told(v, number);
+    }
+}
+
 }  // namespace
 
 const Device mpic{"mpic", read, write};
@@ -255,6 +265,16 @@ void send_message(const core::Core& from, const core::Core& to) {
     write_real(message_dispatch, 1u << to.number);
 }
 
+void signal(Board& board, const core::Core& here, unsigned to, unsigned number) {
+    Vcpu& v = *board.guests[to];
+    __atomic_fetch_or(&v.signals, 1u << number, __ATOMIC_SEQ_CST);
+    if (board.homes[to] == &here) {
+        take_signals(v);
+    } else {
+        send_message(here, *board.homes[to]);
+    }
+}
+
 void set_line(Vcpu& v, unsigned source, bool up) {
     v.devices->mpic.model.set_line(source, up);
     drive(v);
@@ -267,6 +287,9 @@ void on_external(Vcpu& v) {
         write_real(end_of_interrupt, 0);
         trace::add(*v.core, trace::What::message, 0, core::now());
         take_messages(board, *v.core);
+        for (unsigned n = 0; n < board.count; ++n) {
+            if (board.homes[n] == v.core) take_signals(*board.guests[n]);
+        }
         v.core->reconsider = true;
         vcpu::deliver_pending(v);
         return;

@@ -126,6 +126,7 @@ struct Vcpu : State {
     // Messages of other cores, atomically: a device of the guest's that they touch has changed its
     // line; what else they ask (guest/guest.hpp).
     u32 line_changes, asked;
+    u32 signals;  // bit n: others have done something with the guest's handle n (dev/device.hpp)
     // Whether a device of the guest's wants the core's time, when, by the VMM's clock, and how it
     // gets that.
     bool device_waits;

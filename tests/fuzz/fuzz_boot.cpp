@@ -268,7 +268,7 @@ void start_vmm(Source& source) {
     check_map(map, ram_size);
     alignas(16) static u8 symbols[64];
     guest::Symbols named;
-    boot::SymbolRoom room{symbols, sizeof symbols};
+    boot::Room room{symbols, sizeof symbols};
     const vcpu::Boot start = boot::load_guest(host, ram_hpa, ram_size, room, named, true);
     check_guest(start, ram_hpa, ram_size, boot::at(host.image));
 }

@@ -7,8 +7,8 @@ from support import ROOT
 from test_style import CODE, tracked
 
 # Lowest first (docs/source-tour.md).
-ORDER = ["core", "trace", "board", "mmu", "console", "vcpu", "profile", "dev", "patch", "guest", "exit",
-         "sched", "monitor", "boot"]
+ORDER = ["core", "trace", "board", "mmu", "console", "vcpu", "profile", "dev", "patch", "guest", "para",
+         "exit", "sched", "monitor", "boot"]
 
 INCLUDE = r'^#include "((?:hv|dbt|tcache)/[\w./]+)"'
 

@@ -7,7 +7,7 @@ import difflib
 import os
 import re
 
-from . import guest, source
+from . import guest, links, source
 from .common import USAGE, Failure, complain
 from .machine import CORES_MOST, ENDINGS, GUESTS_MOST, REACH, WINDOWS_MOST, Machine, Spec, target_of
 
@@ -230,8 +230,25 @@ def _partition(node, machine, folder, mistakes):
     spec.autostart = not reader.flag("no-autostart")
     reader.end()
     for child in node.children:
-        mistakes.add(child.where, f"'{child.name}': a guest has no nodes of its own")
+        handle = links.read_handle(child, Reader(child, mistakes, "this node"), machine.objects)
+        if handle and handle.name in [one.name for one in spec.handles]:
+            mistakes.add(child.where, f"'{name}' has a '{handle.name}' already")
+        elif handle:
+            spec.handles.append(handle)
+    if len(spec.handles) > links.HANDLES_MOST:
+        mistakes.add(node.where, f"'{name}' has more than {links.HANDLES_MOST} handles")
     return spec, reader
+
+
+def _objects(root, machine, mistakes):
+    """The nodes of the root that guests refer to; they may stand behind these."""
+    for child in filter(links.is_object, root.children):
+        one = links.read_object(child, Reader(child, mistakes, "this node"))
+        if one.name in [other.name for other in machine.objects]:
+            mistakes.add(child.where, f"there is a '{one.name}' already")
+        machine.objects.append(one)
+    if len(machine.objects) > links.OBJECTS_MOST:
+        mistakes.add(root.where, f"there are more than {links.OBJECTS_MOST} objects")
 
 
 def _frame(machine, readers, mistakes):
@@ -294,8 +311,11 @@ def parsed(root, path, mistakes):
         reader.wrong("major-frame-us", "'major-frame-us' goes with schedule = \"cyclic\"")
     if cyclic and "slice-us" in root.properties:
         reader.wrong("slice-us", "'slice-us' goes with schedule = \"priority\"")
+    _objects(root, machine, mistakes)
     readers = []
     for child in root.children:
+        if links.is_object(child):
+            continue
         kind = child.properties.get("compatible")
         if kind is None or kind.values != [PARTITION]:
             mistakes.add(child.where, f"'{child.name}' is no guest: a guest says compatible = "
@@ -305,7 +325,7 @@ def parsed(root, path, mistakes):
     reader.end()
     machine.guests = [spec for spec, _ in readers]
     machine.cores = max((spec.core for spec in machine.guests), default=0) + 1
-    if not root.children:
+    if not readers and not mistakes:
         mistakes.add(root.where, "there is no guest: a node with compatible = "
                                  f'"{PARTITION}" is one')
     _together(machine, readers, mistakes)

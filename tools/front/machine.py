@@ -9,7 +9,7 @@ import os
 import subprocess
 from typing import Optional
 
-from . import guest
+from . import guest, links
 from .common import BUILD, ROOT, USAGE, VMM_FAILED, Failure
 
 # The VMM's (most_guests in hv/guest/machine.hpp). A test holds them together.
@@ -48,6 +48,8 @@ class Spec:
     autostart: bool = True
     pci: bool = False
     show: bool = True
+    # What it has of the machine's objects (links.py).
+    handles: list = dataclasses.field(default_factory=list)
     # Whether the default guest's initramfs runs the show in it.
     ours: bool = True
 
@@ -70,6 +72,7 @@ class Machine:
     schedule: Optional[str] = None
     slice_us: Optional[int] = None
     frame_us: Optional[int] = None
+    objects: list = dataclasses.field(default_factory=list)
 
     @property
     def memory(self):
@@ -128,7 +131,7 @@ def _cells(*values):
     return "<" + " ".join(str(value) for value in values) + ">"
 
 
-def _guest_lines(spec, place):
+def _guest_lines(spec, place, objects):
     words = f"mem={spec.mem >> 10}K" + (f" {spec.options}" if spec.options else "")
     yield f"{spec.name} {{"
     yield f"options = {quoted(words)};"
@@ -145,6 +148,7 @@ def _guest_lines(spec, place):
     for word, wanted in (("no-autostart", not spec.autostart), ("pci", spec.pci)):
         if wanted:
             yield f"{word};"
+    yield from links.lines_of_handles(spec.handles, objects)
     yield "};"
 
 
@@ -157,9 +161,10 @@ def source(machine, places):
         lines.append(f"schedule = {quoted(machine.schedule)};")
     if machine.frame_us is not None:
         lines.append(f"major-frame-us = {_cells(machine.frame_us)};")
+    lines += links.lines_of_objects(machine.objects)
     lines.append("guests {")
     for spec, place in zip(machine.guests, places):
-        lines += _guest_lines(spec, place)
+        lines += _guest_lines(spec, place, machine.objects)
     return "\n".join([*lines, "};", "};", ""])
 
 

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "hv/guest/machine.hpp"
+
+// What joins guests, as the machine image says (docs/links.md): objects, which are the machine's,
+// and handles, what a guest has of one.
+namespace trapeze::boot {
+
+using e500::u32;
+using e500::u64;
+
+// Memory of the VMM's own that nothing stands in yet, aligned to words.
+struct Room {
+    e500::u8* at;
+    u32 size;  // bytes
+};
+
+struct HandleKind;
+
+struct Object {
+    const char* kind;  // as in a configuration
+    const char* name;
+    int node;  // in Links::tree
+};
+
+struct Handle {
+    const HandleKind* kind;
+    const char* name;
+    unsigned guest;
+    unsigned number;  // of the guest's handles
+    unsigned object;  // index of what it refers to, or:
+    static constexpr unsigned none = ~0u;
+    int node;  // in Links::tree
+};
+
+struct Links {
+    // The front door's (tools/front/links.py).
+    static constexpr unsigned most_objects = 16, most_handles = 16;
+
+    const void* tree;
+    Object objects[most_objects];
+    unsigned object_count;
+    Handle handles[most_handles * guest::Machine::most_guests];  // those of a guest together
+    unsigned count;
+};
+
+// A kind of handle. Null: nothing to be done.
+struct HandleKind {
+    const char* name;    // as in a configuration
+    const char* object;  // kind of what it refers to; null: nothing
+    // Once, before any guest is loaded, all in the order of their guests. What it takes of `room`
+    // is gone.
+    void (*start)(const Links& links, const Handle& handle, Room& room);
+    // The guest has been made, perhaps anew, and has its memory map and its devices.
+    void (*attach)(const Links& links, const Handle& handle, guest::Guest& g);
+    // Its node in the guest's device tree.
+    void (*describe)(const Links& links, const Handle& handle, void* tree);
+};
+
+// The source of the guest's interrupt controller that its handle with this number has for itself.
+// On the board nothing is there; messages begin at 224.
+constexpr unsigned handle_source(unsigned number) { return 128 + number; }
+
+// Of one guest, or of the machine.
+void read_objects(const void* tree, Links& links);
+void read_handles(const void* tree, int guest_node, unsigned guest, Links& links);
+
+void start_links(const Links& links, Room& room);
+void attach_links(const Links& links, guest::Guest& g);
+void describe_links(const Links& links, unsigned guest, void* tree);
+
+// A property of `cells` numbers of a node of the machine image; `absent` where there is none.
+u32 cell_or(const void* tree, int node, const char* name, u32 absent);
+
+}  // namespace trapeze::boot

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What joins guests in a configuration (docs/links.md).
+
+*Objects* are nodes of the root: memory, a byte channel, a doorbell, a network's switch. *Handles* are nodes of
+a guest: what it has of an object, by a reference such as `channel = <&pipe>`. A new kind is a row of OBJECTS or
+HANDLES here and one of the VMM's (handle_kinds in hv/boot/links.cpp).
+"""
+import dataclasses
+import difflib
+import re
+from typing import Callable, Optional
+
+# The VMM's: most_objects, most_handles in hv/boot/links.hpp.
+OBJECTS_MOST, HANDLES_MOST = 16, 16
+# Up to 31 characters, as device trees name nodes.
+NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
+
+
+@dataclasses.dataclass
+class Object:
+    """One of the root's. `lines` are properties for the VMM as device tree source."""
+
+    kind: str
+    name: str
+    where: str
+    lines: list
+    phandle: Optional[int] = None
+
+
+@dataclasses.dataclass
+class Handle:
+    """One of a guest's; `to` is None for a kind that refers to nothing."""
+
+    kind: str
+    name: str
+    where: str
+    lines: list
+    to: Optional[Object] = None
+
+
+@dataclasses.dataclass
+class ObjectKind:
+    """`read(reader)` takes a node's properties and gives the lines for the VMM."""
+
+    read: Callable
+
+
+@dataclasses.dataclass
+class HandleKind:
+    """`reference` is the property that names the object, of the kind `of`; None: it has none. `read` as above."""
+
+    reference: Optional[str]
+    of: Optional[str]
+    read: Callable
+
+
+def _nothing(_reader):
+    return []
+
+
+# By their `compatible`.
+OBJECTS = {}
+HANDLES = {}
+
+
+def is_object(node):
+    """Whether a node of the root is one."""
+    return _kind(node) in OBJECTS
+
+
+def _kind(node):
+    kind = node.properties.get("compatible")
+    return kind.values[0] if kind and kind.kind == "text" and len(kind.values) == 1 else None
+
+
+def _name(node, reader):
+    name = reader.text("label", "ring") or node.name.split("@")[0]
+    if not NAME.fullmatch(name):
+        reader.wrong("label", f"'{name}' is no name: a small letter, then up to 30 small letters, digits or "
+                              "'-' (label)")
+    return name
+
+
+def _phandle(node):
+    one = node.properties.get("phandle")
+    return one.values[0] if one and one.kind == "cells" and len(one.values) == 1 else None
+
+
+def read_object(node, reader):
+    """The Object of a node for which is_object()."""
+    kind = reader.text("compatible", next(iter(OBJECTS)))
+    found = Object(kind, _name(node, reader), node.where, OBJECTS[kind].read(reader), _phandle(node))
+    reader.end()
+    return found
+
+
+def read_handle(node, reader, objects):
+    """The Handle of a guest's node, or None if it is none."""
+    kind = reader.text("compatible", next(iter(HANDLES), ""))
+    if kind not in HANDLES:
+        near = difflib.get_close_matches(kind or "", HANDLES, 1)
+        reader.wrong("compatible", f"'{node.name}': a guest has no node of the kind '{kind}'"
+                                   + (f": did you mean '{near[0]}'?" if near else ""))
+        return None
+    row = HANDLES[kind]
+    to = None
+    if row.reference:
+        cells = reader.numbers(row.reference, f"&{row.of}") or []
+        to = next((one for one in objects if [one.phandle] == cells and one.kind == row.of), None)
+        if to is None:
+            reader.wrong(row.reference, f"'{row.reference}' takes a reference to a node with compatible = "
+                                        f'"{row.of}", such as {row.reference} = <&LABEL>')
+    found = Handle(kind, _name(node, reader), node.where, row.read(reader), to)
+    reader.end()
+    return found
+
+
+def lines_of_objects(objects):
+    """The machine image's /objects."""
+    if not objects:
+        return
+    yield "objects {"
+    for one in objects:
+        yield f'{one.name} {{ kind = "{one.kind}";'
+        yield from one.lines
+        yield "};"
+    yield "};"
+
+
+def lines_of_handles(handles, objects):
+    """A guest's /handles there. `object` is the number of what it refers to."""
+    if not handles:
+        return
+    yield "handles {"
+    for one in handles:
+        yield f'{one.name} {{ kind = "{one.kind}";'
+        if one.to is not None:
+            yield f"object = <{objects.index(one.to)}>;"
+        yield from one.lines
+        yield "};"
+    yield "};"
