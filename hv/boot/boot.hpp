@@ -56,6 +56,7 @@ struct Wish {
     guest::Options options;
     u64 image, image_end;  // its guest image, host-physical
     bool owner;            // has PCI, flash and I2C
+    bool hypercalls;       // it may make them
     guest::OnDeath on_death;
     bool waits;  // for the monitor to start it
     unsigned core;

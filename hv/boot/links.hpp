@@ -58,6 +58,9 @@ struct HandleKind {
     void (*describe)(const Links& links, const Handle& handle, void* tree);
 };
 
+// All kinds but what links.cpp has itself.
+extern const HandleKind byte_channel, doorbell_sender, doorbell_receiver;  // channels.cpp
+
 // The source of the guest's interrupt controller that its handle with this number has for itself.
 // On the board nothing is there; messages begin at 224.
 constexpr unsigned handle_source(unsigned number) { return 128 + number; }

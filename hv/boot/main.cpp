@@ -4,6 +4,7 @@
 
 #include "hv/board/ppce500.hpp"
 #include "hv/boot/boot.hpp"
+#include "hv/boot/tree.hpp"
 #include "hv/console/console.hpp"
 #include "hv/core/clock.hpp"
 #include "hv/core/core.hpp"
@@ -127,6 +128,7 @@ vcpu::Boot load(unsigned number, boot::Room& symbols) {
     console::speak_for(g.name);
     dev::reset_mpic(g.vcpu);
     dev::reset_uart(g.vcpu);
+    g.vcpu.hypercalls = wish.hypercalls;
     boot::attach_links(plan.wishes.links, g);
     board::uart0_lock.give();
     boot::Host host = plan.host;
@@ -134,7 +136,9 @@ vcpu::Boot load(unsigned number, boot::Room& symbols) {
     host.image_end = wish.image_end;
     vcpu::Boot start =
         boot::load_guest(host, g.ram_hpa, g.ram_size, symbols, g.symbols, wish.owner);
-    boot::describe_links(plan.wishes.links, number, boot::at(g.ram_hpa + start.device_tree));
+    void* const tree = boot::at(g.ram_hpa + start.device_tree);
+    if (wish.hypercalls) boot::describe_hypervisor(tree, wish.name);
+    boot::describe_links(plan.wishes.links, number, tree);
     start.debug_as_manual = g.options.debug_as_manual;
     start.tlb0_sets = g.options.tlb0_entries / mmu::VirtualTlb::ways;
     console::log("guest: entering");

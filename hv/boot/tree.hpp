@@ -22,6 +22,12 @@ void set_memory(void* tree, u64 ram_size);
 // log for each).
 void withhold_devices(void* tree);
 
+// /hypervisor, for a guest that makes hypercalls, and /hypervisor/handles, for its handles' nodes
+// (ePAPR 1.1, 7.5).
+void describe_hypervisor(void* tree, const char* guest_name);
+// A node there, which is no other's. Rejects the input where there is no room.
+int add_handle_node(void* tree, const char* name, const char* compatible, u32 handle);
+
 // Removes what one guest of several has alone: PCI, flash, I2C.
 void withhold_owned(void* tree);
 

@@ -115,7 +115,10 @@ void read_machine(const Host& host, const void* tree, Wishes& wishes) {
         }
         Wish& wish = wishes.guests[wishes.count++];
         read_guest(host, tree, node, wish);
+        const unsigned before = wishes.links.count;
         read_handles(tree, node, wishes.count - 1, wishes.links);
+        wish.hypercalls = wishes.links.count != before ||
+                          fdt_getprop(tree, node, "hypercalls", nullptr) != nullptr;
         if (wish.owner && owned) reject("machine image: a second guest has pci: ", wish.name);
         owned = owned || wish.owner;
     }

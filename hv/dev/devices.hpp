@@ -49,6 +49,8 @@ void take_messages(Board& board, const core::Core& here);
 void send_message(const core::Core& from, const core::Core& to);
 // A source of the guest's interrupt controller that is a model's: when its line changes.
 void set_line(vcpu::Vcpu& v, unsigned source, bool up);
+// An edge of one that nobody keeps up, and that follows edges.
+void pulse(vcpu::Vcpu& v, unsigned source);
 // Guest `to` is told of its handle `number` (Handle::told), by any core: at once if it is that
 // guest's, else by a message. Before what it is told of can be seen it is lost if the guest is made
 // anew, which then looks by itself.

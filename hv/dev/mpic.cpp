@@ -280,6 +280,11 @@ void set_line(Vcpu& v, unsigned source, bool up) {
     drive(v);
 }
 
+void pulse(Vcpu& v, unsigned source) {
+    v.devices->mpic.model.pulse(source);
+    drive(v);
+}
+
 void on_external(Vcpu& v) {
     Board& board = *v.devices->board;
     const u32 source = read_real(acknowledge);

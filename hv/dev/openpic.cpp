@@ -168,7 +168,7 @@ void Openpic::reset_controller() {
 
 bool Openpic::level_sensitive(unsigned input) const {
     if (input < first_internal) return (state_.vector_priority[input] & level) != 0;
-    return input < sources;
+    return input < sources && !ours(input, first_edge, first_edge + edges);
 }
 
 // An edge, for `vcpus`. What is not taken by an acknowledge does not wait for one.

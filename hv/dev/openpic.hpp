@@ -8,7 +8,8 @@
 // machine that touches no hardware: lines go in, outputs to virtual cores come out.
 //
 // Inputs are the 256 sources (0 to 15 from outside, edge or level; 16 to 255 of the chip, level;
-// among these, from 224 on, the eight of message-signalled interrupts), four interprocessor
+// among these, from 224 on, the eight of message-signalled interrupts; 160 to 175, which the board
+// has nothing at, are edges here), four interprocessor
 // interrupts and four timers. An input *asks* while it waits to be taken and is not masked. The
 // external output of a core is up while the most urgent input that asks it has a priority above
 // the task priority and above what is in service. Critical output: while any input that is
@@ -26,6 +27,7 @@ class Openpic {
     static constexpr unsigned most_vcpus = 2;
     static constexpr unsigned sources = 256, first_internal = 16;
     static constexpr unsigned first_message = 224, messages = 8;
+    static constexpr unsigned first_edge = 160, edges = 16;
     static constexpr unsigned first_ipi = sources, ipis = 4;
     static constexpr unsigned first_timer = first_ipi + ipis, timers = 4;
     static constexpr unsigned inputs = first_timer + timers;

@@ -156,6 +156,8 @@ void offsets() {
     DEFINE(NOT_OF_TEXT, ~(own_map::text_size - sizeof(trapeze::e500::u32)));
     DEFINE(VCPU_FETCH_MSR_USER, offsetof(Vcpu, fetch_msr_user));
     DEFINE(VCPU_SLOW_RFI, offsetof(Vcpu, slow_rfi));
+    DEFINE(VCPU_SLOW_SC, offsetof(Vcpu, slow_sc));
+    DEFINE(MSR_NO_BIT, Vcpu::slow_sc_always);
     DEFINE(VCPU_VECTOR, offsetof(Vcpu, vector));
     DEFINE(VCPU_COUNTERS, offsetof(Vcpu, counters));
     DEFINE(VCPU_TRACE_HEAD, offsetof(Vcpu, trace_head));

@@ -8,6 +8,7 @@
 #include "hv/dev/bus.hpp"
 #include "hv/dev/devices.hpp"
 #include "hv/exit/entry.hpp"
+#include "hv/exit/record.hpp"
 #include "hv/exit/traced.hpp"
 #include "hv/guest/guest.hpp"
 #include "hv/patch/patcher.hpp"
@@ -57,22 +58,6 @@ void charge(Vcpu& v, Cause cause) {
     } else {
         charge_other(v, cause, ticks);
     }
-}
-
-void record(Vcpu& v, Cause cause, u32 word, u32 dear = 0) {
-    // What a fast path began and handed on stands there already.
-    const ExitRecord& newest = v.traced[v.trace_head / sizeof(ExitRecord)];
-    if (cause == Cause::privileged &&
-        (newest.site != nullptr
-             ? newest.site == v.site && newest.site->ea == v.nip && newest.site->word == word
-             : newest.nip == v.nip && newest.word == word)) {
-        return;
-    }
-    constexpr u32 ring = sizeof v.traced;
-    v.trace_head = (v.trace_head + sizeof(ExitRecord)) % ring;
-    v.traced[v.trace_head / sizeof(ExitRecord)] = {
-        v.nip, word, dear, static_cast<u32>(cause) | (v.user() ? ExitRecord::user_mode : 0),
-        nullptr};
 }
 
 // True if the fast path has found the site of the guest kernel's instruction at hand, recorded the
@@ -313,9 +298,7 @@ template <bool profiled>
         case Vector::program:
             return program_exit<profiled>(v);
         case Vector::system_call:
-            record(v, Cause::syscall, 0);
-            inject(v, Vector::system_call);
-            return Cause::syscall;
+            return system_call_exit(v);
         case Vector::data_storage:
             if (profiled && patch::flushing(v)) return flush_exit(v);
             return storage_exit<profiled>(v);

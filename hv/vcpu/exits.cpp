@@ -6,10 +6,10 @@ namespace trapeze::vcpu {
 namespace {
 
 constexpr const char* cause_names[] = {
-    "privileged",  "syscall",   "dtlb_shadow", "itlb_shadow",   "dtlb_guest",
-    "itlb_guest",  "dsi",       "isi",         "mmio",          "tracing",
-    "text_write",  "program",   "alignment",   "unavailable",   "external",
-    "decrementer", "heartbeat", "critical",    "machine_check", "debug",
+    "privileged",    "syscall",     "dtlb_shadow", "itlb_shadow", "dtlb_guest", "itlb_guest",
+    "dsi",           "isi",         "mmio",        "tracing",     "text_write", "program",
+    "alignment",     "unavailable", "external",    "decrementer", "heartbeat",  "critical",
+    "machine_check", "debug",       "hypercall",
 };
 static_assert(sizeof(cause_names) / sizeof(cause_names[0]) == cause_count);
 

@@ -32,6 +32,7 @@ enum class Cause : u8 {
     critical,   // critical input, watchdog
     machine_check,
     debug,
+    hypercall,  // sc 1 of a guest that has hypercalls
     count
 };
 inline constexpr unsigned cause_count = static_cast<unsigned>(Cause::count);

@@ -28,6 +28,8 @@ bool is_critical(Vector vector) {
 void note_slow(Vcpu& v) {
     v.slow_rfi = !v.shadow.simple() || stepped(v);
     v.regs.notes = (v.regs.notes & ~note::slow) | (v.slow_rfi != 0 ? note::slow : 0);
+    v.slow_sc = msr::is | msr::ds | msr::de | (v.hypercalls ? msr::pr : 0) |
+                (v.slow_rfi != 0 ? Vcpu::slow_sc_always : 0);
 }
 
 // What was watched for has come.
@@ -61,6 +63,12 @@ bool at_handler(const Vcpu& v) {
         "exception storm: the guest's interrupt handler cannot execute its first instruction (no "
         "handler there, or IVPR/IVOR point nowhere)");
     return true;
+}
+
+// What it waited for in a hypercall has come.
+[[gnu::noinline]] void end_call(Vcpu& v) {
+    v.regs.msr &= ~v.idle_bits;
+    v.idle_bits = 0;
 }
 
 }  // namespace
@@ -185,6 +193,11 @@ void probe(Vcpu& v, bool on) {
     layout_changes(v);
 }
 
+void wait_in_call(Vcpu& v) {
+    v.idle_bits = msr::we | (~v.regs.msr & msr::ee);
+    v.regs.msr |= v.idle_bits;
+}
+
 void update_pending(Vcpu& v) {
     const u32 tsr = v.regs.tsr, tcr = v.regs.tcr;
     u32 pending = 0;
@@ -204,6 +217,10 @@ void deliver_pending(Vcpu& v) {
     if (ready == 0) return;
     if ((ready & msr::ee) && (r.notes & note::watch)) {
         lives(v);
+        ready = r.pending & r.msr;
+    }
+    if (ready != 0 && v.idle_bits != 0) {
+        end_call(v);
         ready = r.pending & r.msr;
     }
     if (ready & msr::ce) {

@@ -32,6 +32,9 @@ void watch(Vcpu& v);
 void probe(Vcpu& v, bool on);
 // Recomputes regs.pending from timers and held inputs.
 void update_pending(Vcpu& v);
+// The guest waits for an interrupt as with MSR[WE], which it does not find set afterwards. One that
+// its MSR does not admit ends that too, and is not taken.
+void wait_in_call(Vcpu& v);
 // Lets in the most urgent interrupt that waits and that the MSR now admits, if any.
 void deliver_pending(Vcpu& v);
 

@@ -82,8 +82,12 @@ struct Vcpu : State {
     u32 fetch_msr_user;  // the same for guest user code
     u32 text_ea;         // what the window of text shows (text_window.hpp), or:
     static constexpr u32 no_text = 1;
-    u32 slow_rfi;                // not 0: rfi and sc take the C++ path (guest uses AS1, or debugs)
-    u32 cleared_by_noncritical;  // MSR bits besides those that the manual says
+    u32 slow_rfi;  // not 0: rfi and sc take the C++ path (guest uses AS1, or debugs)
+    // Bits of the guest's MSR, MSR[PR] inverted, of which none may be set for an sc to be a system
+    // call without further ado; slow_sc_always, which no MSR has, stands there as if it were set.
+    u32 slow_sc;
+    static constexpr u32 slow_sc_always = 1;
+    u32 cleared_by_noncritical;      // MSR bits besides those that the manual says
     u32 vector[e500::vector_count];  // full handler addresses, from IVPR and IVORs
     ExitStats exits[cause_count];
     u32 counters[counter_count];
@@ -132,6 +136,9 @@ struct Vcpu : State {
     bool device_waits;
     u64 device_deadline;
     void (*on_device_deadline)(Vcpu& v);
+    bool hypercalls;  // an sc 1 of its kernel is one (para/hypercall.hpp)
+    u32 idle_bits;  // MSR bits that the end of its wait clears: it waits in a hypercall; 0: it does
+                    // not
     bool reported_pmc, reported_debug;  // said once on the VMM's console
     bool shares_timebase, reported_timebase;
     u64 fit_seen, watchdog_seen;  // time base up to which guest timer events were looked for

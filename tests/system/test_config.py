@@ -128,7 +128,7 @@ class Mistakes(Config):
                 ("from 1 to", "budget-us = <0>; period-us = <1>;"), ("goes with schedule", "windows-us = <0 1>;"),
                 ("one of stop, restart, halt: not 'x'", 'on-death = "x";'), ("no device 'net'", 'devices = "net";'),
                 ("takes no value", "no-autostart = <1>;"), ("is the property 'memory'", 'options = "mem=4M";'),
-                ("one of show, log", 'console = "off";'), ("no nodes", "sub { };"),
+                ("one of show, log", 'console = "off";'), ("no node of the kind", "sub { };"),
                 ("takes numbers", "priority = [01];")]:
             with self.subTest(text=text):
                 self.in_guest(words, text)

@@ -228,6 +228,7 @@ def _partition(node, machine, folder, mistakes):
     spec.on_death = reader.word("on-death", ENDINGS)
     spec.show = reader.word("console", ("show", "log")) != "log"
     spec.autostart = not reader.flag("no-autostart")
+    spec.hypercalls = reader.flag("hypercalls")
     reader.end()
     for child in node.children:
         handle = links.read_handle(child, Reader(child, mistakes, "this node"), machine.objects)
@@ -237,6 +238,7 @@ def _partition(node, machine, folder, mistakes):
             spec.handles.append(handle)
     if len(spec.handles) > links.HANDLES_MOST:
         mistakes.add(node.where, f"'{name}' has more than {links.HANDLES_MOST} handles")
+    spec.handles = links.in_order(spec.handles)
     return spec, reader
 
 
@@ -288,6 +290,9 @@ def _together(machine, readers, mistakes):
         readers[0][1].wrong("no-autostart", "no guest starts by itself, so the machine would wait "
                                             "for ever: one must be without 'no-autostart'")
     _frame(machine, readers, mistakes)
+    for where, what in links.mistakes(machine.objects,
+                                      [one for spec, _ in readers for one in spec.handles]):
+        mistakes.add(where, what)
     if readers and machine.memory > REACH:
         total = sum(spec.mem for spec in machine.guests) >> 20
         readers[-1][1].wrong("memory", f"the guests' {total} MiB and the VMM do not fit below "

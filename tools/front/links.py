@@ -58,9 +58,18 @@ def _nothing(_reader):
     return []
 
 
+CHANNEL, CHANNEL_END = "byte-channel", "byte-channel-handle"
+
 # By their `compatible`.
-OBJECTS = {}
-HANDLES = {}
+OBJECTS = {
+    CHANNEL: ObjectKind(_nothing),
+    "doorbell": ObjectKind(_nothing),
+}
+HANDLES = {
+    CHANNEL_END: HandleKind("channel", CHANNEL, _nothing),
+    "send-doorbell-handle": HandleKind("doorbell", "doorbell", _nothing),
+    "receive-doorbell-handle": HandleKind("doorbell", "doorbell", _nothing),
+}
 
 
 def is_object(node):
@@ -113,6 +122,21 @@ def read_handle(node, reader, objects):
     found = Handle(kind, _name(node, reader), node.where, row.read(reader), to)
     reader.end()
     return found
+
+
+def in_order(handles):
+    """A guest's handles by their numbers: Linux's driver of byte channels takes the one with number 0 for its first,
+    and has no room for the last one if there is none."""
+    return sorted(handles, key=lambda one: one.kind != CHANNEL_END)
+
+
+def mistakes(objects, handles):
+    """(FILE:LINE, what is wrong) of what only shows when all `handles` of all guests are known."""
+    for one in objects:
+        ends = sum(handle.to is one for handle in handles)
+        if one.kind == CHANNEL and ends != 2:
+            yield one.where, (f"the byte channel '{one.name}' has {ends} end{'' if ends == 1 else 's'}: two handles "
+                              "have to refer to it")
 
 
 def lines_of_objects(objects):

@@ -48,6 +48,8 @@ class Spec:
     autostart: bool = True
     pci: bool = False
     show: bool = True
+    # It may make hypercalls, whatever handles it has.
+    hypercalls: bool = False
     # What it has of the machine's objects (links.py).
     handles: list = dataclasses.field(default_factory=list)
     # Whether the default guest's initramfs runs the show in it.
@@ -145,7 +147,8 @@ def _guest_lines(spec, place, objects):
         yield f"windows-us = {_cells(*spec.windows)};"
     if spec.on_death:
         yield f"on-death = {quoted(spec.on_death)};"
-    for word, wanted in (("no-autostart", not spec.autostart), ("pci", spec.pci)):
+    for word, wanted in (("no-autostart", not spec.autostart), ("pci", spec.pci),
+                         ("hypercalls", spec.hypercalls)):
         if wanted:
             yield f"{word};"
     yield from links.lines_of_handles(spec.handles, objects)

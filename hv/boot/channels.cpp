@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// Byte channels and doorbells of the machine image (docs/channels.md).
+#include <libfdt.h>
+
+#include <new>
+
+#include "hv/boot/boot.hpp"
+#include "hv/boot/tree.hpp"
+#include "hv/para/channel.hpp"
+
+namespace trapeze::boot {
+
+namespace {
+
+// What stands for each object: made once, at boot.
+constinit void* made[Links::most_objects]{};
+
+template <typename State>
+State& state_of(const Handle& handle, Room& room) {
+    void*& at = made[handle.object];
+    if (at == nullptr) {
+        constexpr u32 size = (sizeof(State) + 3) & ~3u;
+        if (room.size < size) reject("machine image: there is no room for ", handle.name);
+        at = new (room.at) State{};
+        room.at += size;
+        room.size -= size;
+    }
+    return *static_cast<State*>(at);
+}
+template <typename State>
+State& state_of(const Handle& handle) {
+    return *static_cast<State*>(made[handle.object]);
+}
+
+// Which end it is: the first handle of a channel is its first.
+unsigned side(const Links& links, const Handle& handle) {
+    unsigned before = 0, all = 0;
+    for (unsigned i = 0; i < links.count; ++i) {
+        if (links.handles[i].object != handle.object ||
+            links.handles[i].kind->object != handle.kind->object) {
+            continue;
+        }
+        ++all;
+        if (&links.handles[i] < &handle) ++before;
+    }
+    if (all != 2) reject("machine image: a byte channel has two ends: ", handle.name);
+    return before;
+}
+
+void start_channel(const Links& links, const Handle& handle, Room& room) {
+    auto& channel = state_of<para::Channel>(handle, room);
+    channel.ends[side(links, handle)] = {&channel, handle.guest, handle.number};
+}
+
+void attach_channel(const Links& links, const Handle& handle, guest::Guest& g) {
+    para::attach(g.vcpu, state_of<para::Channel>(handle).ends[side(links, handle)]);
+}
+
+// Sense of an interrupt (the controller's binding): an edge, a level.
+constexpr u32 rising = 0, high = 2;
+
+void set_interrupts(void* tree, int node, const u32* cells, unsigned count) {
+    fdt32_t data[4];
+    for (unsigned i = 0; i < count; ++i) data[i] = cpu_to_fdt32(cells[i]);
+    check_tree(fdt_setprop(tree, node, "interrupts", data, static_cast<int>(4 * count)),
+               "device tree: handle: ");
+}
+
+void describe_channel(const Links& /*links*/, const Handle& handle, void* tree) {
+    const int node = add_handle_node(tree, handle.name, "epapr,hv-byte-channel", handle.number);
+    const u32 sources[] = {para::receive_source(handle.number), high,
+                           para::send_source(handle.number), high};
+    set_interrupts(tree, node, sources, 4);
+}
+
+void start_bell(const Links& /*links*/, const Handle& handle, Room& room) {
+    state_of<para::Doorbell>(handle, room);
+}
+
+void start_receiver(const Links& /*links*/, const Handle& handle, Room& room) {
+    auto& bell = state_of<para::Doorbell>(handle, room);
+    bell.receivers[bell.count++] = {static_cast<e500::u8>(handle.guest),
+                                    static_cast<e500::u8>(handle.number)};
+}
+
+void attach_sender(const Links& /*links*/, const Handle& handle, guest::Guest& g) {
+    para::attach_sender(g.vcpu, handle.number, state_of<para::Doorbell>(handle));
+}
+void attach_receiver(const Links& /*links*/, const Handle& handle, guest::Guest& g) {
+    para::attach_receiver(g.vcpu, handle.number, state_of<para::Doorbell>(handle));
+}
+
+void describe_sender(const Links& /*links*/, const Handle& handle, void* tree) {
+    add_handle_node(tree, handle.name, "epapr,hv-send-doorbell", handle.number);
+}
+void describe_receiver(const Links& /*links*/, const Handle& handle, void* tree) {
+    const int node = add_handle_node(tree, handle.name, "epapr,hv-receive-doorbell", handle.number);
+    const u32 source[] = {para::edge_source(handle.number), rising};
+    set_interrupts(tree, node, source, 2);
+}
+
+}  // namespace
+
+const HandleKind byte_channel{"byte-channel-handle", "byte-channel", start_channel, attach_channel,
+                              describe_channel};
+const HandleKind doorbell_sender{"send-doorbell-handle", "doorbell", start_bell, attach_sender,
+                                 describe_sender};
+const HandleKind doorbell_receiver{"receive-doorbell-handle", "doorbell", start_receiver,
+                                   attach_receiver, describe_receiver};
+
+}  // namespace trapeze::boot

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hv/para/channel.hpp"
+
+#include "hv/dev/devices.hpp"
+#include "hv/para/calls.hpp"
+
+namespace trapeze::para {
+
+using vcpu::Vcpu;
+
+// Whoever moves bytes says so first and then looks where the other one is, and the other one does
+// the same: of two that meet one at least sees what the other has done.
+ByteQueue::Moved ByteQueue::put(const u8* from, u32 count) {
+    const u32 head = head_, room = capacity - (head - load(tail_));
+    const u32 bytes = count < room ? count : room;
+    for (u32 i = 0; i < bytes; ++i) bytes_[(head + i) % capacity] = from[i];
+    __atomic_store_n(&head_, head + bytes, __ATOMIC_RELEASE);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    return {bytes, bytes != 0 && load(tail_) == head};
+}
+
+ByteQueue::Moved ByteQueue::take(u8* to, u32 count) {
+    const u32 tail = tail_, used = load(head_) - tail;
+    const u32 bytes = count < used ? count : used;
+    if (to != nullptr) {
+        for (u32 i = 0; i < bytes; ++i) to[i] = bytes_[(tail + i) % capacity];
+    }
+    __atomic_store_n(&tail_, tail + bytes, __ATOMIC_RELEASE);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    return {bytes, bytes != 0 && load(head_) - tail == capacity};
+}
+
+namespace {
+
+// Linux and others pass up to so many bytes in four registers (ePAPR 1.1, 7.5.1).
+constexpr u32 most_bytes = 16;
+constexpr unsigned first_argument = 3, count_register = 4, data_register = 5;
+
+void follow(Vcpu& v, u32 source, bool up) {
+    if (up != v.devices->mpic.model.line(source)) dev::set_line(v, source, up);
+}
+void follow(Vcpu& v, const ChannelEnd& end) {
+    follow(v, receive_source(end.number), end.in().used() != 0);
+    follow(v, send_source(end.number), end.out().room() != 0);
+}
+
+void tell(Vcpu& v, const ChannelEnd& end) {
+    dev::signal(*v.devices->board, *v.core, end.guest, end.number);
+}
+
+// Handle::told, by which a handle's kind is known too.
+void channel_moves(Vcpu& v, unsigned number) {
+    follow(v, *static_cast<const ChannelEnd*>(v.devices->handles[number].state));
+}
+void rings(Vcpu& v, unsigned number) { dev::pulse(v, edge_source(number)); }
+void sender_is_told(Vcpu& /*v*/, unsigned /*number*/) {}
+
+// What the first argument names, or null.
+template <typename State>
+State* named(const Vcpu& v, void (*told)(Vcpu&, unsigned)) {
+    const u32 number = v.gpr[first_argument];
+    if (number >= dev::DeviceTable::most_handles) return nullptr;
+    const dev::Handle& handle = v.devices->handles[number];
+    return handle.told == told ? static_cast<State*>(handle.state) : nullptr;
+}
+
+// A register's bytes, the first one its highest.
+u8 byte_of(const u32* words, u32 index) {
+    return static_cast<u8>(words[index / 4] >> (24 - 8 * (index % 4)));
+}
+
+}  // namespace
+
+Status send_bytes(Vcpu& v) {
+    const auto* const end = named<ChannelEnd>(v, channel_moves);
+    const u32 count = v.gpr[count_register];
+    v.gpr[count_register] = 0;
+    if (end == nullptr || count > most_bytes) return Status::invalid;
+    u8 bytes[most_bytes];
+    for (u32 i = 0; i < count; ++i) bytes[i] = byte_of(&v.gpr[data_register], i);
+    const ByteQueue::Moved moved = end->out().put(bytes, count);
+    if (moved.tell) tell(v, end->other());
+    follow(v, send_source(end->number), end->out().room() != 0);
+    v.gpr[count_register] = moved.bytes;
+    return moved.bytes != 0 || count == 0 ? Status::success : Status::again;
+}
+
+Status receive_bytes(Vcpu& v) {
+    const auto* const end = named<ChannelEnd>(v, channel_moves);
+    const u32 count = v.gpr[count_register];
+    v.gpr[count_register] = 0;
+    if (end == nullptr || count > most_bytes) return Status::invalid;
+    u8 bytes[most_bytes] = {};
+    const ByteQueue::Moved moved = end->in().take(bytes, count);
+    if (moved.tell) tell(v, end->other());
+    follow(v, receive_source(end->number), end->in().used() != 0);
+    v.gpr[count_register] = moved.bytes;
+    for (u32 word = 0; word < most_bytes / 4; ++word) {
+        const u8* const at = bytes + 4 * word;
+        v.gpr[data_register + word] = u32{at[0]} << 24 | u32{at[1]} << 16 | u32{at[2]} << 8 | at[3];
+    }
+    return Status::success;
+}
+
+Status poll_bytes(Vcpu& v) {
+    const auto* const end = named<ChannelEnd>(v, channel_moves);
+    v.gpr[count_register] = end != nullptr ? end->in().used() : 0;
+    v.gpr[data_register] = end != nullptr ? end->out().room() : 0;
+    return end != nullptr ? Status::success : Status::invalid;
+}
+
+Status send_doorbell(Vcpu& v) {
+    const auto* const bell = named<Doorbell>(v, sender_is_told);
+    if (bell == nullptr) return Status::invalid;
+    for (u32 i = 0; i < bell->count; ++i) {
+        dev::signal(*v.devices->board, *v.core, bell->receivers[i].guest,
+                    bell->receivers[i].number);
+    }
+    return Status::success;
+}
+
+void attach(Vcpu& v, ChannelEnd& end) {
+    v.devices->handles[end.number].told = channel_moves;
+    v.devices->handles[end.number].state = &end;
+    if (end.in().drop().tell) tell(v, end.other());
+    follow(v, end);
+}
+
+void attach_receiver(Vcpu& v, u32 number, Doorbell& bell) {
+    v.devices->handles[number].told = rings;
+    v.devices->handles[number].state = &bell;
+}
+
+void attach_sender(Vcpu& v, u32 number, Doorbell& bell) {
+    v.devices->handles[number].told = sender_is_told;
+    v.devices->handles[number].state = &bell;
+}
+
+}  // namespace trapeze::para

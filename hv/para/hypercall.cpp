@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hv/para/hypercall.hpp"
+
+#include "hv/core/cpu.hpp"
+#include "hv/para/calls.hpp"
+#include "hv/vcpu/interrupt.hpp"
+
+namespace trapeze::para {
+
+namespace {
+
+// Ascending by token.
+constexpr Hypercall calls[] = {
+    {token(epapr, 1), "EV_BYTE_CHANNEL_SEND", send_bytes},
+    {token(epapr, 2), "EV_BYTE_CHANNEL_RECEIVE", receive_bytes},
+    {token(epapr, 3), "EV_BYTE_CHANNEL_POLL", poll_bytes},
+    {token(epapr, 14), "EV_DOORBELL_SEND", send_doorbell},
+    {token(epapr, 16), "EV_IDLE", idle},
+};
+constexpr unsigned count = sizeof calls / sizeof calls[0];
+
+consteval bool ascending() {
+    for (unsigned i = 1; i < count; ++i) {
+        if (calls[i - 1].token >= calls[i].token) return false;
+    }
+    return true;
+}
+static_assert(ascending());
+
+}  // namespace
+
+const Hypercall* find(u32 token) {
+    for (const Hypercall& call : calls) {
+        if (call.token == token) return &call;
+    }
+    return nullptr;
+}
+
+unsigned hypercall_count() { return count; }
+const Hypercall& hypercall(unsigned index) { return calls[index]; }
+
+bool at_hypercall(const vcpu::Vcpu& v) {
+    if (!v.hypercalls || v.user()) return false;
+    u32 word = 0;
+    const bool space = v.shadow.layout().fetch_space(false);
+    return core::load_guest_word(v.nip - 4, space, word) && word == instruction;
+}
+
+void make_hypercall(vcpu::Vcpu& v) {
+    constexpr unsigned token_register = 11, result_register = 3;
+    const Hypercall* const call = find(v.gpr[token_register]);
+    const Status status = call != nullptr ? call->make(v) : Status::unimplemented;
+    v.gpr[result_register] = static_cast<u32>(status);
+    if (v.end != vcpu::End::running) return;
+    vcpu::completed(v);
+    // What it has changed of the guest's lines, and the end of a wait that need not begin.
+    vcpu::deliver_pending(v);
+}
+
+}  // namespace trapeze::para
