@@ -3,7 +3,7 @@
 
 #include "insn.hpp"
 #include "layout.h"
-#include "tlb.hpp"
+#include "tree.hpp"
 
 namespace bare {
 
@@ -11,67 +11,18 @@ using namespace isa;
 
 namespace {
 
-bool equal(const char* a, const char* b) {
-    while (*a != 0 && *a == *b) {
-        ++a;
-        ++b;
-    }
-    return *a == *b;
-}
-
-// A flattened device tree (Devicetree Specification 5), as far as /chosen/bootargs.
-constexpr u32 fdt_magic = 0xd00dfeed;
-constexpr u32 begin_node = 1, end_node = 2, property = 3, nop = 4;
-
-const char* boot_arguments(const u32* tree) {
-    if (tree[0] != fdt_magic) return nullptr;
-    const auto* const bytes = reinterpret_cast<const char*>(tree);
-    const auto* token = reinterpret_cast<const u32*>(bytes + tree[2]);
-    const char* const strings = bytes + tree[3];
-    unsigned depth = 0;
-    bool chosen = false;
-    for (;;) {
-        switch (*token++) {
-            case begin_node: {
-                const auto* const name = reinterpret_cast<const char*>(token);
-                if (++depth == 2) chosen = equal(name, "chosen");
-                u32 length = 0;
-                while (name[length] != 0) ++length;
-                token += length / 4 + 1;
-                break;
-            }
-            case end_node:
-                --depth;
-                break;
-            case property: {
-                const u32 length = token[0];
-                if (chosen && depth == 2 && equal(strings + token[1], "bootargs")) {
-                    return reinterpret_cast<const char*>(token + 2);
-                }
-                token += 2 + (length + 3) / 4;
-                break;
-            }
-            case nop:
-                break;
-            default:
-                return nullptr;
-        }
-    }
-}
-
-// The device tree may lie beyond what TLB1 entry 0 maps: 256 MiB around it, at an address of
-// their own while it is looked at.
-constexpr u32 tree_window = 0x2000'0000, tree_mask = 0x0fff'ffff, tree_tsize = 9, tree_entry = 13;
+// Of TLB1, to look at the tree through.
+constexpr u32 tree_entry = 13;
 
 const char* find_arguments() {
-    const u32 tree = *reinterpret_cast<volatile u32*>(BARE_DEVICE_TREE);
-    tlbwe(1, tree_entry,
-          {.ea = tree_window,
-           .pa = tree & ~tree_mask,
-           .permissions = mas3::sr,
-           .tsize = tree_tsize,
-           .protect = true});
-    return boot_arguments(reinterpret_cast<const u32*>(tree_window + (tree & tree_mask)));
+    const u32 at = *reinterpret_cast<volatile u32*>(BARE_DEVICE_TREE);
+    const char* arguments = nullptr;
+    each_property(map_tree(at, tree_entry), [&](const Property& one) {
+        if (one.depth == 2 && equal(one.node, "chosen") && equal(one.name, "bootargs")) {
+            arguments = reinterpret_cast<const char*>(one.data);
+        }
+    });
+    return arguments;
 }
 
 constexpr u32 device = 0xf'0000;  // in CCSR

@@ -22,7 +22,8 @@ WINDOWS_MOST = 32
 GUEST_RESERVE = 64 * guest.MIB
 # The VMM loads its guests through a map of the first so many bytes of the machine.
 REACH = 2 << 30
-PROGRAMS = os.path.join(BUILD, "hv", "tests", "isa")
+# Where bare-metal programs have their sources, and are built below build/hv.
+PROGRAMS = ("tests/isa", "bench/bare", "bench/rt")
 ENDINGS = ("stop", "restart", "halt")
 
 
@@ -90,12 +91,12 @@ class Machine:
 
 
 def target_of(path):
-    """The CMake target that makes the file, or None: a program of tests/isa, which examples name."""
-    below = os.path.relpath(os.path.realpath(path), PROGRAMS)
-    known = os.path.join(ROOT, "tests", "isa", os.path.splitext(below)[0] + ".cpp")
-    if below.startswith("..") or not below.endswith(".elf") or not os.path.exists(known):
+    """The CMake target that makes the file, or None: a bare-metal program of ours, which examples name."""
+    below = os.path.relpath(os.path.realpath(path), os.path.join(os.path.realpath(BUILD), "hv"))
+    known = os.path.join(ROOT, os.path.splitext(below)[0] + ".cpp")
+    if not below.endswith(".elf") or not os.path.exists(known):
         return None
-    return os.path.join("tests", "isa", below)
+    return below if below.startswith(tuple(folder + "/" for folder in PROGRAMS)) else None
 
 
 def names(count):

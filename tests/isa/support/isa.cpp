@@ -24,10 +24,6 @@ void put(char c) {
     io8(uart0) = static_cast<u8>(c);
 }
 
-void put_text(const char* text) {
-    for (; *text != 0; ++text) put(*text);
-}
-
 void put_hex(u32 value) {
     for (int shift = 28; shift >= 0; shift -= 4) put("0123456789abcdef"[(value >> shift) & 15]);
 }
@@ -50,6 +46,10 @@ constexpr const char* names[vector_count] = {
 };
 
 }  // namespace
+
+void put_text(const char* text) {
+    for (; *text != 0; ++text) put(*text);
+}
 
 void print(const char* format, std::initializer_list<Argument> arguments) {
     const Argument* argument = arguments.begin();

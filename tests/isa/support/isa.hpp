@@ -60,6 +60,7 @@ struct Argument {
     const char* text;
     u32 value;
 };
+void put_text(const char* text);
 void print(const char* format, std::initializer_list<Argument> arguments = {});
 const char* name(u32 vector);
 // "what: DSI esr=... [dear=...] at +n": +n counts from `base`.
