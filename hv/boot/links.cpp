@@ -6,13 +6,17 @@
 #include <cstring>
 
 #include "hv/boot/boot.hpp"
+#include "hv/boot/tree.hpp"
 
 namespace trapeze::boot {
+
+extern const HandleKind virtio_net;  // links_net.cpp
 
 namespace {
 
 // All kinds. A new one is a row here and one of the front door's (HANDLES in tools/front/links.py).
-constexpr const HandleKind* handle_kinds[] = {&byte_channel, &doorbell_sender, &doorbell_receiver};
+constexpr const HandleKind* handle_kinds[] = {&byte_channel, &doorbell_sender, &doorbell_receiver,
+                                              &virtio_net};
 
 const HandleKind& kind_of(const void* tree, int node) {
     const char* const name = text_of(tree, node, "kind");
@@ -28,6 +32,33 @@ u32 cell_or(const void* tree, int node, const char* name, u32 absent) {
     int length = 0;
     const auto* const data = static_cast<const fdt32_t*>(fdt_getprop(tree, node, name, &length));
     return data != nullptr && length == 4 ? fdt32_to_cpu(*data) : absent;
+}
+
+void describe_device(void* tree, const Handle& handle, const char* compatible, u64 at, u64 size) {
+    constexpr const char* what = "device tree: a handle's device: ";
+    constexpr fdt32_t level_high = 2;  // of the interrupt controller's binding
+    const int controller = fdt_node_offset_by_compatible(tree, -1, "fsl,mpic");
+    if (controller < 0) reject("device tree: no interrupt controller for the handle ", handle.name);
+    const u32 parent = fdt_get_phandle(tree, controller);
+    const u32 interrupt_cells = cell_or(tree, controller, "#interrupt-cells", 2);
+    const int address_cells = fdt_address_cells(tree, 0), size_cells = fdt_size_cells(tree, 0);
+    if (parent == 0 || interrupt_cells < 2 || interrupt_cells > 4 || address_cells != 2 ||
+        size_cells < 1 || size_cells > 2) {
+        reject("device tree: odd cells, for the handle ", handle.name);
+    }
+    const int node = fdt_add_subnode(tree, 0, handle.name);
+    check_tree(node, what);
+    check_tree(fdt_setprop_string(tree, node, "compatible", compatible), what);
+    fdt32_t reg[4] = {cpu_to_fdt32(static_cast<u32>(at >> 32)), cpu_to_fdt32(static_cast<u32>(at)),
+                      0, cpu_to_fdt32(static_cast<u32>(size))};
+    if (size_cells == 1) reg[2] = reg[3];
+    check_tree(fdt_setprop(tree, node, "reg", reg, 4 * (2 + size_cells)), what);
+    const fdt32_t interrupt[4] = {cpu_to_fdt32(handle_source(handle.number)),
+                                  cpu_to_fdt32(level_high)};
+    check_tree(
+        fdt_setprop(tree, node, "interrupts", interrupt, static_cast<int>(4 * interrupt_cells)),
+        what);
+    check_tree(fdt_setprop_u32(tree, node, "interrupt-parent", parent), what);
 }
 
 void read_objects(const void* tree, Links& links) {

@@ -73,6 +73,10 @@ void start_links(const Links& links, Room& room);
 void attach_links(const Links& links, guest::Guest& g);
 void describe_links(const Links& links, unsigned guest, void* tree);
 
+// Adds a node of the root, with the handle's name, for a device with `size` bytes of registers at
+// guest-physical `at`, and the handle's interrupt, which follows a level.
+void describe_device(void* tree, const Handle& handle, const char* compatible, u64 at, u64 size);
+
 // A property of `cells` numbers of a node of the machine image; `absent` where there is none.
 u32 cell_or(const void* tree, int node, const char* name, u32 absent);
 

@@ -40,6 +40,28 @@ u8* window(Window which, u64 hpa, u32 attributes = e500::mas2::m) {
     return reinterpret_cast<u8*>(ea + (static_cast<u32>(hpa) & 0xfff));
 }
 
+// The core loads and stores words at any address (manual 3.1): neither end need be aligned.
+struct [[gnu::packed, gnu::may_alias]] Word {
+    u32 value;
+};
+void copy_bytes(u8* to, const u8* from, u32 bytes) {
+    for (; bytes >= 16; bytes -= 16, to += 16, from += 16) {
+        auto* const out = reinterpret_cast<Word*>(to);
+        const auto* const in = reinterpret_cast<const Word*>(from);
+        const u32 a = in[0].value, b = in[1].value, c = in[2].value, d = in[3].value;
+        out[0].value = a;
+        out[1].value = b;
+        out[2].value = c;
+        out[3].value = d;
+    }
+    for (; bytes != 0; --bytes) *to++ = *from++;
+}
+
+u32 in_page(u64 hpa, u32 bytes) {
+    const u32 left = 0x1000 - (static_cast<u32>(hpa) & 0xfff);
+    return bytes < left ? bytes : left;
+}
+
 // CCSR is always there; other devices show in a window, which no cache remembers of.
 u32 io_ea(u64 hpa) {
     static_assert(board::ccsr_size <= own_map::io_size);
@@ -223,6 +245,22 @@ void write_ram(u64 hpa, unsigned size, u32 value) {
         return;
     }
     for (unsigned i = size; i-- > 0; value >>= 8) at[i] = static_cast<u8>(value);
+}
+
+void copy_from_ram(void* to, u64 hpa, u32 bytes) {
+    auto* at = static_cast<u8*>(to);
+    for (u32 piece; bytes != 0; bytes -= piece, at += piece, hpa += piece) {
+        piece = in_page(hpa, bytes);
+        copy_bytes(at, window(first, hpa), piece);
+    }
+}
+
+void copy_to_ram(u64 hpa, const void* from, u32 bytes) {
+    const auto* at = static_cast<const u8*>(from);
+    for (u32 piece; bytes != 0; bytes -= piece, at += piece, hpa += piece) {
+        piece = in_page(hpa, bytes);
+        copy_bytes(window(first, hpa), at, piece);
+    }
 }
 
 void copy_text(u64 to, u64 from) {

@@ -77,6 +77,15 @@ struct Handle {
     // Null: there is no such handle.
     void (*told)(vcpu::Vcpu& v, unsigned number);
     void* state;  // its owner's
+    // It touches the guest's memory: it is told while the guest has its core, and no sooner.
+    bool in_turn;
+    // The guest has ended. Null: nothing comes of that.
+    void (*withdrawn)(vcpu::Vcpu& v, unsigned number);
+    // What is counted of it, for the monitor: calls `each` with the name of a count and itself.
+    using Each = void (*)(void* context, const char* what, u64 count);
+    void (*counts)(const Handle& handle, Each each, void* context);
+    const char* name;  // the guest's for it, and its kind's; with counts
+    const char* kind;
 };
 
 // The board's devices, of which the VMM makes its guests' (mpic.cpp, uart.cpp).
@@ -108,6 +117,8 @@ class DeviceTable {
     Uart16550 uart = {};
     static constexpr unsigned most_handles = 16;
     Handle handles[most_handles] = {};
+    u32 later = 0;     // handles that are to be told (tell_later),
+    u64 later_at = 0;  // and when, by the VMM's clock
     u32 gpio[6] = {};  // registers as the guest wrote them (soc.cpp)
     Board* board = nullptr;
 

@@ -55,6 +55,10 @@ void pulse(vcpu::Vcpu& v, unsigned source);
 // guest's, else by a message. Before what it is told of can be seen it is lost if the guest is made
 // anew, which then looks by itself.
 void signal(Board& board, const core::Core& here, unsigned to, unsigned number);
+// Guest v, on its core, is told so of its handle `number` in a moment, in which it goes on.
+void tell_later(vcpu::Vcpu& v, unsigned number);
+// The guest has got its core: it is told what had to wait for that (Vcpu::to_tell).
+void take_signals(vcpu::Vcpu& v);
 // Waits until all that the guest has printed is with the host: before the board goes.
 void flush_uart(vcpu::Vcpu& v);
 

@@ -157,12 +157,20 @@ void advance(Mpic& m) {
 void plan(Vcpu& v) {
     const Mpic& m = v.devices->mpic;
     const u32 ticks = m.model.next_timer();
-    v.device_waits = ticks != Openpic::none;
-    v.device_deadline = m.clock + u64{ticks} * board::mpic_timer_divider;
+    const bool later = v.devices->later != 0;
+    v.device_waits = ticks != Openpic::none || later;
+    v.device_deadline = ticks != Openpic::none ? m.clock + u64{ticks} * board::mpic_timer_divider
+                                               : v.devices->later_at;
+    if (later && v.devices->later_at < v.device_deadline) v.device_deadline = v.devices->later_at;
     vcpu::reschedule(v);
 }
 
 void on_deadline(Vcpu& v) {
+    if (v.devices->later != 0 && core::now() >= v.devices->later_at) {
+        __atomic_fetch_or(&v.signals, v.devices->later, __ATOMIC_SEQ_CST);
+        v.devices->later = 0;
+        take_signals(v);
+    }
     advance(v.devices->mpic);
     drive(v);
     plan(v);
@@ -219,16 +227,6 @@ bool take_input(Vcpu& v, e500::Vector which) {
     return taken;
 }
 
-void take_signals(Vcpu& v) {
-    if (v.signals == 0) return;
-    u32 bits = __atomic_exchange_n(&v.signals, 0, __ATOMIC_SEQ_CST);
-    for (; bits != 0; bits &= bits - 1) {
-        const unsigned number = static_cast<unsigned>(__builtin_ctz(bits));
-        const Handle& handle = v.devices->handles[number];
-        if (handle.told != nullptr) handle.told(v, number);
-    }
-}
-
 }  // namespace
 
 const Device mpic{"mpic", read, write};
@@ -244,6 +242,10 @@ void reset_mpic(Vcpu& v) {
 
 void withdraw(Vcpu& v) {
     disconnect_all(v.devices->mpic);
+    for (unsigned n = 0; n < DeviceTable::most_handles; ++n) {
+        const Handle& handle = v.devices->handles[n];
+        if (handle.withdrawn != nullptr) handle.withdrawn(v, n);
+    }
     if (v.devices->board->owner != &v) return;
     silence_pci();
     reset_pci_bridge(v);
@@ -267,12 +269,45 @@ void send_message(const core::Core& from, const core::Core& to) {
 
 void signal(Board& board, const core::Core& here, unsigned to, unsigned number) {
     Vcpu& v = *board.guests[to];
-    __atomic_fetch_or(&v.signals, 1u << number, __ATOMIC_SEQ_CST);
+    const u32 bit = 1u << number;
+    const u32 before = __atomic_fetch_or(&v.signals, bit, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&v.to_tell, __ATOMIC_SEQ_CST)) return;
     if (board.homes[to] == &here) {
         take_signals(v);
-    } else {
+    } else if ((before & bit) == 0) {
         send_message(here, *board.homes[to]);
     }
+}
+
+// What must not be told now stays, and the core looks whether the guest is to have it.
+void take_signals(Vcpu& v) {
+    if (v.to_tell) __atomic_store_n(&v.to_tell, false, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&v.signals, __ATOMIC_SEQ_CST) == 0) return;
+    const u32 bits = __atomic_exchange_n(&v.signals, 0, __ATOMIC_SEQ_CST);
+    const bool turn = v.core->current == &v;
+    u32 kept = 0;
+    for (u32 left = bits; left != 0; left &= left - 1) {
+        const unsigned number = static_cast<unsigned>(__builtin_ctz(left));
+        const Handle& handle = v.devices->handles[number];
+        if (handle.told == nullptr) continue;
+        if (handle.in_turn && !turn) {
+            kept |= 1u << number;
+        } else {
+            handle.told(v, number);
+        }
+    }
+    if (kept == 0) return;
+    __atomic_fetch_or(&v.signals, kept, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&v.to_tell, true, __ATOMIC_SEQ_CST);
+    v.core->reconsider = true;
+}
+
+void tell_later(Vcpu& v, unsigned number) {
+    constexpr u64 moment = 1000;  // 2.5 us at 400 MHz, the shortest that timers take
+    DeviceTable& devices = *v.devices;
+    if (devices.later == 0) devices.later_at = core::now() + moment;
+    devices.later |= 1u << number;
+    plan(v);
 }
 
 void set_line(Vcpu& v, unsigned source, bool up) {

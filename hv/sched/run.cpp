@@ -85,7 +85,8 @@ void wake(const core::Core& c, u64 now) {
             vcpu::catch_up(v);
             v.wakes_at = vcpu::next_wake(v);
         }
-        if (runs(v) ? (v.regs.pending & v.regs.msr) != 0 || v.end != End::running : due) {
+        if (runs(v) ? (v.regs.pending & v.regs.msr) != 0 || v.end != End::running || v.to_tell
+                    : due) {
             v.becomes(Presence::ready, now);
             queue_of(*v.core).ready(v.entity, now);
         }
@@ -174,6 +175,7 @@ void give(Vcpu& v, u64 now) {
         }
         next->becomes(Presence::runs, now);
         if (next->end == End::running) {
+            if (next->to_tell) dev::take_signals(*next);
             vcpu::catch_up(*next);
             const u32 before = next->nip;
             vcpu::deliver_pending(*next);

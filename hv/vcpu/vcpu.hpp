@@ -131,6 +131,8 @@ struct Vcpu : State {
     // line; what else they ask (guest/guest.hpp).
     u32 line_changes, asked;
     u32 signals;  // bit n: others have done something with the guest's handle n (dev/device.hpp)
+    // Some of them wait until the guest has its core: it is to have it, be it asleep. Atomically.
+    bool to_tell;
     // Whether a device of the guest's wants the core's time, when, by the VMM's clock, and how it
     // gets that.
     bool device_waits;

@@ -58,17 +58,36 @@ def _nothing(_reader):
     return []
 
 
+# An address of a network card that is one card's alone: the lowest bit of the first byte says "group".
+MAC = re.compile(r"[0-9a-fA-F][02468aceACE](:[0-9a-fA-F]{2}){5}")
+
+
+def _virtio_net(reader):
+    """`mac-address`; without it the VMM derives one."""
+    text = reader.text("mac-address", "02:00:00:00:00:01")
+    if text is None:
+        return []
+    if not MAC.fullmatch(text) or text == "00:00:00:00:00:00":
+        reader.wrong("mac-address", f"'{text}' is no address of a network card: six bytes in hexadecimal, the "
+                                    'first one even, such as mac-address = "02:00:00:00:00:01"')
+        return []
+    return [f"local-mac-address = [{text.replace(':', ' ')}];"]
+
+
 CHANNEL, CHANNEL_END = "byte-channel", "byte-channel-handle"
+SWITCH = "virtual-switch"
 
 # By their `compatible`.
 OBJECTS = {
     CHANNEL: ObjectKind(_nothing),
     "doorbell": ObjectKind(_nothing),
+    SWITCH: ObjectKind(_nothing),
 }
 HANDLES = {
     CHANNEL_END: HandleKind("channel", CHANNEL, _nothing),
     "send-doorbell-handle": HandleKind("doorbell", "doorbell", _nothing),
     "receive-doorbell-handle": HandleKind("doorbell", "doorbell", _nothing),
+    "virtio-net": HandleKind("switch", SWITCH, _virtio_net),
 }
 
 

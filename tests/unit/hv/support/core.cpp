@@ -234,6 +234,15 @@ void write_ram(u64 hpa, unsigned size, u32 value) {
         page.at((hpa & 4095U) + i) = static_cast<unsigned char>(value >> 8U * (size - 1 - i));
     }
 }
+void copy_from_ram(void* to, u64 hpa, u32 bytes) {
+    for (u32 i = 0; i < bytes; ++i) {
+        static_cast<unsigned char*>(to)[i] = static_cast<unsigned char>(read_ram(hpa + i, 1));
+    }
+}
+void copy_to_ram(u64 hpa, const void* from, u32 bytes) {
+    for (u32 i = 0; i < bytes; ++i)
+        write_ram(hpa + i, 1, static_cast<const unsigned char*>(from)[i]);
+}
 void copy_text(u64 to, u64 from) {
     const auto page = the_core().ram[from];
     the_core().ram[to] = page;
