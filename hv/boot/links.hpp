@@ -60,6 +60,7 @@ struct HandleKind {
 
 // All kinds but what links.cpp has itself.
 extern const HandleKind byte_channel, doorbell_sender, doorbell_receiver;  // channels.cpp
+extern const HandleKind virtio_net;                                        // links_net.cpp
 
 // The source of the guest's interrupt controller that its handle with this number has for itself.
 // On the board nothing is there; messages begin at 224.
@@ -73,7 +74,7 @@ void start_links(const Links& links, Room& room);
 void attach_links(const Links& links, guest::Guest& g);
 void describe_links(const Links& links, unsigned guest, void* tree);
 
-// Adds a node of the root, with the handle's name, for a device with `size` bytes of registers at
+// Adds a node, /virtio/NAME with the handle's name, for a device with `size` bytes of registers at
 // guest-physical `at`, and the handle's interrupt, which follows a level.
 void describe_device(void* tree, const Handle& handle, const char* compatible, u64 at, u64 size);
 

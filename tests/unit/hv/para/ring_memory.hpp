@@ -19,10 +19,15 @@ class RingMemory {
     RingMemory& operator=(const RingMemory&) = delete;
 
     Memory memory() { return {this, holds, load, store}; }
-    u32 read_16(u64 at) const { return little_16(&bytes.at(at)); }
-    u32 read_32(u64 at) const { return little_32(&bytes.at(at)); }
-    void write_16(u64 at, u32 value) { put_16(&bytes.at(at), value); }
-    void write_32(u64 at, u32 value) { put_32(&bytes.at(at), value); }
+    /// The driver's; what is not there reads as zero.
+    u32 read_16(u64 at) const { return there(at, 2) ? little_16(&bytes[at]) : 0; }
+    u32 read_32(u64 at) const { return there(at, 4) ? little_32(&bytes[at]) : 0; }
+    void write_16(u64 at, u32 value) {
+        if (there(at, 2)) put_16(&bytes[at], value);
+    }
+    void write_32(u64 at, u32 value) {
+        if (there(at, 4)) put_32(&bytes[at], value);
+    }
 
     std::vector<u8> bytes;
     unsigned stores = 0, wild = 0;  // and accesses to what is not there
