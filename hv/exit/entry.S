@@ -178,10 +178,28 @@ middle_exit_bare:
     lwz     r\n, GPR(\n)(vcpu)
     b       light_return
     .endr
+// A hypercall of the guest kernel's.
+// In: vcpu; guest r10 to r12, CR in the Vcpu, guest r13 in SPRG0. Back to the guest.
+    .globl  hypercall_exit
+hypercall_exit:
+    stw     r2, GPR(2)(vcpu)
+    save_most
+    mfctr   r5
+    stw     r5, VCPU_CTR(vcpu)
+    on_stack
+    bl      hv_hypercall
+    lwz     r2, GPR(2)(vcpu)
+    cmpwi   r3, 0
+    beq+    light_return
+    li      r4, CAUSE_HYPERCALL
+    b       left
 // The guest ends or waits.
 // In: vcpu; in the Vcpu what a light exit saves, r2, and of r14 to r31 those that were named. Back to
 // the guest.
 middle_left:
+    li      r4, CAUSE_PRIVILEGED
+// In: as middle_left, and r4 = the cause.
+left:
     .irp    n, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
     stw     r\n, GPR(\n)(vcpu)
     .endr

@@ -56,8 +56,11 @@ int hv_traced_miss(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 vector);
 // on; 8 * n: and it has written rn, of r14 to r31; below 0: the guest ends or waits, the exit is
 // not charged yet.
 int hv_middle_exit(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 word);
-// Behind that, with all registers in the Vcpu: returns if the guest goes on after all.
-void hv_leave(trapeze::vcpu::Vcpu* v);
+// By a hypercall of the guest kernel. r2 stands in the Vcpu. 0: the guest goes on; else it ends or
+// waits, or its core is to be decided on, and the exit is not charged yet.
+int hv_hypercall(trapeze::vcpu::Vcpu* v);
+// Behind these, with all registers in the Vcpu: returns if the guest goes on after all.
+void hv_leave(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 cause);
 // By everything else, with all registers in the Vcpu. Returns if the guest goes on.
 void hv_full_exit(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 vector);
 // By an interrupt that ends hv_wait.

@@ -163,10 +163,22 @@
     .endif
     .endm
 
+// r10: the address behind an instruction that the guest kernel has executed; then that.
+    .macro  fetch_call
+    lwz     r11, VCPU_FETCH_MSR(vcpu)
+    lwz     r12, VCPU_HV_MSR(vcpu)
+    mtmsr   r11
+    isync
+    lwz     r10, -4(r10)
+    mtmsr   r12
+    isync
+    .endm
+
     .set    profiled, 0
 #define PROFILED 0
 #define L(name) name
 #include "fast.inc"
+#include "call.inc"
 #include "miss.inc"
 #undef PROFILED
 #undef L
@@ -175,4 +187,5 @@
 #define PROFILED 1
 #define L(name) name##_profiled
 #include "fast.inc"
+#include "call.inc"
 #include "miss.inc"

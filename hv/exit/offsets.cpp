@@ -10,6 +10,7 @@
 #include "dbt/spr.hpp"
 #include "hv/core/own_map.hpp"
 #include "hv/core/slots.hpp"
+#include "hv/para/hypercall.hpp"
 #include "hv/patch/patcher.hpp"
 #include "hv/vcpu/vcpu.hpp"
 
@@ -204,6 +205,7 @@ void offsets() {
     DEFINE(READY_MAS3, offsetof(ShadowTlb::Ready, mas3));
     DEFINE(CAUSE_PRIVILEGED, static_cast<unsigned>(Cause::privileged));
     DEFINE(CAUSE_SYSCALL, static_cast<unsigned>(Cause::syscall));
+    DEFINE(CAUSE_HYPERCALL, static_cast<unsigned>(Cause::hypercall));
     DEFINE(CAUSE_PROGRAM, static_cast<unsigned>(Cause::program));
     DEFINE(CAUSE_DTLB_SHADOW, static_cast<unsigned>(Cause::dtlb_shadow));
     DEFINE(CAUSE_ITLB_SHADOW, static_cast<unsigned>(Cause::itlb_shadow));
@@ -211,6 +213,10 @@ void offsets() {
     DEFINE(VCPU_EXIT_ITLB_SHADOW, stats_of(Cause::itlb_shadow));
     DEFINE(VCPU_EXIT_PRIVILEGED, stats_of(Cause::privileged));
     DEFINE(VCPU_EXIT_SYSCALL, stats_of(Cause::syscall));
+    DEFINE(VCPU_EXIT_HYPERCALL, stats_of(Cause::hypercall));
+    DEFINE(HYPERCALL_WORD, trapeze::para::instruction);
+    DEFINE(HYPERCALL_NUMBERS, trapeze::para::numbers);
+    DEFINE(HYPERCALL_UNIMPLEMENTED, trapeze::para::Status::unimplemented);
     DEFINE(VCPU_EXIT_PROGRAM, stats_of(Cause::program));
     DEFINE(STATS_COUNT, offsetof(ExitStats, count));
     DEFINE(STATS_TICKS, offsetof(ExitStats, ticks));

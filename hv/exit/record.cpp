@@ -23,12 +23,16 @@ void record(Vcpu& v, Cause cause, u32 word, u32 dear) {
         nullptr};
 }
 
+void make_hypercall(Vcpu& v) {
+    v.nip -= 4;
+    record(v, Cause::hypercall, para::instruction);
+    v.nip += 4;
+    para::make_hypercall(v);
+}
+
 Cause system_call_exit(Vcpu& v) {
     if (para::at_hypercall(v)) {
-        v.nip -= 4;
-        record(v, Cause::hypercall, para::instruction);
-        v.nip += 4;
-        para::make_hypercall(v);
+        make_hypercall(v);
         return Cause::hypercall;
     }
     record(v, Cause::syscall, 0);

@@ -12,5 +12,7 @@ void record(Vcpu& v, Cause cause, u32 word, u32 dear = 0);
 
 // sc: a system call, or a hypercall.
 Cause system_call_exit(Vcpu& v);
+// What is known to be a hypercall.
+void make_hypercall(Vcpu& v);
 
 }  // namespace trapeze::vcpu

@@ -9,7 +9,6 @@ namespace trapeze::para {
 
 namespace {
 
-// Ascending by token.
 constexpr Hypercall calls[] = {
     {token(epapr, 1), "EV_BYTE_CHANNEL_SEND", send_bytes},
     {token(epapr, 2), "EV_BYTE_CHANNEL_RECEIVE", receive_bytes},
@@ -19,21 +18,33 @@ constexpr Hypercall calls[] = {
 };
 constexpr unsigned count = sizeof calls / sizeof calls[0];
 
-consteval bool ascending() {
-    for (unsigned i = 1; i < count; ++i) {
-        if (calls[i - 1].token >= calls[i].token) return false;
+// By vendor and number.
+struct Index {
+    const Hypercall* of[vendors][numbers];
+};
+consteval Index make_index() {
+    Index index{};
+    for (const Hypercall& call : calls) {
+        index.of[(call.token >> 16) - 1][call.token & 0xffff] = &call;
     }
-    return true;
+    return index;
 }
-static_assert(ascending());
+constexpr Index by_token = make_index();
+
+consteval bool distinct() {
+    unsigned found = 0;
+    for (const auto& vendor : by_token.of) {
+        for (const Hypercall* call : vendor) found += call != nullptr ? 1 : 0;
+    }
+    return found == count;
+}
+static_assert(distinct(), "two calls have one token");
 
 }  // namespace
 
 const Hypercall* find(u32 token) {
-    for (const Hypercall& call : calls) {
-        if (call.token == token) return &call;
-    }
-    return nullptr;
+    const u32 vendor = (token >> 16) - 1, number = token & 0xffff;
+    return vendor < vendors && number < numbers ? by_token.of[vendor][number] : nullptr;
 }
 
 unsigned hypercall_count() { return count; }

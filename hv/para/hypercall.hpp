@@ -32,6 +32,9 @@ enum class Status : u32 {
 constexpr u32 epapr = 1, freescale = 2;
 constexpr u32 token(u32 vendor, u32 number) { return vendor << 16 | number; }
 
+// Who defines calls, from 1 on, and how many each may: fast.inc knows that there are no others.
+constexpr u32 vendors = 2, numbers = 32;
+
 // A call. Its arguments are in v.gpr[3] on and so is what it gives, but for the result; of r14 to
 // r31 it knows nothing. v.nip is behind the instruction. The guest's core makes it, with interrupts
 // off: what it does is bounded.
