@@ -18,7 +18,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 
-from run import turns  # noqa: E402  pylint: disable=wrong-import-position
+from run import para, turns  # noqa: E402  pylint: disable=wrong-import-position
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 TABLE = os.path.join(ROOT, "bench", "paths.json")
@@ -62,6 +62,17 @@ def between_guests(program):
             "turn_switch": {"cause": "none", "last": round(turn - timer, 1), "vmm": 0.0}}
 
 
+def hypercalls(program):
+    """Paths as of parse(): what hypercalls take, and how far a doorbell is from its handler."""
+    try:
+        lines, way = para.measure(program)
+    except para.Failed as why:
+        raise Wrong(f"hypercalls: {why}") from None
+    way *= para.INSTRUCTIONS_PER_TICK
+    return {**parse("\n".join([*lines, "isa: done"])),
+            "doorbell": {"cause": "none", "last": round(way, 1), "vmm": 0.0}}
+
+
 def measure(program=PROGRAM):
     """Boots the guest with --icount and without patches, which would replace the paths, and
     returns parse() of its console, and then two guests beside each other. Straight, where a fetch that is forbidden meets the entry that
@@ -73,8 +84,9 @@ def measure(program=PROGRAM):
                           errors="replace", check=False)
     if done.returncode != 0:
         raise Wrong(f"the guest ended with status {done.returncode}: {done.stderr.strip()[-2000:]}")
-    beside = between_guests(os.path.join(os.path.dirname(program), "turns.elf"))
-    return {**parse(done.stdout), **beside}
+    folder = os.path.dirname(program)
+    return {**parse(done.stdout), **hypercalls(os.path.join(folder, "para.elf")),
+            **between_guests(os.path.join(folder, "turns.elf"))}
 
 
 def load(path=TABLE):
