@@ -1,27 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hv/exit/record.hpp"
 
+#include "hv/core/core.hpp"
+#include "hv/core/cpu.hpp"
+#include "hv/exit/entry.hpp"
 #include "hv/para/hypercall.hpp"
 #include "hv/profile/profile.hpp"
 #include "hv/vcpu/interrupt.hpp"
 
 namespace trapeze::vcpu {
 
-void record(Vcpu& v, Cause cause, u32 word, u32 dear) {
-    // What a fast path began and handed on stands there already.
-    const ExitRecord& newest = v.traced[v.trace_head / sizeof(ExitRecord)];
-    if (cause == Cause::privileged &&
-        (newest.site != nullptr
-             ? newest.site == v.site && newest.site->ea == v.nip && newest.site->word == word
-             : newest.nip == v.nip && newest.word == word)) {
-        return;
-    }
-    constexpr u32 ring = sizeof v.traced;
-    v.trace_head = (v.trace_head + sizeof(ExitRecord)) % ring;
-    v.traced[v.trace_head / sizeof(ExitRecord)] = {
-        v.nip, word, dear, static_cast<u32>(cause) | (v.user() ? ExitRecord::user_mode : 0),
-        nullptr};
-}
+namespace {
 
 void make_hypercall(Vcpu& v) {
     v.nip -= 4;
@@ -29,6 +18,8 @@ void make_hypercall(Vcpu& v) {
     v.nip += 4;
     para::make_hypercall(v);
 }
+
+}  // namespace
 
 Cause system_call_exit(Vcpu& v) {
     if (para::at_hypercall(v)) {
@@ -41,3 +32,19 @@ Cause system_call_exit(Vcpu& v) {
 }
 
 }  // namespace trapeze::vcpu
+
+int hv_hypercall(trapeze::vcpu::Vcpu* v) {
+    using namespace trapeze;
+    using vcpu::Cause;
+    const e500::u32 site = v->nip - 4;
+    vcpu::make_hypercall(*v);
+    if (v->end != vcpu::End::running || v->waits() || v->core->reconsider) return -1;
+    v->entry_msr = vcpu::core_msr(*v);
+    const e500::u32 ticks = core::timebase_low() - v->exit_time;
+    if (v->profile != nullptr) {
+        vcpu::charge_page(*v, Cause::hypercall, site, false, ticks);
+    } else {
+        v->exits[static_cast<unsigned>(Cause::hypercall)].add(ticks);
+    }
+    return 0;
+}

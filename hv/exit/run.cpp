@@ -369,16 +369,6 @@ int middle_exit(Vcpu& v, u32 word) {
     return (word & form) == mfspr && rt >= first_saved ? static_cast<int>(8 * rt) : 0;
 }
 
-// As the former; -1 also if its core is to be decided on.
-template <bool profiled>
-int hypercall_exit(Vcpu& v) {
-    make_hypercall(v);
-    if (v.end != End::running || v.waits() || v.core->reconsider) return -1;
-    v.entry_msr = core_msr(v);
-    charge<profiled>(v, Cause::hypercall);
-    return 0;
-}
-
 // 0, or the vector if it takes a full exit.
 template <bool profiled>
 int light_exit(Vcpu& v, Vector vector) {
@@ -468,11 +458,6 @@ bool hv_tlbwe(trapeze::vcpu::Vcpu* v) { return trapeze::vcpu::write_entry(*v); }
 int hv_middle_exit(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 word) {
     return v->profile != nullptr ? trapeze::vcpu::middle_exit<true>(*v, word)
                                  : trapeze::vcpu::middle_exit<false>(*v, word);
-}
-
-int hv_hypercall(trapeze::vcpu::Vcpu* v) {
-    return v->profile != nullptr ? trapeze::vcpu::hypercall_exit<true>(*v)
-                                 : trapeze::vcpu::hypercall_exit<false>(*v);
 }
 
 void hv_leave(trapeze::vcpu::Vcpu* v, trapeze::e500::u32 cause) {
