@@ -215,6 +215,8 @@ void offsets() {
     DEFINE(VCPU_EXIT_SYSCALL, stats_of(Cause::syscall));
     DEFINE(VCPU_EXIT_HYPERCALL, stats_of(Cause::hypercall));
     DEFINE(HYPERCALL_WORD, trapeze::para::instruction);
+    DEFINE(HYPERCALL_EPAPR, trapeze::para::epapr);
+    DEFINE(HYPERCALL_FREESCALE, trapeze::para::freescale);
     DEFINE(HYPERCALL_NUMBERS, trapeze::para::numbers);
     DEFINE(HYPERCALL_UNIMPLEMENTED, trapeze::para::Status::unimplemented);
     DEFINE(VCPU_EXIT_PROGRAM, stats_of(Cause::program));
