@@ -8,6 +8,7 @@
 #include "hv/core/clock.hpp"
 #include "hv/core/core.hpp"
 #include "hv/core/cpu.hpp"
+#include "hv/dev/device.hpp"
 #include "hv/guest/machine.hpp"
 #include "hv/monitor/monitor.hpp"
 #include "hv/profile/profile.hpp"
@@ -91,6 +92,17 @@ void exits_of(const Vcpu& v) {
     }
 }
 
+void counts_of(const Vcpu& v) {
+    for (const dev::Handle& handle : v.devices->handles) {
+        if (handle.counts == nullptr) continue;
+        log("  {} '{}'", handle.kind, handle.name);
+        const auto row = [](void*, const char* what, u64 count) {
+            if (count != 0) log("    {:-20}{:14}", what, count);
+        };
+        handle.counts(handle, row, nullptr);
+    }
+}
+
 void stats_of(Guest& g) {
     Vcpu& v = g.vcpu;
     const u64 now = core::now();
@@ -114,6 +126,7 @@ void stats_of(Guest& g) {
     log("  switches {}, preemptions {}, out of budget {}, longest wait {} us", e.switches,
         e.preemptions, e.exhaustions, e.longest * 1'000'000 / machine.timebase_frequency);
     exits_of(v);
+    counts_of(v);
 }
 
 bool stats(const Call& call) {

@@ -40,6 +40,23 @@ void field(const char* name, u64 value, const char* after = ",") {
     print("\"{}\":{}{}", name, value, after);
 }
 
+// Nothing for a guest that has none of which something is counted.
+void handles(const Vcpu& v) {
+    const char* before = "\"handles\":[";
+    for (const dev::Handle& handle : v.devices->handles) {
+        if (handle.counts == nullptr) continue;
+        print("{}", before);
+        put("{");
+        print("\"name\":\"{}\",\"kind\":\"{}\"", console::Quoted{handle.name}, handle.kind);
+        handle.counts(
+            handle, [](void*, const char* what, u64 count) { print(",\"{}\":{}", what, count); },
+            nullptr);
+        put("}");
+        before = ",";
+    }
+    if (before[0] == ',') put("],");
+}
+
 void patches(Vcpu& v, u64 now) {
     put("\"patch\":{");
     if (v.patcher == nullptr) {
@@ -114,6 +131,7 @@ void summary(Vcpu& v, u64 now) {
     field("shadow_fills", v.shadow.fills());
     field("shadow_flushes", v.shadow.flushes());
     field("virtual_tlb0_entries", u64{v.tlb.sets()} * mmu::VirtualTlb::ways, "},");
+    handles(v);
     patches(v, total);
     put("}\n");
 }

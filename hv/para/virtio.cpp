@@ -127,9 +127,10 @@ bool attach(guest::Guest& g, Device& device, unsigned number, unsigned source, c
     device.number = number;
     device.source = source;
     device.failures = 0;
+    for (unsigned i = 0; i + 1 < sizeof device.name && name[i] != 0; ++i) device.name[i] = name[i];
     device.net.now = core::now;
     device.net.start({{&device, holds, load, store}, line, later, fails});
-    g.devices.handles[number] = {told, &device, true, withdrawn, counts, name, "virtio-net"};
+    g.devices.handles[number] = {told, &device, true, withdrawn, counts, device.name, "virtio-net"};
     if (g.memory.find(window_base) != nullptr) return true;
     const unsigned index = g.devices.add(registers);
     return index != dev::DeviceTable::capacity &&

@@ -20,11 +20,12 @@ struct Device {
     unsigned number;    // of the handle,
     unsigned source;    // and of its interrupt
     unsigned failures;  // that the log has told of
+    char name[32];
     Net net;
 };
 
 // The guest has been made, and has its handle `number`: as if never used. `name` is what
-// the guest calls it. False: there is no room in its memory map.
+// the guest calls it, up to 31 characters. False: there is no room in its memory map.
 bool attach(guest::Guest& g, Device& device, unsigned number, unsigned source, const char* name);
 
 // Switch::Wake; a port's owner is its Device.

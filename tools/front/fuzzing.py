@@ -30,6 +30,7 @@ FUZZERS = {
     "dump": "trapmap: dumps and streams",
     "front": "the front door: consoles, summaries, files, clients, options (Python)",
     "pack": "trapeze-pack: kernels, initrds, device trees, symbols",
+    "virtio": "virtio network cards and the switch, with a driver that does anything",
 }
 _UNITS = re.compile(r"^stat::number_of_executed_units: *(\d+)", re.M)
 _COVERED = re.compile(r"\bcov: (\d+)")
