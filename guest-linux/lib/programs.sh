@@ -14,7 +14,7 @@ compile_program() {
     local sources=("$here/programs/$1.c")
     [[ ! -d $here/programs/$1 ]] || sources=("$here/programs/$1"/*.c)
     "${cross}gcc" -m32 -mcpu=powerpc -static -s -fno-pie -O2 -std=gnu11 -Wall -Wextra -Wshadow -Werror \
-        -ffile-prefix-map="$here"=. -Wl,--build-id=none -o "$2/$1" "${sources[@]}" "$out"/support/*.o -lm
+        -I"$here/include" -ffile-prefix-map="$here"=. -Wl,--build-id=none -o "$2/$1" "${sources[@]}" "$out"/support/*.o -lm
 }
 
 compile_programs() {
@@ -30,7 +30,7 @@ compile_programs() {
 
 programs() {
     local hash sources
-    mapfile -t sources < <(find "$here/programs" -name '*.[ch]' | LC_ALL=C sort)
+    mapfile -t sources < <(find "$here/programs" "$here/include" -name '*.[ch]' | LC_ALL=C sort)
     hash=$({ cat "$out/stamps/support" && identity "$compiler"; } | digest "${sources[@]}" "$here/lib/programs.sh")
     ! is_done programs "$hash" "$out/programs" || return 0
     begin programs

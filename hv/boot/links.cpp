@@ -14,7 +14,7 @@ namespace {
 
 // All kinds. A new one is a row here and one of the front door's (HANDLES in tools/front/links.py).
 constexpr const HandleKind* handle_kinds[] = {&byte_channel, &doorbell_sender, &doorbell_receiver,
-                                              &virtio_net};
+                                              &virtio_net, &shared_memory};
 
 const HandleKind& kind_of(const void* tree, int node) {
     const char* const name = text_of(tree, node, "kind");
@@ -94,7 +94,7 @@ void read_objects(const void* tree, Links& links) {
         if (links.object_count == Links::most_objects) {
             reject("machine image: more objects than this VMM has room for (16)");
         }
-        links.objects[links.object_count++] = {kind, name, node};
+        links.objects[links.object_count++] = {kind, name, node, 0, 0};
     }
 }
 

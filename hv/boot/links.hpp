@@ -21,7 +21,8 @@ struct HandleKind;
 struct Object {
     const char* kind;  // as in a configuration
     const char* name;
-    int node;  // in Links::tree
+    int node;        // in Links::tree
+    u64 hpa, bytes;  // shared memory: where it lies
 };
 
 struct Handle {
@@ -61,6 +62,12 @@ struct HandleKind {
 // All kinds but what links.cpp has itself.
 extern const HandleKind byte_channel, doorbell_sender, doorbell_receiver;  // channels.cpp
 extern const HandleKind virtio_net;                                        // links_net.cpp
+extern const HandleKind shared_memory;                                     // shared_memory.cpp
+
+// At most so many bytes of the machine's RAM are needed for memory that guests share.
+u64 shared_bytes(const Links& links);
+// Takes it from [from, end) and clears it.
+void place_shared(Links& links, u64 from, u64 end);
 
 // The source of the guest's interrupt controller that its handle with this number has for itself.
 // On the board nothing is there; messages begin at 224.

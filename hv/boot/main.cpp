@@ -289,13 +289,15 @@ void hv_main(trapeze::e500::u32 tree_hpa) {
     if (reinterpret_cast<u32>(pool() + count) > own_map::image_base + own_map::image_size) {
         boot::reject("machine image: more guests than the VMM's memory has room for");
     }
-    u64 rest = 0;
+    u64 rest = boot::shared_bytes(plan.wishes.links);
     for (unsigned i = 1; i < count; ++i) rest += needed(plan.wishes.guests[i]);
     for (unsigned i = 0; i < count; ++i) {
         place(i, rest);
         if (i + 1 < count) rest -= needed(plan.wishes.guests[i + 1]);
     }
     console::speak_for(nullptr);
+    const Share& last = plan.shares[count - 1];
+    boot::place_shared(plan.wishes.links, last.ram_hpa + last.ram_size, host.ram);
     core::use_profile(plan.wishes.guests[0].options.profile);
     for (unsigned i = 0; i < count; ++i) {
         if (plan.shares[i].patch.mode == patch::Mode::off) continue;

@@ -263,6 +263,22 @@ void copy_to_ram(u64 hpa, const void* from, u32 bytes) {
     }
 }
 
+bool replace_ram(u64 hpa, u32 expected, u32 value) {
+    auto* const at = reinterpret_cast<volatile u32*>(window(first, hpa));
+    u32 found = 0;
+    asm volatile(
+        "1: lwarx %0, 0, %2\n\t"
+        "cmplw %0, %3\n\t"
+        "bne- 2f\n\t"
+        "stwcx. %4, 0, %2\n\t"
+        "bne- 1b\n"
+        "2:"
+        : "=&r"(found), "+m"(*at)
+        : "r"(at), "r"(expected), "r"(value)
+        : "cr0");
+    return found == expected;
+}
+
 void copy_text(u64 to, u64 from) {
     const u8* const source = window(first, from);
     hv_copy_text(window(second, to), source);

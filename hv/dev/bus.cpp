@@ -2,6 +2,7 @@
 #include "hv/dev/bus.hpp"
 
 #include "dbt/decode.hpp"
+#include "hv/console/console.hpp"
 #include "hv/core/cpu.hpp"
 #include "hv/dev/device.hpp"
 #include "hv/vcpu/fault.hpp"
@@ -25,7 +26,7 @@ struct Place {
 
     u64 hpa() const { return region->hpa + (gpa - region->gpa); }
     u32 offset() const { return static_cast<u32>(gpa - region->gpa); }
-    bool ram() const { return region->kind == RegionKind::ram; }
+    bool memory() const { return region->is_memory(); }
 };
 
 // False after the guest was given the interrupt that the access deserves: a miss, a protection
@@ -47,6 +48,7 @@ AccessResult result_of(const Vcpu& v) {
 u32 load(Vcpu& v, const Place& at, unsigned size) {
     switch (at.region->kind) {
         case RegionKind::ram:
+        case RegionKind::shared:
             return core::read_ram(at.hpa(), size);
         case RegionKind::direct:
             return core::read_io(at.hpa(), size);
@@ -54,11 +56,27 @@ u32 load(Vcpu& v, const Place& at, unsigned size) {
             return (*v.devices)[at.region->device].read(v, at.offset(), size);
     }
 }
+
+// Like one to ROM on the board's bus.
+void ignore_store(Vcpu& v, u64 gpa) {
+    if (!v.reported_read_only) {
+        console::log("a store to {:X}, shared memory that the guest may only read: ignored", gpa);
+    }
+    v.reported_read_only = true;
+}
+
 void store(Vcpu& v, const Place& at, unsigned size, u32 value) {
     switch (at.region->kind) {
         case RegionKind::ram:
             if (v.store_ram != nullptr) {
                 v.store_ram(v, at.gpa, at.hpa(), size, value);
+            } else {
+                core::write_ram(at.hpa(), size, value);
+            }
+            return;
+        case RegionKind::shared:
+            if (at.region->read_only) {
+                ignore_store(v, at.gpa);
             } else {
                 core::write_ram(at.hpa(), size, value);
             }
@@ -108,7 +126,7 @@ u64 low_bytes(u64 value, unsigned size) {
 // An element that is not one access of a register or of memory.
 [[gnu::noinline]] AccessResult load_element(Vcpu& v, u32 ea, unsigned size, Place at, u64& value) {
     const u32 skew = ea & (size - 1);
-    if (skew == 0 || (at.ram() && in_one_page(ea, size))) {
+    if (skew == 0 || (at.memory() && in_one_page(ea, size))) {
         value = load_aligned(v, at, size);
         return result_of(v);
     }
@@ -123,7 +141,7 @@ u64 low_bytes(u64 value, unsigned size) {
 }
 
 [[gnu::noinline]] AccessResult store_element(Vcpu& v, u32 ea, unsigned size, Place at, u64 value) {
-    if ((ea & (size - 1)) == 0 || (at.ram() && in_one_page(ea, size))) {
+    if ((ea & (size - 1)) == 0 || (at.memory() && in_one_page(ea, size))) {
         store_aligned(v, at, size, value);
         return result_of(v);
     }

@@ -46,6 +46,15 @@ bool MemoryMap::ram_range(u64 gpa, u64 size, u64& hpa) const {
     return true;
 }
 
+bool MemoryMap::memory_range(u64 gpa, u64 size, u64& hpa, bool& read_only) const {
+    const Region* region = find(gpa);
+    if (region == nullptr || !region->is_memory()) return false;
+    if (size > region->size - (gpa - region->gpa)) return false;
+    hpa = region->hpa + (gpa - region->gpa);
+    read_only = region->read_only;
+    return true;
+}
+
 u64 MemoryMap::ram_bytes() const {
     u64 sum = 0;
     for (unsigned i = 0; i < count_; ++i) {

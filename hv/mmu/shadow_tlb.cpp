@@ -106,6 +106,8 @@ Fill ShadowTlb::fill(const MemoryMap& memory, const VirtualEntry& entry, u32 ea,
     const Region* const region = memory.find(gpa);
     if (region == nullptr) return Fill::no_memory;
     if (region->kind == RegionKind::trapped) return Fill::device;
+    const bool read_only = region->read_only;
+    if (read_only && access == Access::store) return Fill::device;
 
     const bool fetch = access == Access::fetch;
     const bool space = fetch ? layout().fetch_space(user) : layout().data_space(user);
@@ -145,18 +147,20 @@ Fill ShadowTlb::fill(const MemoryMap& memory, const VirtualEntry& entry, u32 ea,
         tsize = t;
     }
     const auto offset_mask = static_cast<u32>(mas1::page_size(tsize) - 1);
-    const u32 guest_permissions = Overlay::permitted(view, entry.mas3 & mas3::permissions);
+    const u32 guest_permissions = Overlay::permitted(view, entry.mas3 & mas3::permissions) &
+                                  (read_only ? ~(mas3::sw | mas3::uw) : ~0U);
 
     Slot slot{};
     slot.mas1 = mas1::v | (entry.mas1 & mas1::tid_mask) | (space ? mas1::ts : 0) | tsize << 8;
-    const u32 attributes = region->kind == RegionKind::ram
-                               ? (entry.mas2 & mas2::attributes)
-                               : (mas2::i | mas2::g | (entry.mas2 & mas2::e));
+    const u32 order = entry.mas2 & mas2::e;
+    const u32 attributes = region->kind == RegionKind::ram      ? entry.mas2 & mas2::attributes
+                           : region->kind == RegionKind::shared ? mas2::m | order
+                                                                : mas2::i | mas2::g | order;
     slot.mas2 = (ea & ~offset_mask) | attributes;
     // The VMM itself may read and write through every entry (SR, SW): it fetches the trapped
     // instruction and emulates accesses at the guest's own address.
     slot.mas3 = (static_cast<u32>(hpa) & mas3::rpn_mask & ~offset_mask) | mas3::sr |
-                (text ? 0 : mas3::sw) | (entry.mas3 & mas3::user_bits) |
+                (text || read_only ? 0 : mas3::sw) | (entry.mas3 & mas3::user_bits) |
                 (text     ? mas3::ux
                  : split_ ? Layout::sole_permissions(guest_permissions, user, fetch, !fetch)
                  : aside_ ? Layout::sole_permissions(guest_permissions, user, true, true)

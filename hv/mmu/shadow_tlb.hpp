@@ -24,7 +24,7 @@ struct Hole {
 enum class Fill : u8 {
     done,        // a shadow entry stands
     protection,  // the guest's own entry forbids it: a storage interrupt for the guest
-    device,      // a trapped device lies there: emulate the access
+    device,      // a trapped device lies there, or what may not be stored to: emulate the access
     traced,      // the VMM keeps the page for patched text, stubs: emulate the access
     no_memory,   // the guest has nothing at that physical address
     hole,        // the VMM's own range

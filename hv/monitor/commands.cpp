@@ -214,7 +214,7 @@ bool translate(Vcpu& v, u64 ea, u64& gpa) {
 // Up to 16 bytes from `gpa`, which lie in a page. False: it is not RAM; that has been said.
 bool memory_row(const Vcpu& v, bool effective, u64 address, u64 gpa, u64 bytes) {
     const auto* const region = v.memory->find(gpa);
-    if (region == nullptr || region->kind != mmu::RegionKind::ram) {
+    if (region == nullptr || !region->is_memory()) {
         log("guest-physical {:X} is not RAM: the guest has that from 0 to {:X}", gpa,
             v.memory->ram_bytes());
         return false;

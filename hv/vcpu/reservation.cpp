@@ -44,12 +44,14 @@ bool seems_stuck(Vcpu& v) {
 }
 
 // Where the word at `ea` lies in the host's memory; false if the core has to have its say: it is
-// misaligned, or no RAM, or not accessible, or text that has a copy.
+// misaligned, or no memory, or not accessible, or text that has a copy.
 bool place(Vcpu& v, u32 ea, Access access, u64& hpa) {
     u64 gpa = 0;
     if ((ea & 3U) != 0 || !translate(v, ea, access, gpa)) return false;
     if (v.overlay != nullptr && v.overlay->mirror.page(gpa) != nullptr) return false;
-    return v.memory->ram_range(gpa, 4, hpa);
+    bool read_only = false;
+    return v.memory->memory_range(gpa, 4, hpa, read_only) &&
+           !(read_only && access == Access::store);
 }
 
 bool load(Vcpu& v, const Insn& insn) {
@@ -68,8 +70,8 @@ bool store(Vcpu& v, const Insn& insn) {
         v.reservation.held = false;
         return false;
     }
-    const bool stores = hpa == v.reservation.hpa && core::read_ram(hpa, 4) == v.reservation.value;
-    if (stores) core::write_ram(hpa, 4, v.gpr[insn.rs()]);
+    const bool stores =
+        hpa == v.reservation.hpa && core::replace_ram(hpa, v.reservation.value, v.gpr[insn.rs()]);
     v.reservation.held = false;
     constexpr u32 equal = 2;
     v.cr = (v.cr & 0x0fff'ffffU) | ((stores ? equal : 0) | v.xer >> 31) << 28;

@@ -141,7 +141,7 @@ struct Vcpu : State {
     bool hypercalls;  // an sc 1 of its kernel is one (para/hypercall.hpp)
     u32 idle_bits;  // MSR bits that the end of its wait clears: it waits in a hypercall; 0: it does
                     // not
-    bool reported_pmc, reported_debug;  // said once on the VMM's console
+    bool reported_pmc, reported_debug, reported_read_only;  // said once on the VMM's console
     bool shares_timebase, reported_timebase;
     u64 fit_seen, watchdog_seen;  // time base up to which guest timer events were looked for
     u64 dec_deadline;             // VMM's clock; when the guest's decrementer reaches zero,

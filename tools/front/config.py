@@ -7,7 +7,7 @@ import difflib
 import os
 import re
 
-from . import guest, links, source
+from . import guest, links, shared, source
 from .common import USAGE, Failure, complain
 from .machine import CORES_MOST, ENDINGS, GUESTS_MOST, REACH, WINDOWS_MOST, Machine, Spec, target_of
 
@@ -236,6 +236,7 @@ def _partition(node, machine, folder, mistakes):
             mistakes.add(child.where, f"'{name}' has a '{handle.name}' already")
         elif handle:
             spec.handles.append(handle)
+    shared.place(spec, mistakes)
     if len(spec.handles) > links.HANDLES_MOST:
         mistakes.add(node.where, f"'{name}' has more than {links.HANDLES_MOST} handles")
     spec.handles = links.in_order(spec.handles)
@@ -295,8 +296,8 @@ def _together(machine, readers, mistakes):
         mistakes.add(where, what)
     if readers and machine.memory > REACH:
         total = sum(spec.mem for spec in machine.guests) >> 20
-        readers[-1][1].wrong("memory", f"the guests' {total} MiB and the VMM do not fit below "
-                                       "2 GiB")
+        readers[-1][1].wrong("memory", f"the guests' {total} MiB, what they share and the VMM do "
+                                       "not fit below 2 GiB")
 
 
 def parsed(root, path, mistakes):

@@ -10,6 +10,8 @@ import difflib
 import re
 from typing import Callable, Optional
 
+from . import shared
+
 # The VMM's: most_objects, most_handles in hv/boot/links.hpp.
 OBJECTS_MOST, HANDLES_MOST = 16, 16
 # Up to 31 characters, as device trees name nodes.
@@ -25,6 +27,8 @@ class Object:
     where: str
     lines: list
     phandle: Optional[int] = None
+    # Bytes of the machine's memory that it takes.
+    size: int = 0
 
 
 @dataclasses.dataclass
@@ -36,13 +40,18 @@ class Handle:
     where: str
     lines: list
     to: Optional[Object] = None
+    # What it takes of the guest's addresses: bytes, and from where on, if the file says so.
+    size: int = 0
+    address: Optional[int] = None
 
 
 @dataclasses.dataclass
 class ObjectKind:
-    """`read(reader)` takes a node's properties and gives the lines for the VMM."""
+    """`read(reader)` takes a node's properties and gives the lines for the VMM; `fill(found, reader)`, if more is to
+    be known of the Object or Handle than its lines, takes what belongs to that."""
 
     read: Callable
+    fill: Optional[Callable] = None
 
 
 @dataclasses.dataclass
@@ -52,6 +61,7 @@ class HandleKind:
     reference: Optional[str]
     of: Optional[str]
     read: Callable
+    fill: Optional[Callable] = None
 
 
 def _nothing(_reader):
@@ -82,12 +92,14 @@ OBJECTS = {
     CHANNEL: ObjectKind(_nothing),
     "doorbell": ObjectKind(_nothing),
     SWITCH: ObjectKind(_nothing),
+    "shared-memory": ObjectKind(_nothing, shared.fill_object),
 }
 HANDLES = {
     CHANNEL_END: HandleKind("channel", CHANNEL, _nothing),
     "send-doorbell-handle": HandleKind("doorbell", "doorbell", _nothing),
     "receive-doorbell-handle": HandleKind("doorbell", "doorbell", _nothing),
     "virtio-net": HandleKind("switch", SWITCH, _virtio_net),
+    "shared-memory-handle": HandleKind("memory", "shared-memory", _nothing, shared.fill_handle),
 }
 
 
@@ -117,7 +129,10 @@ def _phandle(node):
 def read_object(node, reader):
     """The Object of a node for which is_object()."""
     kind = reader.text("compatible", next(iter(OBJECTS)))
-    found = Object(kind, _name(node, reader), node.where, OBJECTS[kind].read(reader), _phandle(node))
+    row = OBJECTS[kind]
+    found = Object(kind, _name(node, reader), node.where, row.read(reader), _phandle(node))
+    if row.fill:
+        row.fill(found, reader)
     reader.end()
     return found
 
@@ -139,6 +154,8 @@ def read_handle(node, reader, objects):
             reader.wrong(row.reference, f"'{row.reference}' takes a reference to a node with compatible = "
                                         f'"{row.of}", such as {row.reference} = <&LABEL>')
     found = Handle(kind, _name(node, reader), node.where, row.read(reader), to)
+    if row.fill:
+        row.fill(found, reader)
     reader.end()
     return found
 

@@ -9,7 +9,7 @@ import os
 import subprocess
 from typing import Optional
 
-from . import guest, links
+from . import guest, links, shared
 from .common import BUILD, ROOT, USAGE, VMM_FAILED, Failure
 
 # The VMM's (most_guests in hv/guest/machine.hpp). A test holds them together.
@@ -87,6 +87,7 @@ class Machine:
         at = guest.VMM_RESERVE + GUEST_RESERVE * (len(self.guests) - 1) + image_size
         for spec in self.guests:
             at = guest.round_up(at, guest.alignment(spec.mem)) + spec.mem
+        at += sum(one.size + shared.alignment(one.size) for one in self.objects if one.size)
         return guest.round_up(at, guest.QEMU_RAM_STEP)
 
 

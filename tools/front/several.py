@@ -107,6 +107,9 @@ class Several(Boot):
                                           self.extra)
                 initrd = initramfs
                 words = [guest.default_bootargs(self.mode, options.verbose)]
+                if any(one.address is not None for one in spec.handles):
+                    # Linux's driver for memory in its tree asks for the name that it goes by.
+                    words.append("uio_pdrv_genirq.of_id=generic-uio")
             append = " ".join(words + ([spec.append] if spec.append else []))
             key = (spec.kernel, initrd, spec.dtb, tuple(spec.load), spec.raw, spec.mem, append)
             if key not in made:

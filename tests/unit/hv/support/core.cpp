@@ -243,6 +243,12 @@ void copy_to_ram(u64 hpa, const void* from, u32 bytes) {
     for (u32 i = 0; i < bytes; ++i)
         write_ram(hpa + i, 1, static_cast<const unsigned char*>(from)[i]);
 }
+
+bool replace_ram(u64 hpa, u32 expected, u32 value) {
+    const bool as_expected = read_ram(hpa, 4) == expected;
+    if (as_expected) write_ram(hpa, 4, value);
+    return as_expected;
+}
 void copy_text(u64 to, u64 from) {
     const auto page = the_core().ram[from];
     the_core().ram[to] = page;
