@@ -33,7 +33,10 @@ def fill_object(found, reader):
             reader.wrong("size", "'size' takes a size, such as \"64K\" or <0x10000>")
             return
     else:
-        found.size = reader.number("size", 0, (1 << 32) - 1, "0x10000") or 0
+        found.size = reader.number("size", 0, (1 << 32) - 1, "0x10000")
+        if found.size is None:
+            found.size = 0
+            return
     if not 0 < found.size <= MOST or found.size % PAGE:
         reader.wrong("size", f"{found.size} bytes: shared memory takes whole pages of 4 KiB, up to 64M")
         found.size = 0

@@ -269,6 +269,26 @@ TEST_F(BusTest, HalfForbiddenIsAViolationOfThatHalf) {
     EXPECT_TRUE(seen().empty()) << "nothing of the first half is done";
 }
 
+TEST_F(BusTest, WhatIsStoredToSharedMemoryThatMayOnlyBeReadIsLost) {
+    constexpr u32 read_only_gpa = 0xc040'0000, shared_gpa = 0xc041'0000;
+    constexpr u64 read_only_hpa = 0x9000'0000, shared_hpa = 0x9001'0000;
+    v.memory->add({read_only_gpa, page, read_only_hpa, mmu::RegionKind::shared, 0, true});
+    v.memory->add({shared_gpa, page, shared_hpa, mmu::RegionKind::shared, 0, false});
+    place(read_only_gpa, shared_gpa);
+    const auto last = read_only_hpa + page - 4;
+    for (const u32 at : {ea + page - 4, ea + page - 2}) {
+        core::write_ram(last, 4, 0x11223344);
+        core::write_ram(shared_hpa, 4, 0x55667788);
+        v.gpr[3] = 0xaabbccdd;
+        access(store_of(4), at);
+        EXPECT_EQ(v.nip, 0x1004U);
+        EXPECT_EQ(core::read_ram(last, 4), 0x11223344U);
+        EXPECT_EQ(core::read_ram(shared_hpa, 4), at == ea + page - 4 ? 0x55667788U : 0xccdd7788U);
+        access(load_of(4), ea + page - 2);
+        EXPECT_EQ(v.gpr[3], at == ea + page - 4 ? 0x33445566U : 0x3344ccddU);
+    }
+}
+
 TEST_F(BusTest, NothingFollowsTheEndOfTheGuest) {
     place(power_gpa, first_gpa);
     access(store_of(4), ea + 0xffe);

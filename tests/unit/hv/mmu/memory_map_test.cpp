@@ -53,6 +53,24 @@ TEST(MemoryMap, HoldsWhatThirtySixBitsAddress) {
     EXPECT_EQ(map.ram_bytes(), top);
 }
 
+TEST(MemoryMap, SharedMemoryIsMemoryButNotRam) {
+    MemoryMap map;
+    ASSERT_TRUE(map.add(ram(0, 0x10000)));
+    ASSERT_TRUE(map.add({0x10000, 0x2000, 0x70000, RegionKind::shared, 0, true}));
+    ASSERT_TRUE(map.add({0x12000, 0x1000, 0, RegionKind::trapped, 0}));
+    u64 hpa = 0;
+    bool read_only = false;
+    EXPECT_FALSE(map.ram_range(0x10000, 4, hpa)) << "no DMA, no copy of its text";
+    EXPECT_EQ(map.ram_bytes(), 0x10000U);
+    EXPECT_TRUE(map.memory_range(0x11ffc, 4, hpa, read_only));
+    EXPECT_EQ(hpa, 0x71ffcU);
+    EXPECT_TRUE(read_only);
+    EXPECT_FALSE(map.memory_range(0x11ffd, 4, hpa, read_only));
+    EXPECT_TRUE(map.memory_range(0x8000, 4, hpa, read_only));
+    EXPECT_FALSE(read_only);
+    EXPECT_FALSE(map.memory_range(0x12000, 4, hpa, read_only));
+}
+
 TEST(MemoryMap, IsFullAtItsCapacity) {
     MemoryMap map;
     for (unsigned i = 0; i < MemoryMap::capacity; ++i) {

@@ -32,11 +32,13 @@ class Model {
         v_.shadow.reset(layout, test::hole);
         vcpu::set_msr(v_, 0);
         *v_.memory = {};
-        // Memory that is aligned to 4 KiB alone, to 4 MiB, and above 4 GiB; a gap; a device.
+        // Memory that is aligned to 4 KiB alone, to 4 MiB, and above 4 GiB; a gap; a device; memory
+        // of several guests that this one may not write.
         v_.memory->add({0, 0x123000, 0x4000'1000, RegionKind::ram, 0});
         v_.memory->add({0x400000, 0x400000, 0x1'0000'0000, RegionKind::ram, 0});
         v_.memory->add({0xf'0000'0000, 0x140000, 0x2'0000'4000, RegionKind::direct, 0});
         v_.memory->add({0x800000, 0x10000, 0, RegionKind::trapped, 0});
+        v_.memory->add({0xa00000, 0x30000, 0x3'0000'4000, RegionKind::shared, 0, true});
         run(v_, test::mtspr(1012, 4), 6);  // MMUCSR0: TLB0 and TLB1
         for (unsigned i = 0; i < 16; ++i) {
             v_.tlb.invalidate(v_.tlb.tlb1(i));
@@ -94,9 +96,9 @@ class Model {
         return places.at(pick(4)) + pick(0x20000);
     }
     u64 random_gpa() {
-        constexpr std::array<u64, 6> places{0,        0x110000,      0x400000,
-                                            0x7f0000, 0xf'0000'0000, 0xf'0013'0000};
-        return places.at(pick(6)) + (pick(0x20) << 12U);
+        constexpr std::array<u64, 7> places{
+            0, 0x110000, 0x400000, 0x7f0000, 0xf'0000'0000, 0xf'0013'0000, 0xa10000};
+        return places.at(pick(7)) + (pick(0x20) << 12U);
     }
 
     void set_pids() {
@@ -243,7 +245,7 @@ class Model {
         }
         return nullptr;
     }
-    static std::optional<u64> host_address(u64 gpa) {
+    static std::optional<u64> host_address(u64 gpa, Access kind) {
         if (gpa < 0x123000) {
             return 0x4000'1000 + gpa;
         }
@@ -252,6 +254,9 @@ class Model {
         }
         if (gpa >= 0xf'0000'0000 && gpa < 0xf'0014'0000) {
             return 0x2'0000'4000 + (gpa - 0xf'0000'0000);
+        }
+        if (gpa >= 0xa00000 && gpa < 0xa30000 && kind != Access::store) {
+            return 0x3'0000'4000 + (gpa - 0xa00000);
         }
         return {};
     }
@@ -280,7 +285,8 @@ class Model {
         const u32 user_bit = kind == Access::fetch ? 0x20 : kind == Access::load ? 0x02 : 0x08;
         const u32 bit = user_ ? user_bit : user_bit >> 1U;
         const bool allowed = entry != nullptr && (entry->permissions & bit) != 0;
-        const auto hpa = allowed ? host_address(entry->gpa + (ea - entry->base)) : std::nullopt;
+        const auto hpa =
+            allowed ? host_address(entry->gpa + (ea - entry->base), kind) : std::nullopt;
 
         if (pick(4) == 0) {
             the_core().tlb0.at(ea >> 12U & 127U) = {};  // lost to other pages

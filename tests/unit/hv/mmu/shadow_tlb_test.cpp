@@ -56,6 +56,23 @@ TEST_F(ShadowTlbTest, EntriesEndWhereTheRegionDoes) {
     EXPECT_EQ(fill(entry, 0x80105000), Fill::no_memory);
 }
 
+TEST_F(ShadowTlbTest, SharedMemoryIsCoherentForAllAndReadOnlyForSome) {
+    for (const bool read_only : {false, true}) {
+        test::reset_core();
+        shadow->reset(straight, test::hole);
+        memory = {};
+        ASSERT_TRUE(memory.add({0, 0x10000, 0x8000'0000, RegionKind::shared, 0, read_only}));
+        const auto& entry = page(3, 0x40000000, 0, all, 0, 0x1a);  // WIMG: W, I, G
+        ASSERT_EQ(fill(entry, 0x40000000), Fill::done);
+        const auto* const made = only(0x40000000, false);
+        EXPECT_EQ(made->mas2 & 0x1fU, 4U) << "M alone: others may map it otherwise";
+        EXPECT_EQ(made->mas3 & (ux | ur), ux | ur);
+        EXPECT_EQ(made->mas3 & (uw | sw), read_only ? 0 : uw | sw) << "the VMM's stores too";
+        shadow->drop(entry);
+        EXPECT_EQ(fill(entry, 0x40000000, Access::store), read_only ? Fill::device : Fill::done);
+    }
+}
+
 TEST_F(ShadowTlbTest, TheHoleIsLeftOutOfSpaceZeroOnly) {
     const auto& entry = page(10, 0xc0000000, 0xc0000000);
     EXPECT_EQ(fill(entry, test::hole.base), Fill::hole);

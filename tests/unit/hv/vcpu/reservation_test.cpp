@@ -113,6 +113,27 @@ TEST_F(ReservationTest, IsOfOneWordAndTellsSo) {
     }
 }
 
+// Of memory that guests share, too; where this one may only read, the core has its say.
+TEST_F(ReservationTest, IsMadeInSharedMemory) {
+    for (const bool read_only : {false, true}) {
+        constexpr u64 shared_hpa = 0xa000'0000;
+        const u32 gpa = read_only ? 0xa001'0000 : 0xa000'0000;
+        v.memory->add({gpa, 0x1000, shared_hpa, mmu::RegionKind::shared, 0, read_only});
+        test::map_page(v, 5, 0x7000'0000, gpa);
+        core::write_ram(shared_hpa, 4, 5);
+        v.gpr[4] = 0x7000'0000;
+        v.nip = code;
+        help_reservation(v);
+        step_reservation(v);
+        ASSERT_TRUE(v.reservation.held);
+        v.gpr[6] = 6;
+        trap();
+        EXPECT_EQ(core::read_ram(shared_hpa, 4), read_only ? 5U : 6U);
+        EXPECT_EQ(v.nip, read_only ? code + 8 : code + 12);
+        stop_reservation(v);
+    }
+}
+
 TEST_F(ReservationTest, OtherLoopsAreLeftAlone) {
     v.traced[7].nip = 0x8000;
     help_reservation(v);
