@@ -7,6 +7,7 @@
 
 #include "hv/boot/boot.hpp"
 #include "hv/boot/tree.hpp"
+#include "hv/para/channel.hpp"
 
 namespace trapeze::boot {
 
@@ -94,6 +95,22 @@ void name_node(char* to, const char* name, u64 address) {
     *to = 0;
 }
 
+// That of the doorbell beside it, by which Linux's UIO driver wakes who waits.
+void add_interrupt(const Links& links, const Handle& handle, void* tree, int node) {
+    const u32 bell = cell_or(links.tree, handle.node, "doorbell", Handle::none);
+    if (bell == Handle::none) return;
+    if (bell >= Links::most_handles) reject("machine image: no such doorbell: ", handle.name);
+    const int controller = fdt_node_offset_by_compatible(tree, -1, "fsl,mpic");
+    if (controller < 0) reject("device tree: no interrupt controller for ", handle.name);
+    constexpr u32 rising = 0;  // the controller's binding
+    const fdt32_t source[] = {cpu_to_fdt32(para::edge_source(bell)), cpu_to_fdt32(rising)};
+    int error = fdt_setprop(tree, node, "interrupts", source, sizeof source);
+    if (error == 0) {
+        error = fdt_setprop_u32(tree, node, "interrupt-parent", fdt_get_phandle(tree, controller));
+    }
+    check_tree(error, "device tree: shared memory: ");
+}
+
 void describe(const Links& links, const Handle& handle, void* tree) {
     const u64 address = address_of(links, handle), bytes = links.objects[handle.object].bytes;
     const int bus = bus_of(tree);
@@ -121,6 +138,7 @@ void describe(const Links& links, const Handle& handle, void* tree) {
         error = fdt_setprop_empty(tree, node, "read-only");
     }
     check_tree(error, "device tree: shared memory: ");
+    add_interrupt(links, handle, tree, node);
 }
 
 }  // namespace

@@ -41,9 +41,8 @@ const Region* MemoryMap::find(u64 gpa) const {
 bool MemoryMap::ram_range(u64 gpa, u64 size, u64& hpa) const {
     const Region* region = find(gpa);
     if (region == nullptr || region->kind != RegionKind::ram) return false;
-    if (size > region->size - (gpa - region->gpa)) return false;
-    hpa = region->hpa + (gpa - region->gpa);
-    return true;
+    bool read_only = false;
+    return memory_range(gpa, size, hpa, read_only);
 }
 
 bool MemoryMap::memory_range(u64 gpa, u64 size, u64& hpa, bool& read_only) const {

@@ -43,6 +43,8 @@ class Handle:
     # What it takes of the guest's addresses: bytes, and from where on, if the file says so.
     size: int = 0
     address: Optional[int] = None
+    doorbell: Optional[list] = None
+    where_doorbell: str = ""
 
 
 @dataclasses.dataclass

@@ -44,10 +44,12 @@ def fill_object(found, reader):
 
 
 def fill_handle(found, reader):
-    """`address`: one cell or two; `read-only`."""
+    """`address`: one cell or two; `read-only`; `doorbell`, by which the guest is told of changes."""
     found.size = found.to.size if found.to else 0
     if reader.flag("read-only"):
         found.lines.append("read-only;")
+    found.doorbell = reader.numbers("doorbell", "&bell")
+    found.where_doorbell = reader.where("doorbell")
     cells = reader.numbers("address", "0x80000000")
     if cells is None:
         return
@@ -60,6 +62,16 @@ def fill_handle(found, reader):
 
 def _overlapped(taken, first, size):
     return next((one for one in taken if first < one[1] and one[0] < first + size), None)
+
+
+def _tie(spec, one, mistakes):
+    """Its doorbell's number among the guest's handles."""
+    for number, other in enumerate(spec.handles):
+        if other.kind == "receive-doorbell-handle" and other.to and one.doorbell == [other.to.phandle]:
+            one.lines.append(f"doorbell = <{number}>;")
+            return
+    mistakes.add(one.where_doorbell, f"'doorbell' takes a reference to a doorbell that '{spec.name}' has a "
+                                     "receive-doorbell-handle of")
 
 
 def place(spec, mistakes):
@@ -80,5 +92,7 @@ def place(spec, mistakes):
         elif found := _overlapped(taken, one.address, one.size):
             mistakes.add(one.where, f"'{one.name}' at {one.address:#x} overlaps {found[2]} of '{spec.name}', "
                                     f"{found[0]:#x} to {found[1] - 1:#x}")
+        if one.doorbell is not None:
+            _tie(spec, one, mistakes)
         taken.append((one.address, one.address + one.size, f"'{one.name}'"))
         one.lines.append(f"address = <{one.address >> 32:#x} {one.address & 0xffffffff:#x}>;")
