@@ -68,9 +68,9 @@ class Linux(Case):
             "ring list | sort; ring receive ring 1; ring peek board 8; ring poke board 8 7; ring peek ring 60000;"
             "devmem 0x240000008; devmem 0x240000008 32 9; devmem 0x240000008")
         self.ends(result, 0)
-        self.assertEqual(said["alpha"], ["board /dev/uio1 16 KiB side 0", "ring /dev/uio0 64 KiB side 0",
+        self.assertEqual(said["alpha"], ["board /dev/uio0 16 KiB side 0", "ring /dev/uio1 64 KiB side 0",
                                          "0x1234", "0x1"])
-        self.assertEqual(said["beta"], ["board /dev/uio1 16 KiB side 1 read-only", "ring /dev/uio0 64 KiB side 1",
+        self.assertEqual(said["beta"], ["board /dev/uio0 16 KiB side 1 read-only", "ring /dev/uio1 64 KiB side 1",
                                         "root:x:0:", "0x1234", "0x1234", "0x1", "0x00001234", "0x00001234"])
 
     def torture(self, changes=(), count=4000):

@@ -7,9 +7,10 @@ MOST = 64 * guest.MIB
 # Where handles without an address go: behind every guest's memory, and below 4 GiB for guests with 32-bit addresses.
 WINDOW = (0x80000000, 0xc0000000)
 ADDRESSES = 1 << 36
-# The guest's map but for its memory (hv/board/ppce500.hpp), of whichever guest has it: from, to, what.
+# The map of whichever guest has it (hv/board/ppce500.hpp, hv/para/virtio.hpp): from, to, what.
 TAKEN = ((0xc00000000, 0xc20000000, "PCI memory"), (0xf00000000, 0xf08000000, "the platform bus"),
-         (0xfe0000000, 0xfe0100000, "the board's devices"), (0xfe1000000, 0xfe1010000, "PCI I/O"))
+         (0xfe0000000, 0xfe0100000, "the board's devices"), (0xfe1000000, 0xfe1010000, "PCI I/O"),
+         (0xfea000000, 0xfea010000, "virtio devices"))
 
 
 def alignment(size):
