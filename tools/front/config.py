@@ -236,10 +236,10 @@ def _partition(node, machine, folder, mistakes):
             mistakes.add(child.where, f"'{name}' has a '{handle.name}' already")
         elif handle:
             spec.handles.append(handle)
-    shared.place(spec, mistakes)
     if len(spec.handles) > links.HANDLES_MOST:
         mistakes.add(node.where, f"'{name}' has more than {links.HANDLES_MOST} handles")
     spec.handles = links.in_order(spec.handles)
+    shared.place(spec, mistakes)
     return spec, reader
 
 
