@@ -8,7 +8,7 @@ import os
 import threading
 import unittest
 
-from support import LAST, ROOT, Case, trapeze
+from support import LAST, ROOT, Case, finish, start, trapeze
 
 EXAMPLES = os.path.join(ROOT, "docs", "examples")
 BYTES = 1 << 20
@@ -84,6 +84,35 @@ class Network(Case):
             server.shutdown()
         self.assertEqual(lines["inner"][0].split()[0], hashlib.md5(data).hexdigest())
         self.assertEqual(lines["gate"], ["done"])
+
+    def test_who_is_restarted_comes_back(self):
+        """In the middle of a transfer: the other one's link stays up, and the next transfer is whole."""
+        config = os.path.join(EXAMPLES, "two-linux-net.dts")
+        alpha = ("mkdir /tmp/www; dd if=/dev/urandom of=/tmp/www/out bs=1M count=12 2> /dev/null; md5sum < /tmp/www/out; "
+                 "httpd -p 5000 -h /tmp/www; echo > /tmp/www/ready; "
+                 "until grep -q beta-has-it /tmp/www/said 2> /dev/null; do nc -l -p 5001 >> /tmp/www/said; done; "
+                 "cat /sys/class/net/eth0/carrier")
+        beta = ("echo starts; wget -q -O - http://10.0.0.1:5000/out > /tmp/in || exit 1; md5sum < /tmp/in; "
+                "echo beta-has-it | nc 10.0.0.1 5001")
+        tries = ("i=0; until wget -q -O /dev/null http://10.0.0.1:5000/ready 2> /dev/null; "
+                 "do i=$((i + 1)); [ $i -lt 100 ] || exit 1; sleep 0.5; done; ")
+        process = start("boot", "--config", config, "--timeout", "400", "--run",
+                        f"case $(cat /proc/cmdline) in *net.lan=10.0.0.1*) {alpha} ;; *) {tries}{beta} ;; esac")
+        try:
+            lines, restarted = [], False
+            for line in process.stdout:
+                lines.append(line.decode().rstrip())
+                if lines[-1].endswith("| starts") and not restarted:
+                    restarted = True
+                    self.ends(trapeze("monitor", "restart", "beta"), 0)
+            self.assertEqual(process.wait(60), 0, lines)
+        finally:
+            finish(process)
+        said = {name: [line.split("| ", 1)[1] for line in lines if line.startswith(name) and "| " in line]
+                for name in ("alpha", "beta")}
+        self.assertEqual(said["beta"][:2], ["starts", "starts"])
+        self.assertEqual(said["beta"][2], said["alpha"][0], lines)
+        self.assertEqual(said["alpha"][-1], "1", "its link stays up")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A guest whose rings are broken in every way that there is a rule against, and in any, beside one that looks
 after its registers and its memory (tests/isa/attack/rings.cpp)."""
+import json
 import os
 import unittest
 
@@ -15,7 +16,7 @@ CONFIG = """/dts-v1/;
     lan: lan {{ compatible = "virtual-switch"; }};
     evil {{
         compatible = "partition"; memory = "64M"; kernel = "{programs}/attack/rings.elf";
-        bootargs = "seed={seed} rounds=300"; options = "watchdog=10 {mode}";
+        bootargs = "{arguments}"; options = "watchdog=10 {mode}";
         one {{ compatible = "virtio-net"; switch = <&lan>; }};
         two {{ compatible = "virtio-net"; switch = <&lan>; }};
     }};
@@ -32,7 +33,7 @@ class Rings(Case):
 
     def attack(self, mode, seed):
         """Each fault is told, the next driver starts well, and the other guest finds all its own."""
-        path = self.path("rings.dts", CONFIG.format(programs=PROGRAMS, mode=mode, seed=seed).encode())
+        path = self.path("rings.dts", CONFIG.format(programs=PROGRAMS, mode=mode, arguments=f"seed={seed} rounds=300").encode())
         result = trapeze("boot", "--icount", "--config", path, "--timeout", "120")
         self.ends(result, 0)
         lines = [line.split("| ", 1)[1] for line in result.out.splitlines() if line.startswith("evil")]
@@ -55,6 +56,19 @@ class Rings(Case):
         for seed, mode in enumerate(MODES):
             with self.subTest(mode=mode):
                 self.attack(mode, seed)
+
+    def test_a_storm_takes_its_half(self):
+        """Of the core, beside an equal: notifications and what comes of them are the storm's own time."""
+        path = self.path("storm.dts", CONFIG.format(programs=PROGRAMS, mode="patch=hot", arguments="storm=250").encode())
+        result = trapeze("boot", "--icount", "--config", path, "--timeout", "120")
+        self.ends(result, 0)
+        self.assertRegex(result.out, r"(?m)^evil  \| # \d{3,} notifications, [1-9]\d* frames came$")
+        self.assertIn("keeper| 40 rounds, 0 wrong", result.out.splitlines())
+        with open(os.path.join(LAST, "summary.json"), encoding="utf-8") as handle:
+            guests = {one["guest"]: one for one in json.load(handle)["guests"]}
+        ticks = guests["keeper"]["ticks"]
+        self.assertLess(ticks["total"], guests["evil"]["ticks"]["total"], "the storm lasts longer")
+        self.assertGreater(ticks["total"] - ticks["stolen"] - ticks["idle"], 0.48 * ticks["total"], ticks)
 
 
 if __name__ == "__main__":

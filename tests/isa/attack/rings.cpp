@@ -252,6 +252,39 @@ void any_ring(Random& random) {
     set(0, notify, random.below(2));
 }
 
+// Full queues of frames that the other card takes, without pause.
+void storm(u32 milliseconds) {
+    constexpr u32 ticks_a_millisecond = 400'000, bytes = 1514 + 12;
+    begin_card(0);
+    begin_card(1);
+    for (u32 i = 0; i < entries; ++i) {
+        describe(0, 0, i, buffer + 0x1000 * i, 2048, writes);
+        describe(1, 1, i, buffer + 0x8000, bytes);
+    }
+    put_32(buffer + 0x800c, 0xffff'ffff);  // to everybody
+    put_32(buffer + 0x8010, 0x0002'ffff);
+    const u32 began = timebase();
+    u32 notifications = 0;
+    while (timebase() - began < milliseconds * ticks_a_millisecond) {
+        for (u32 i = 0; i < entries; ++i) {
+            offer(0, 0, i);
+            offer(1, 1, i);
+        }
+        set(1, notify, 1);
+        set(0, notify, 0);
+        ++notifications;
+        if (((get(0, status) | get(1, status)) & needs_reset) != 0) fail("storm: a card gave up");
+    }
+    print("# {} notifications, {} frames came", {notifications, get_16(used(0, 0) + 2)});
+}
+
+[[noreturn]] void switch_off() {
+    io32(0xff000) = 0x8000'0000;
+    io32(0xff008) = 0x8000'0000;
+    for (;;) {
+    }
+}
+
 }  // namespace
 
 void isa_main() {
@@ -265,14 +298,15 @@ void isa_main() {
                .space = space,
                .attributes = mas2::i | mas2::g});
     }
+    if (const u32 milliseconds = option("storm", 0); milliseconds != 0) {
+        storm(milliseconds);
+        switch_off();
+    }
     print("cards: {} {}; no card: {}", {get(0, device_id), get(1, device_id), get(2, device_id)});
     print("text arrives: {}", {text_arrives()});
     each_rule();
     for (u32 n = 0; n < rounds; ++n) any_ring(random);
     print("text arrives: {}", {text_arrives()});
     print("rings: done");
-    io32(0xff000) = 0x8000'0000;  // the power switch
-    io32(0xff008) = 0x8000'0000;
-    for (;;) {
-    }
+    switch_off();
 }
