@@ -88,6 +88,17 @@ class Shared(Case):
                 reference = "memory = <&m>; " if text else ""
                 self.mistake(6, words, OBJECT + self.guest(reference + text))
 
+    def test_doorbell(self):
+        """The number of the handle by which the guest is told, whatever else it has."""
+        bell = 'bell: bell { compatible = "doorbell"; };\n'
+        guest = self.guest("memory = <&m>; doorbell = <&bell>;")
+        self.mistake(7, "'doorbell' takes a reference", OBJECT + bell + guest)
+        told = ('a { compatible = "send-doorbell-handle"; doorbell = <&bell>; };\n'
+                'b { compatible = "receive-doorbell-handle"; doorbell = <&bell>; };\n')
+        made, mistakes = self.parsed(OBJECT + bell + guest.replace("h0 {", told + "h0 {"))
+        self.assertEqual(mistakes, [])
+        self.assertIn("doorbell = <1>;", made.guests[0].handles[2].lines)
+
     def test_handles_that_overlap(self):
         self.mistake(7, "'h1' at 0x90008000 overlaps 'h0' of 'g'", OBJECT + self.guest(
             "memory = <&m>; address = <0x90000000>;", "memory = <&m>; address = <0x90008000>;"))

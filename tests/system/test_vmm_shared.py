@@ -94,7 +94,8 @@ class Linux(Case):
                                    [("cpus = <1 1>;", 'cpus = <1 1>; on-death = "restart";')])
         self.ends(result, 0)
         self.assertRegex(said["alpha"][-1], r"^sent 4000 received \d+ lost 0 torn 0 twice 0 broken 0 peer restarts 1$")
-        self.assertRegex(said["beta"][-1], r"^sent 4000 received \d+ lost 0 torn 0 twice [01] broken 0 peer restarts 0$")
+        self.assertRegex(said["beta"][-1],
+                         r"^sent 4000 received \d+ lost 0 torn 0 twice [01] broken 0 peer restarts 0$")
 
 
 if __name__ == "__main__":
