@@ -52,24 +52,28 @@ void Kernel::wake(Task& task, bool granted) {
     if (mutex != nullptr) settle(mutex->owner_);
 }
 
-// All releases up to `now` at once, however many: a guest may have been paused.
+// All releases up to `now` at once, however many: a guest may have been paused. Of those that no
+// job is left for the first one counts: its latency tells for how long nothing ran.
 void Kernel::release(Task& task, Time now) {
-    const u32 passed = static_cast<u32>((now - task.next_) / task.period) + 1;
-    const Time last = task.next_ + Time{passed - 1} * task.period;
-    task.next_ = last + task.period;
+    const Time first = task.next_;
+    const u32 passed = static_cast<u32>((now - first) / task.period) + 1;
+    task.next_ = first + Time{passed} * task.period;
     Account& a = task.account;
     a.releases += passed;
     u32 lost = passed - 1;
     if (!task.in_job_) {
         task.in_job_ = true;
-        task.released_ = last;
+        task.released_ = first;
         make_ready(task);
     } else {
         if (!task.late_) ++a.misses;
         task.late_ = true;
-        if (task.another_) ++lost;
-        task.another_ = true;
-        task.another_released_ = last;
+        if (task.another_) {
+            ++lost;
+        } else {
+            task.another_ = true;
+            task.another_released_ = first;
+        }
     }
     a.skipped += lost;
     a.misses += lost;

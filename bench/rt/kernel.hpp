@@ -39,7 +39,7 @@ struct Account {
     u32 releases = 0;              // that have come
     u32 jobs = 0;                  // that were done
     u32 misses = 0;                // deadlines at which the job was not done, each once
-    u32 skipped = 0;               // releases whose job never ran: the one before took too long
+    u32 skipped = 0;               // releases without a job: those before took too long
     u32 dispatches = 0;            // how often the core went over to the task
     Time ran = 0;                  // ticks that it had the core
     Time longest = 0;              // from a release to its job's end

@@ -33,9 +33,12 @@ class Examples(Case):
         self.assertEqual([guests[name]["end"] for name in ("alpha", "beta")], ["poweroff", "poweroff"])
 
     def test_linux_and_rt(self):
-        result, guests = self.boot("linux-and-rt.dts", "--icount", "--run", "sleep 1")
+        result, guests = self.boot("linux-and-rt.dts", "--icount")
         self.ends(result, 0)
-        self.assertRegex(result.out, r"^rt   \| beat 1000: late by ")
+        self.assertRegex(result.out, r"(?m)^rt   \| job 1000: \d+\.\d of 1500\.0 rpm, late by ")
+        # Linux shows it beside its workload.
+        self.assertRegex(result.out, r"(?m)^linux\| control: 1\d{3}\.\d of 1500\.0 rpm, drive ")
+        self.assertIn("workload: all ok", result.out)
         self.assertEqual((guests["linux"]["end"], guests["rt"]["end"]), ("poweroff", "stopped"))
 
 
