@@ -18,12 +18,13 @@ CONFIG = """/dts-v1/;
     }};
 }};
 """
-# Guest a has a shell on its end, and b types into it: a short answer, and one that no queue holds.
+# Guest a has a shell on its end, and b types into it: a short answer, and one that no queue holds. The shell says nothing
+# before b has turned its echo off, or it would read that again.
 COMMAND = r"""
 exec 3<>/dev/ttyEHV0; stty raw -echo <&3
 case $(tr -d '\0' </proc/device-tree/hypervisor/guest-name) in
-a)  echo ready >&3; sh <&3 >&3 2>&1; echo served $? ;;
-b)  read word <&3; echo a is $word
+a)  read word <&3; sh <&3 >&3 2>&1; echo $word: served $? ;;
+b)  echo go >&3
     echo 'echo answer $((6*7)); dd if=/dev/zero bs=1000 count=20 2>/dev/null | tr "\0" x; echo; exit 3' >&3
     while read line <&3; do
         case $line in
@@ -47,8 +48,8 @@ class Channels(Case):
         self.ends(result, 0)
         lines = {name: [line[3:] for line in result.out.splitlines() if line.startswith(f"{name}| ")]
                  for name in "ab"}
-        self.assertEqual(lines["a"], ["served 3"])
-        self.assertEqual(lines["b"], ["a is ready", "it has answered", "length 20000",
+        self.assertEqual(lines["a"], ["go: served 3"])
+        self.assertEqual(lines["b"], ["it has answered", "length 20000",
                                       "epapr,hypervisor-1.1", "registered /dev/ttyEHV0 for byte channel 0"])
 
     def test_on_one_core(self):
