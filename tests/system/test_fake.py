@@ -1,12 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """How the front door judges what QEMU and the VMM do, with a program that plays both."""
 import json
+import os
 import signal
+import sys
 import time
 import unittest
+from unittest import mock
 
 from fakes import BEGIN, DONE, PATCH, SUMMARY, Fake, ending
-from support import alive, children, finish, read_until, start
+from support import ROOT, alive, children, finish, read_until, start
+
+sys.path.insert(0, os.path.join(ROOT, "tools"))
+
+from front import qemu, session  # noqa: E402  pylint: disable=wrong-import-position
 
 PANIC = "[    1.000000] Kernel panic - not syncing: oh\r\n"
 RAW = b"\x48\0\0\0" * 1024
@@ -124,6 +131,45 @@ class Status(Fake):
     def test_done_but_no_power_off(self):
         self.expect(1, BEGIN, DONE, ["wait", "q"], ending(end="stopped"),
                     words=["did not power off"])
+
+
+class Patience(unittest.TestCase):
+    """What is taken for silence when the host has other things to do."""
+
+    def test_qemu_that_gets_no_processor(self):
+        """Only time in which it could have gone on counts; the user's --timeout counts all."""
+        machine, console = mock.Mock(), mock.Mock(status=0, over=False, waiting=False)
+        console.panic.loops = False
+        machine.delayed.return_value = 0.0
+        with mock.patch.object(session.time, "monotonic", return_value=100.0) as clock:
+            one = session.Session(machine, console, None, None, 1000.0, "none", False)
+            keep_time = one._keep_time  # pylint: disable=protected-access
+            keep_time()
+            clock.return_value, machine.delayed.return_value = 160.0, 55.0
+            keep_time()
+            self.assertIsNone(one.stopped)
+            clock.return_value = 160.0 + session.END_GRACE
+            keep_time()
+            self.assertEqual(one.stopped, "no-end")
+            clock.return_value, machine.delayed.return_value = 300.0, 184.0
+            keep_time()
+            machine.stop.assert_not_called()
+            clock.return_value = 300.0 + session.STOP_GRACE
+            keep_time()
+            machine.stop.assert_called()
+            machine.delayed.return_value = 200.0
+            two = session.Session(machine, console, None, None, 10.0, "none", False)
+            clock.return_value, machine.delayed.return_value = 320.0, 200.0
+            two._keep_time()  # pylint: disable=protected-access
+            self.assertEqual(two.stopped, "timeout")
+
+    def test_how_long_a_process_has_waited(self):
+        """As its kernel says; of one that is gone, nothing."""
+        one = mock.Mock()
+        one.process.pid = os.getpid()
+        self.assertGreater(qemu.Qemu.delayed(one), 0.0)
+        one.process.pid = 1 << 30
+        self.assertEqual(qemu.Qemu.delayed(one), 0.0)
 
 
 class Output(Fake):

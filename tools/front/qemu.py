@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """QEMU's command line, and its process with a console on each UART."""
+import contextlib
+import glob
 import os
 import shutil
 import socket
@@ -128,6 +130,17 @@ class Qemu:
     def status(self):
         """The exit status, or None while it runs."""
         return self.process.poll()
+
+    def delayed(self):
+        """Seconds that a thread of it has been ready to run so far and the host has given its processors to
+        others: of the one that has waited most (proc(5), schedstat). 0.0 where Linux does not tell."""
+        most = 0
+        for path in glob.glob(f"/proc/{self.process.pid}/task/*/schedstat"):
+            # A thread may end meanwhile.
+            with contextlib.suppress(OSError, IndexError, ValueError):
+                with open(path, encoding="ascii") as stat:
+                    most = max(most, int(stat.read().split()[1]))
+        return most / 1e9
 
     def ask_vmm(self, words):
         """Sends a request to the VMM's console without waiting; False if it did not go."""

@@ -13,6 +13,7 @@ from .children import ending
 from .common import shown
 from .terminal import CTRL_D, HELP, SEVERAL, Keys, raw_mode
 
+# These are of QEMU's time: while it waits for a processor of a busy host it is not silent.
 # How long a guest that said it is done may take to end the machine, and how long one that said
 # that it stays in a loop after its panic must be silent, for that to be believed.
 END_GRACE = 10.0
@@ -71,6 +72,7 @@ class Session:
         self._typed = bytearray()
         # What is on its way to the UART, of whatever guest.
         self._wire = bytearray()
+        # By QEMU's time, as is _graceful_end.
         self._kill_at = None
         self._kill_at_last = None
         self._dumps_wanted = 0
@@ -157,11 +159,16 @@ class Session:
             return 0.01
         if self.console.waiting:
             return MARKER_GRACE
-        times = [at for at in (self.deadline, self._kill_at, self._graceful_end,
-                               self.live.due if self.live else None) if at]
-        soonest = min(times) - time.monotonic() if times else 1.0
+        times = [at for at in (self.deadline, self.live.due if self.live else None) if at]
+        left = [at - time.monotonic() for at in times]
+        left += [at - self._qemus_time() for at in (self._kill_at, self._graceful_end) if at]
+        soonest = min(left, default=1.0)
         # QEMU's end shows as end of file on its sockets; the cap is for when it closes none.
         return min(max(soonest, 0.0), 0.5)
+
+    def _qemus_time(self):
+        """Goes on while QEMU runs or has nothing to do; not while the host keeps it waiting."""
+        return time.monotonic() - self.qemu.delayed()
 
     @property
     def _ready(self):
@@ -181,15 +188,15 @@ class Session:
             self.stop("over")
         if self.deadline and now >= self.deadline:
             self.stop("timeout")
-        if self._graceful_end and now >= self._graceful_end:
+        if self._graceful_end and self._qemus_time() >= self._graceful_end:
             self.stop("no-end")
-        if self._kill_at and now >= self._kill_at:
+        if self._kill_at and self._qemus_time() >= self._kill_at:
             self._kill_at = None
             self.qemu.stop()
         if self._patient:
             return
         if self.console.status is not None and not self._graceful_end:
-            self._graceful_end = now + END_GRACE
+            self._graceful_end = self._qemus_time() + END_GRACE
         if (self.console.panic.loops and not self._resets
                 and now - self._quiet_since >= END_GRACE):
             self.stop("panic")
@@ -203,8 +210,8 @@ class Session:
         if self.live:
             self.live.rest()
         if self.qemu.ask_vmm(b"q"):
-            self._kill_at = time.monotonic() + STOP_GRACE
-            self._kill_at_last = time.monotonic() + STOP_MOST
+            self._kill_at = self._qemus_time() + STOP_GRACE
+            self._kill_at_last = self._qemus_time() + STOP_MOST
         else:
             self.qemu.stop()
 
@@ -289,12 +296,13 @@ class Session:
     def _on_vmm(self, _events):
         data = self._receive(self.qemu.vmm)
         if data:
-            now = time.monotonic()
             if self._kill_at:
+                now = self._qemus_time()
                 self._kill_at = min(now + STOP_GRACE, self._kill_at_last)
             self.vmm_log.feed(data)
             if self.vmm_log.busy:
                 # It comes, and is bounded by itself.
+                now = self._qemus_time()
                 self._graceful_end = self._graceful_end and now + END_GRACE
                 self._kill_at_last = now + STOP_MOST
         elif data == b"":
