@@ -94,6 +94,18 @@ class Good(Config):
 class Mistakes(Config):
     """Each is told with its line."""
 
+    def test_of_networks(self):
+        root = 'lan: lan { compatible = "virtual-switch"; };'
+        card = '{ compatible = "virtio-net"; switch = <&lan>; %s };'
+        self.in_guest("is no address of a network card", "n " + card % 'mac-address = "01:00:00:00:00:01";', root)
+        self.in_guest("is no address of a network card", "n " + card % 'mac-address = "2:0:0:0:0:1";', root)
+        self.in_guest("did you mean 'mac-address'", "n " + card % 'mac-adress = "02:00:00:00:00:01";', root)
+        self.in_guest("takes a reference to a node", 'n { compatible = "virtio-net"; switch = <5>; };', root)
+        self.in_guest("has this mac-address already", " ".join(
+            f"n{number} " + card % f'mac-address = "02:00:00:00:00:{text}";' for number, text in enumerate(("aa", "AA"))),
+                      root)
+        self.in_guest("more than 8 cards", " ".join(f"n{number} " + card % "" for number in range(9)), root)
+
     def test_of_the_machine(self):
         self.mistake(2, "must say compatible", "/dts-v1/;\n/ {\n" + LINUX + "};\n")
         self.mistake(2, "there is no guest", HEAD + "};\n")

@@ -87,7 +87,9 @@ def _virtio_net(reader):
 
 
 CHANNEL, CHANNEL_END = "byte-channel", "byte-channel-handle"
-SWITCH = "virtual-switch"
+SWITCH, CARD = "virtual-switch", "virtio-net"
+# The VMM's: most_ports in hv/para/switch.hpp.
+CARDS_MOST = 8
 
 # By their `compatible`.
 OBJECTS = {
@@ -100,7 +102,7 @@ HANDLES = {
     CHANNEL_END: HandleKind("channel", CHANNEL, _nothing),
     "send-doorbell-handle": HandleKind("doorbell", "doorbell", _nothing),
     "receive-doorbell-handle": HandleKind("doorbell", "doorbell", _nothing),
-    "virtio-net": HandleKind("switch", SWITCH, _virtio_net),
+    CARD: HandleKind("switch", SWITCH, _virtio_net),
     "shared-memory-handle": HandleKind("memory", "shared-memory", _nothing, shared.fill_handle),
 }
 
@@ -175,6 +177,21 @@ def mistakes(objects, handles):
         if one.kind == CHANNEL and ends != 2:
             yield one.where, (f"the byte channel '{one.name}' has {ends} end{'' if ends == 1 else 's'}: two handles "
                               "have to refer to it")
+    yield from _on_switches(handles)
+
+
+def _on_switches(handles):
+    cards, taken = {}, {}
+    for one in handles:
+        if one.kind != CARD or one.to is None:
+            continue
+        cards[one.to.name] = cards.get(one.to.name, 0) + 1
+        if cards[one.to.name] == CARDS_MOST + 1:
+            yield one.where, f"the switch '{one.to.name}' has more than {CARDS_MOST} cards"
+        for line in one.lines:
+            before = taken.setdefault((one.to.name, line.lower()), one)
+            if before is not one:
+                yield one.where, f"a card on the switch '{one.to.name}' has this mac-address already, at {before.where}"
 
 
 def lines_of_objects(objects):
