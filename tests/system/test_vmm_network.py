@@ -74,12 +74,14 @@ class Network(Case):
         serves = functools.partial(http.server.SimpleHTTPRequestHandler, directory=os.path.dirname(self.path("file")))
         with http.server.ThreadingHTTPServer(("127.0.0.1", 0), serves) as server:
             threading.Thread(target=server.serve_forever, daemon=True).start()
-            fetch = f"wget -q -O - http://10.0.2.2:{server.server_port}/file | md5sum"
+            # The bridge may come up later than who is behind it.
+            fetch = (f"i=0; until wget -q -O /tmp/file http://10.0.2.2:{server.server_port}/file 2> /dev/null; "
+                     "do i=$((i + 1)); [ $i -lt 100 ] || exit 1; sleep 0.5; done; md5sum < /tmp/file")
             lines, _ = self.boot(
                 os.path.join(EXAMPLES, "bridged-linux.dts"), "--net", "--run",
                 # The one that is the bridge goes last.
                 f"case $(cat /proc/cmdline) in *net.bridge*) nc -l -p 5001 ;; "
-                f"*) {fetch}; i=0; until echo done | nc 10.0.2.15 5001; do i=$((i + 1)); [ $i -lt 60 ] || exit 1; "
+                f"*) {fetch}; i=0; until echo done | nc 10.0.2.15 5001 2> /dev/null; do i=$((i + 1)); [ $i -lt 60 ] || exit 1; "
                 "sleep 0.5; done ;; esac")
             server.shutdown()
         self.assertEqual(lines["inner"][0].split()[0], hashlib.md5(data).hexdigest())
