@@ -57,7 +57,7 @@ class Linux(Case):
             text = text.replace(old, new)
         path = self.path("m.dts", text.encode())
         run = f"if [ $(ring list | grep -c 'ring .* side 0') = 1 ]; then {alpha}; else {beta}; fi"
-        result = trapeze("boot", "--config", path, "--timeout", "300", "--run", run, *options)
+        result = trapeze("boot", "--config", path, "--timeout", "500", "--run", run, *options)
         said = {name: [line.split("| ", 1)[1] for line in result.out.splitlines() if line.startswith(name)]
                 for name in ("alpha", "beta")}
         return result, said
@@ -73,7 +73,7 @@ class Linux(Case):
         self.assertEqual(said["beta"], ["board /dev/uio0 16 KiB side 1 read-only", "ring /dev/uio1 64 KiB side 1",
                                         "root:x:0:", "0x1234", "0x1234", "0x1", "0x00001234", "0x00001234"])
 
-    def torture(self, changes=(), count=4000):
+    def torture(self, changes=(), count=2000):
         """Both sides send and receive."""
         words = f"ring torture ring {count}"
         result, said = self.run_in(words, words, changes)
@@ -85,7 +85,7 @@ class Linux(Case):
         self.torture()
 
     def test_torture_on_one_core(self):
-        self.torture([("<1 1>", "<0 1>")], 2000)
+        self.torture([("<1 1>", "<0 1>")], 1000)
 
     def test_one_side_starts_anew_in_the_middle(self):
         """Nothing is lost or torn of what its second life sends, nor of what is sent to it."""
