@@ -96,8 +96,9 @@ void build_memory_map(mmu::MemoryMap& memory, dev::DeviceTable& devices, const v
                       u64 ram_hpa, u64 ram_size, bool exits_device, bool owner);
 
 // Copies the guest image into guest RAM and makes its device tree; its symbols, if there is room
-// for them, go to `room`, of which what they take is gone.
+// for them, go to `room`, of which what they take is gone. Without `copies` nothing but the tree
+// changes there: the guest starts with what its memory holds.
 vcpu::Boot load_guest(const Host& host, u64 ram_hpa, u64 ram_size, Room& room,
-                      guest::Symbols& symbols, bool owner);
+                      guest::Symbols& symbols, bool owner, bool copies = true);
 
 }  // namespace trapeze::boot

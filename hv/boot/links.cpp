@@ -14,7 +14,7 @@ namespace {
 
 // All kinds. A new one is a row here and one of the front door's (HANDLES in tools/front/links.py).
 constexpr const HandleKind* handle_kinds[] = {&byte_channel, &doorbell_sender, &doorbell_receiver,
-                                              &virtio_net, &shared_memory};
+                                              &virtio_net, &shared_memory, &managed_partition};
 
 const HandleKind& kind_of(const void* tree, int node) {
     const char* const name = text_of(tree, node, "kind");
@@ -22,6 +22,10 @@ const HandleKind& kind_of(const void* tree, int node) {
         if (kind != nullptr && name != nullptr && strcmp(kind->name, name) == 0) return *kind;
     }
     reject("machine image: no such kind of handle: ", name != nullptr ? name : "none");
+}
+
+bool is_of_guest(const HandleKind& kind) {
+    return kind.object != nullptr && strcmp(kind.object, a_guest) == 0;
 }
 
 }  // namespace
@@ -109,12 +113,24 @@ void read_handles(const void* tree, int guest_node, unsigned guest, Links& links
         if (number == Links::most_handles) {
             reject("machine image: more handles than this VMM has room for (16)");
         }
-        const u32 object = cell_or(tree, node, "object", Handle::none);
-        if (kind.object != nullptr && (object >= links.object_count ||
-                                       strcmp(links.objects[object].kind, kind.object) != 0)) {
+        const bool of_guest = is_of_guest(kind);
+        const u32 object = cell_or(tree, node, of_guest ? "guest" : "object", Handle::none);
+        if (kind.object != nullptr && !of_guest &&
+            (object >= links.object_count ||
+             strcmp(links.objects[object].kind, kind.object) != 0)) {
             reject("machine image: a handle refers to no object of its kind: ", name);
         }
         links.handles[links.count++] = {&kind, name, guest, number++, object, node};
+    }
+}
+
+void check_handles(const Links& links, unsigned guests) {
+    for (unsigned i = 0; i < links.count; ++i) {
+        const Handle& handle = links.handles[i];
+        if (!is_of_guest(*handle.kind)) continue;
+        if (handle.object >= guests || handle.object == handle.guest) {
+            reject("machine image: a handle refers to no other guest: ", handle.name);
+        }
     }
 }
 

@@ -30,7 +30,7 @@ struct Handle {
     const char* name;
     unsigned guest;
     unsigned number;  // of the guest's handles
-    unsigned object;  // index of what it refers to, or:
+    unsigned object;  // index of what it refers to, a guest's number where that is one, or:
     static constexpr unsigned none = ~0u;
     int node;  // in Links::tree
 };
@@ -40,16 +40,20 @@ struct Links {
     static constexpr unsigned most_objects = 16, most_handles = 16;
 
     const void* tree;
+    const char* guest_names[guest::Machine::most_guests];
     Object objects[most_objects];
     unsigned object_count;
     Handle handles[most_handles * guest::Machine::most_guests];  // those of a guest together
     unsigned count;
 };
 
+// HandleKind::object of a handle that is of another guest.
+inline constexpr const char* a_guest = "partition";
+
 // A kind of handle. Null: nothing to be done.
 struct HandleKind {
     const char* name;    // as in a configuration
-    const char* object;  // kind of what it refers to; null: nothing
+    const char* object;  // kind of what it refers to, or `a_guest`; null: nothing
     // Once, before any guest is loaded, all in the order of their guests. What it takes of `room`
     // is gone.
     void (*start)(const Links& links, const Handle& handle, Room& room);
@@ -62,6 +66,7 @@ struct HandleKind {
 // All kinds but what links.cpp has itself.
 extern const HandleKind byte_channel, doorbell_sender, doorbell_receiver;  // channels.cpp
 extern const HandleKind virtio_net;                                        // links_net.cpp
+extern const HandleKind managed_partition;                                 // partitions.cpp
 extern const HandleKind shared_memory;                                     // shared_memory.cpp
 
 // At most so many bytes of the machine's RAM are needed for memory that guests share.
@@ -77,9 +82,16 @@ constexpr unsigned handle_source(unsigned number) { return 128 + number; }
 void read_objects(const void* tree, Links& links);
 void read_handles(const void* tree, int guest_node, unsigned guest, Links& links);
 
+// What they have of guests is there, and is not their own; `guests` is how many there are. Else
+// ends in reject().
+void check_handles(const Links& links, unsigned guests);
+
 void start_links(const Links& links, Room& room);
 void attach_links(const Links& links, guest::Guest& g);
 void describe_links(const Links& links, unsigned guest, void* tree);
+// Behind that: a guest that others manage gets what they have set in its tree, and a copy is kept
+// for them (partitions.cpp). What has no room or no node is told in the log and left out.
+void keep_tree(unsigned guest, void* tree);
 
 // Adds a node, /virtio/NAME with the handle's name, for a device with `size` bytes of registers at
 // guest-physical `at`, and the handle's interrupt, which follows a level.

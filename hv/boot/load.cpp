@@ -38,24 +38,25 @@ bool is_a(const void* image, int node, const char* wanted) {
 }
 
 // A part with an address, into guest RAM; zeroes behind its data.
-Extent copy_part(const void* image, int node, u64 ram_hpa, u64 ram_size) {
+Extent copy_part(const void* image, int node, u64 ram_hpa, u64 ram_size, bool copies) {
     const Blob blob = data_of(image, node);
     const u64 load = cells64(image, node, "load");
     const u64 bytes = cells64(image, node, "mem-size");
     if (bytes < blob.size || load > ram_size || bytes > ram_size - load) {
         reject("guest image: a segment lies outside guest memory; give more (mem=)");
     }
+    if (!copies) return {load, bytes, load + bytes};
     memcpy(at(ram_hpa + load), blob.data, blob.size);
     memset(at(ram_hpa + load + blob.size), 0, static_cast<u32>(bytes - blob.size));
     return {load, bytes, load + bytes};
 }
 
-Extent copy_segments(const void* image, int images, u64 ram_hpa, u64 ram_size) {
+Extent copy_segments(const void* image, int images, u64 ram_hpa, u64 ram_size, bool copies) {
     Extent all{};
     int node;
     fdt_for_each_subnode(node, image, images) {
         if (!is_a(image, node, "segment")) continue;
-        const Extent part = copy_part(image, node, ram_hpa, ram_size);
+        const Extent part = copy_part(image, node, ram_hpa, ram_size, copies);
         if (all.bytes == 0 || part.low < all.low) all.low = part.low;
         if (part.end > all.end) all.end = part.end;
         all.bytes += part.bytes;
@@ -72,11 +73,11 @@ Blob find_image(const void* image, int images, const char* name) {
 // What the user puts at an address of his own. trapeze-pack has seen that it leaves the kernel
 // alone.
 void copy_loads(const void* image, int images, u64 ram_hpa, u64 ram_size, const Extent& tree,
-                const Extent& ramdisk) {
+                const Extent& ramdisk, bool copies) {
     int node;
     fdt_for_each_subnode(node, image, images) {
         if (!is_a(image, node, "load")) continue;
-        const Extent part = copy_part(image, node, ram_hpa, ram_size);
+        const Extent part = copy_part(image, node, ram_hpa, ram_size, copies);
         for (const Extent& other : {tree, ramdisk}) {
             if (part.low < other.end && other.low < part.end) {
                 reject("what is loaded overlaps the device tree or the ramdisk: ",
@@ -98,7 +99,7 @@ u32 room_of(const Blob& tree, const char* arguments) {
 }  // namespace
 
 vcpu::Boot load_guest(const Host& host, u64 ram_hpa, u64 ram_size, Room& room,
-                      guest::Symbols& symbols, bool owner) {
+                      guest::Symbols& symbols, bool owner, bool copies) {
     const void* const image = at(host.image);
     if (find_damage(image, host.image_end - host.image) != 0) {
         reject("the guest image is not one trapeze-pack made, or is cut short");
@@ -107,7 +108,7 @@ vcpu::Boot load_guest(const Host& host, u64 ram_hpa, u64 ram_size, Room& room,
     const int config = fdt_path_offset(image, "/configurations/guest");
     if (images < 0 || config < 0) reject("guest image: no /images or /configurations/guest");
 
-    const Extent kernel = copy_segments(image, images, ram_hpa, ram_size);
+    const Extent kernel = copy_segments(image, images, ram_hpa, ram_size, copies);
     const Blob ramdisk = find_image(image, images, "ramdisk");
     const Blob own_tree = find_image(image, images, "fdt");
     const Blob base_tree = own_tree.size != 0
@@ -123,8 +124,8 @@ vcpu::Boot load_guest(const Host& host, u64 ram_hpa, u64 ram_size, Room& room,
     }
     const Extent ramdisk_at{p.ramdisk, ramdisk.size, p.ramdisk + ramdisk.size};
     copy_loads(image, images, ram_hpa, ram_size, {p.tree, tree_size, p.tree + tree_size},
-               ramdisk_at);
-    if (ramdisk.size != 0) memcpy(at(ram_hpa + p.ramdisk), ramdisk.data, ramdisk.size);
+               ramdisk_at, copies);
+    if (copies && ramdisk.size != 0) memcpy(at(ram_hpa + p.ramdisk), ramdisk.data, ramdisk.size);
 
     // Made in place, where it is aligned as libfdt wants it. It keeps the room that it comes with,
     // for a guest that adds to it.

@@ -16,6 +16,7 @@
 #include "hv/exit/setup.hpp"
 #include "hv/guest/machine.hpp"
 #include "hv/monitor/monitor.hpp"
+#include "hv/para/partition.hpp"
 #include "hv/sched/run.hpp"
 #include "hv/trace/ring.hpp"
 
@@ -33,14 +34,15 @@ dev::Board board;
 // What a guest gets.
 struct Share {
     u64 ram_hpa, ram_size;
-    u64 cleared;  // bytes, while it is made anew
+    u64 cleared;   // bytes, while it is made anew
+    u32 start_at;  // and how it then starts (para/partition.hpp)
     patch::Config patch;
     vcpu::Boot start;
 };
 
 // What there is to boot: written by the core that boots, before the first guest's first
-// instruction; constant from then on, for guests that are made anew, but for a guest's `start` and
-// `cleared`, which are its core's.
+// instruction; constant from then on, for guests that are made anew, but for a guest's `start`,
+// `cleared` and `start_at`, which are its core's.
 constinit struct {
     boot::Host host;
     boot::Wishes wishes;
@@ -85,13 +87,13 @@ void start_traces(boot::Room& room) {
 }
 
 // Nothing of what was there before stays.
-Guest& make_guest(unsigned number) {
+Guest& make_guest(unsigned number, guest::Life life) {
     const boot::Wish& wish = plan.wishes.guests[number];
     const Share& share = plan.shares[number];
     Guest& g = *new (pool() + number) Guest{};
     g.events = &monitor::events;
     if (wish.name != nullptr) g.take_name(wish.name);
-    g.life = wish.waits ? guest::Life::waits : guest::Life::runs;
+    g.life = life;
     g.starts = wish.waits ? 0 : 1;
     g.on_death = wish.on_death;
     g.vcpu.guest = &g;
@@ -119,12 +121,16 @@ Guest& make_guest(unsigned number) {
     return g;
 }
 
+guest::Life first_life(const boot::Wish& wish) {
+    return wish.waits ? guest::Life::waits : guest::Life::runs;
+}
+
 // Makes all of it, and loads what is the guest's.
-vcpu::Boot load(unsigned number, boot::Room& symbols) {
+vcpu::Boot load(unsigned number, boot::Room& symbols, guest::Life life) {
     const boot::Wish& wish = plan.wishes.guests[number];
     // Of a guest that is made anew, another core may have input.
     board::uart0_lock.take();
-    Guest& g = make_guest(number);
+    Guest& g = make_guest(number, life);
     console::speak_for(g.name);
     dev::reset_mpic(g.vcpu);
     dev::reset_uart(g.vcpu);
@@ -134,11 +140,13 @@ vcpu::Boot load(unsigned number, boot::Room& symbols) {
     boot::Host host = plan.host;
     host.image = wish.image;
     host.image_end = wish.image_end;
-    vcpu::Boot start =
-        boot::load_guest(host, g.ram_hpa, g.ram_size, symbols, g.symbols, wish.owner);
+    vcpu::Boot start = boot::load_guest(host, g.ram_hpa, g.ram_size, symbols, g.symbols, wish.owner,
+                                        plan.shares[number].start_at == 0);
     void* const tree = boot::at(g.ram_hpa + start.device_tree);
     if (wish.hypercalls) boot::describe_hypervisor(tree, wish.name);
     boot::describe_links(plan.wishes.links, number, tree);
+    boot::keep_tree(number, tree);
+    if (const u32 entry = plan.shares[number].start_at; entry != 0) start.entry = entry & ~1u;
     start.debug_as_manual = g.options.debug_as_manual;
     start.tlb0_sets = g.options.tlb0_entries / mmu::VirtualTlb::ways;
     console::log("guest: entering");
@@ -170,19 +178,22 @@ bool remake(Guest& g) {
     const unsigned number = g.vcpu.guest_number, entity = g.vcpu.entity;
     const guest::Symbols symbols = g.symbols;
     const u32 starts = g.starts, quick_deaths = g.quick_deaths;
-    if (plan.shares[number].cleared == 0) {
+    Share& share = plan.shares[number];
+    if (share.cleared == 0) {
+        share.start_at = para::take_start(number);
         dev::withdraw(g.vcpu);
         if (g.vcpu.patcher != nullptr) patch::stop(g.vcpu);
     }
     g.vcpu.shadow.flush();
     boot::map_linear();
-    if (!clear_piece(g)) {
+    if (share.start_at == 0 && !clear_piece(g)) {
         boot::unmap_linear();
         return false;
     }
-    plan.shares[number].cleared = 0;
+    share.cleared = 0;
     boot::Room none{nullptr, 0};
-    plan.shares[number].start = load(number, none);
+    share.start = load(number, none, guest::Life::starts);
+    share.start_at = 0;
     boot::unmap_linear();
     g.symbols = symbols;
     g.vcpu.entity = entity;
@@ -212,7 +223,13 @@ bool remake(Guest& g) {
     boot::Room symbols = room_behind();
     start_traces(symbols);
     boot::start_links(plan.wishes.links, symbols);
-    for (unsigned i = 0; i < plan.wishes.count; ++i) plan.shares[i].start = load(i, symbols);
+    for (unsigned i = 0; i < plan.wishes.count; ++i) {
+        if (para::Partition* const p = para::partition_of(i); p != nullptr) {
+            p->ram_hpa = plan.shares[i].ram_hpa;
+            p->ram_size = plan.shares[i].ram_size;
+        }
+        plan.shares[i].start = load(i, symbols, first_life(plan.wishes.guests[i]));
+    }
     // Should nobody own it, its windows are closed all the same.
     if (board.owner == nullptr) dev::reset_pci_bridge(guest::machine.guests[0]->vcpu);
     dev::start_mpic();
@@ -304,8 +321,8 @@ void hv_main(trapeze::e500::u32 tree_hpa) {
         core::use_profile(true);
         cores[0].current = &(pool() + i)->vcpu;
         core::set_current(cores[0].current);
-        boot::calibrate(make_guest(i), plan.shares[i].patch, layout(plan.wishes.guests[i]), hole,
-                        enter_guests);
+        boot::calibrate(make_guest(i, guest::Life::runs), plan.shares[i].patch,
+                        layout(plan.wishes.guests[i]), hole, enter_guests);
     }
     enter_guests();
 }

@@ -116,12 +116,14 @@ void read_machine(const Host& host, const void* tree, Wishes& wishes) {
         Wish& wish = wishes.guests[wishes.count++];
         read_guest(host, tree, node, wish);
         const unsigned before = wishes.links.count;
+        wishes.links.guest_names[wishes.count - 1] = wish.name;
         read_handles(tree, node, wishes.count - 1, wishes.links);
         wish.hypercalls = wishes.links.count != before ||
                           fdt_getprop(tree, node, "hypercalls", nullptr) != nullptr;
         if (wish.owner && owned) reject("machine image: a second guest has pci: ", wish.name);
         owned = owned || wish.owner;
     }
+    check_handles(wishes.links, wishes.count);
     if (wishes.count == 0) reject("machine image: no guest in /guests");
     bool first_core = false;
     for (unsigned i = 0; i < wishes.count; ++i) {

@@ -279,6 +279,11 @@ bool replace_ram(u64 hpa, u32 expected, u32 value) {
     return found == expected;
 }
 
+void copy_ram(u64 to, u64 from, u32 bytes) {
+    const u8* const source = window(first, from);
+    copy_bytes(window(second, to), source, bytes);
+}
+
 void copy_text(u64 to, u64 from) {
     const u8* const source = window(first, from);
     hv_copy_text(window(second, to), source);

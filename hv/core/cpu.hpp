@@ -94,6 +94,8 @@ void copy_from_ram(void* to, u64 hpa, u32 bytes);
 void copy_to_ram(u64 hpa, const void* from, u32 bytes);
 // Stores a word if `expected` stands there, as one access to all cores. Whether it did.
 bool replace_ram(u64 hpa, u32 expected, u32 value);
+// From one place of it to another; each of the two lies in one page.
+void copy_ram(u64 to, u64 from, u32 bytes);
 // Copies a page that holds instructions.
 void copy_text(u64 to, u64 from);
 // Number of the first word of the page, from `from` on, that is `value` under `mask`; 1024: none.

@@ -12,9 +12,10 @@ namespace trapeze::guest {
 
 // Where a guest is in its life (docs/monitor.md). Only `runs` executes.
 enum class Life : e500::u8 {
+    starts,  // made anew when it has its core next, which may have to wait (Vcpu::wakes_at); so
+             // others see it too while that is done, for it is the first
     runs,
-    waits,   // to be started, as the machine image says (no-autostart)
-    starts,  // made anew when it has its core next, which may have to wait (Vcpu::wakes_at)
+    waits,  // to be started, as the machine image says (no-autostart)
     paused,
     over,  // ended, and that is told
 };
@@ -51,7 +52,8 @@ enum Ask : u32 {
     ask_restart = 0x80,
     ask_halt = 0x100,
     ask_registers = 0x200,
-    ask_trace = 0x400,  // of its core
+    ask_trace = 0x400,    // of its core
+    ask_written = 0x800,  // others have written to its memory (para/partition.hpp)
 };
 
 // A partition of the machine: memory, devices, a virtual core, and what the VMM keeps for them. All

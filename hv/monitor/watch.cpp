@@ -6,6 +6,7 @@
 #include "hv/dev/devices.hpp"
 #include "hv/guest/machine.hpp"
 #include "hv/monitor/monitor.hpp"
+#include "hv/para/partition.hpp"
 #include "hv/sched/run.hpp"
 #include "hv/sched/switch.hpp"
 #include "hv/vcpu/interrupt.hpp"
@@ -132,6 +133,7 @@ void asked(Vcpu& v, u32 what) {
     if (has_state && (what & guest::ask_report) != 0) tell(v);
     if (has_state && (what & guest::ask_registers) != 0) print_registers(v);
     if (has_state && (what & guest::ask_dump) != 0) dump(v, Dump::request, core::now());
+    if ((what & guest::ask_written) != 0) para::take_written(v);
     if ((what & guest::ask_trace) != 0) print_trace(*v.core, requested_records);
     if ((what & guest::ask_live) != 0) v.guest->watch.live_wanted = true;
     if ((what & guest::ask_pause) != 0) sched::pause(v);

@@ -3,6 +3,7 @@
 
 #include "hv/core/cpu.hpp"
 #include "hv/para/calls.hpp"
+#include "hv/para/partition_calls.hpp"
 #include "hv/vcpu/interrupt.hpp"
 
 namespace trapeze::para {
@@ -15,6 +16,16 @@ constexpr Hypercall calls[] = {
     {token(epapr, 3), "EV_BYTE_CHANNEL_POLL", poll_bytes},
     {token(epapr, 14), "EV_DOORBELL_SEND", send_doorbell},
     {token(epapr, 16), "EV_IDLE", idle},
+    {token(freescale, 2), "FH_PARTITION_GET_DTPROP", partition_get_dtprop},
+    {token(freescale, 3), "FH_PARTITION_SET_DTPROP", partition_set_dtprop},
+    {token(freescale, 4), "FH_PARTITION_RESTART", partition_restart},
+    {token(freescale, 5), "FH_PARTITION_GET_STATUS", partition_status},
+    {token(freescale, 6), "FH_PARTITION_START", partition_start},
+    {token(freescale, 7), "FH_PARTITION_STOP", partition_stop},
+    {token(freescale, 8), "FH_PARTITION_MEMCPY", partition_memcpy},
+    {copy_goes_on, "FH_PARTITION_MEMCPY goes on", partition_memcpy_on},
+    {get_goes_on, "FH_PARTITION_GET_DTPROP goes on", partition_get_dtprop_on},
+    {set_goes_on, "FH_PARTITION_SET_DTPROP goes on", partition_set_dtprop_on},
 };
 constexpr unsigned count = sizeof calls / sizeof calls[0];
 
@@ -61,6 +72,11 @@ void make_hypercall(vcpu::Vcpu& v) {
     constexpr unsigned token_register = 11, result_register = 3;
     const Hypercall* const call = find(v.gpr[token_register]);
     const Status status = call != nullptr ? call->make(v) : Status::unimplemented;
+    if (status == Status::unfinished) {
+        v.nip -= 4;
+        vcpu::deliver_pending(v);
+        return;
+    }
     v.gpr[result_register] = static_cast<u32>(status);
     if (v.end != vcpu::End::running) return;
     vcpu::completed(v);

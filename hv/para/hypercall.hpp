@@ -26,6 +26,8 @@ enum class Status : u32 {
     invalid_state = 11,
     unimplemented = 12,
     overflow = 13,
+    // None: the guest executes the instruction again, whose arguments are now what is left to do.
+    unfinished = 0x100,
 };
 
 // Token of a call: who has defined it, and its number there.

@@ -196,6 +196,9 @@ Left leave_stub(Vcpu& v);
 
 // A load or store that the VMM must make for the guest. v.nip moves on if it was made.
 void trace(Vcpu& v, u32 word, u32 ea, bool store);
+// Somebody else has changed the guest's memory in [gpa, gpa + bytes), which lies in a page: what it
+// executes is that.
+void written(Vcpu& v, u64 gpa, u32 bytes);
 // What such an exit counts as.
 inline vcpu::Cause cause_of_trace(const Vcpu& v, u32 ea, bool store) {
     const bool text = store && !v.patcher->overlay.stolen(ea);

@@ -111,6 +111,13 @@ void store_ram(Vcpu& v, u64 gpa, u64 hpa, unsigned size, u32 value) {
     follow_store(v, gpa, size, false);
 }
 
+void written(Vcpu& v, u64 gpa, u32 bytes) {
+    MirrorFrame* const frame = v.patcher->overlay.mirror.find(gpa);
+    const unsigned i = MirrorFrame::index(gpa);
+    if (bytes == 0 || frame == nullptr || !frame->is_mirrored(i)) return;
+    unmirror(v, *frame, i, 1, false, Reason::written);
+}
+
 void trace(Vcpu& v, u32 word, u32 ea, bool store) {
     const dbt::Insn insn = dbt::decode(word);
     const u32 at = v.nip;

@@ -9,6 +9,7 @@
 #include "hv/exit/run.hpp"
 #include "hv/exit/traced.hpp"
 #include "hv/guest/machine.hpp"
+#include "hv/para/partition.hpp"
 #include "hv/sched/policy.hpp"
 #include "hv/sched/switch.hpp"
 #include "hv/trace/ring.hpp"
@@ -73,6 +74,7 @@ void comes(Vcpu& v) {
 bool dies_last(Vcpu& v) {
     if (v.guest->life == Life::over) return __atomic_load_n(&alive, __ATOMIC_SEQ_CST) == 0;
     v.guest->life = Life::over;
+    para::state_changed(v);
     return __atomic_sub_fetch(&alive, 1, __ATOMIC_SEQ_CST) == 0;
 }
 
@@ -121,11 +123,17 @@ u64 deadline(const core::Core& c, u64 now) {
 bool answer(const core::Core& c) {
     bool any = false;
     each_at_all(c, [&](Vcpu& v) {
-        if (__atomic_load_n(&v.asked, __ATOMIC_RELAXED) == 0) return;
-        const u32 what = __atomic_exchange_n(&v.asked, 0, __ATOMIC_SEQ_CST);
+        u32 what = __atomic_load_n(&v.asked, __ATOMIC_RELAXED);
+        if (what == 0) return;
+        // Never is it in neither word: who asks a guest for its state knows what is to come.
+        do {
+            __atomic_store_n(&v.answers, what, __ATOMIC_SEQ_CST);
+        } while (!__atomic_compare_exchange_n(&v.asked, &what, 0, false, __ATOMIC_SEQ_CST,
+                                              __ATOMIC_SEQ_CST));
         trace::add(c, What::asked, v.guest_number, core::now(), what);
         if (c.current != &v) switch_guests(*c.current, v);
         v.guest->events->asked(v, what);
+        __atomic_store_n(&v.answers, 0, __ATOMIC_SEQ_CST);
         any = true;
     });
     return any;
@@ -139,6 +147,7 @@ bool answer(const core::Core& c) {
 bool make_anew(Vcpu& v) {
     if (!machine.remake(*v.guest)) return false;
     v.guest->life = Life::runs;
+    para::state_changed(v);
     ++v.guest->starts;
     trace::add(*v.core, v.guest->starts == 1 ? What::started : What::restarted, v.guest_number,
                core::now());
@@ -172,6 +181,8 @@ void give(Vcpu& v, u64 now) {
                 dev::on_external(*next);
                 continue;
             }
+            // A more urgent one has been told of it.
+            if (c.reconsider) continue;
         }
         next->becomes(Presence::runs, now);
         if (next->end == End::running) {
@@ -235,6 +246,7 @@ bool leave_to_others(Vcpu& v) {
 void pause(Vcpu& v) {
     if (!runs(v)) return;
     v.guest->life = Life::paused;
+    para::state_changed(v);
     trace::add(*v.core, What::paused, v.guest_number, core::now());
     sleeps(v);
 }
@@ -242,6 +254,7 @@ void pause(Vcpu& v) {
 void resume(Vcpu& v) {
     if (v.guest->life != Life::paused) return;
     v.guest->life = Life::runs;
+    para::state_changed(v);
     trace::add(*v.core, What::resumed, v.guest_number, core::now());
     vcpu::forget_periods(v);
     comes(v);

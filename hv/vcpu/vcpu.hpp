@@ -130,6 +130,7 @@ struct Vcpu : State {
     // Messages of other cores, atomically: a device of the guest's that they touch has changed its
     // line; what else they ask (guest/guest.hpp).
     u32 line_changes, asked;
+    u32 answers;  // what of `asked` its core has taken and is about to do
     u32 signals;  // bit n: others have done something with the guest's handle n (dev/device.hpp)
     // Some of them wait until the guest has its core: it is to have it, be it asleep. Atomically.
     bool to_tell;

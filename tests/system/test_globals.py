@@ -9,6 +9,7 @@ from support import ROOT
 
 # Demangled name -> whose it is, and who may touch it.
 KNOWN = {
+    "trapeze::para::(anonymous namespace)::registry": "machine: constant after the start",
     "trapeze::core::clock": "machine: the core that runs a guest which writes the time base",
     "trapeze::guest::machine": "machine: constant after the start",
     "trapeze::console::(anonymous namespace)::uart_console": "machine: the core that prints a line",

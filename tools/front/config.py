@@ -206,7 +206,7 @@ def _scheduling(reader, spec, machine):
         spec.windows = windows or []
 
 
-def _partition(node, machine, folder, mistakes):
+def _partition(node, machine, folder, mistakes, guests):
     reader = Reader(node, mistakes, "a guest")
     reader.text("compatible", PARTITION)
     name = reader.text("label", "linux") or node.name.split("@")[0]
@@ -231,7 +231,7 @@ def _partition(node, machine, folder, mistakes):
     spec.hypercalls = reader.flag("hypercalls")
     reader.end()
     for child in node.children:
-        handle = links.read_handle(child, Reader(child, mistakes, "this node"), machine.objects)
+        handle = links.read_handle(child, Reader(child, mistakes, "this node"), machine.objects, guests, node)
         if handle and handle.name in [one.name for one in spec.handles]:
             mistakes.add(child.where, f"'{name}' has a '{handle.name}' already")
         elif handle:
@@ -318,7 +318,7 @@ def parsed(root, path, mistakes):
     if cyclic and "slice-us" in root.properties:
         reader.wrong("slice-us", "'slice-us' goes with schedule = \"priority\"")
     _objects(root, machine, mistakes)
-    readers = []
+    readers, guests = [], list(filter(links.is_guest, root.children))
     for child in root.children:
         if links.is_object(child):
             continue
@@ -327,7 +327,7 @@ def parsed(root, path, mistakes):
             mistakes.add(child.where, f"'{child.name}' is no guest: a guest says compatible = "
                                       f'"{PARTITION}"')
             continue
-        readers.append(_partition(child, machine, folder, mistakes))
+        readers.append(_partition(child, machine, folder, mistakes, guests))
     reader.end()
     machine.guests = [spec for spec, _ in readers]
     machine.cores = max((spec.core for spec in machine.guests), default=0) + 1

@@ -2,7 +2,7 @@
 """What joins guests in a configuration (docs/links.md).
 
 *Objects* are nodes of the root: memory, a byte channel, a doorbell, a network's switch. *Handles* are nodes of
-a guest: what it has of an object, by a reference such as `channel = <&pipe>`. A new kind is a row of OBJECTS or
+a guest: what it has of an object, by a reference such as `channel = <&pipe>`, or of another guest. A new kind is a row of OBJECTS or
 HANDLES here and one of the VMM's (handle_kinds in hv/boot/links.cpp).
 """
 import dataclasses
@@ -16,6 +16,10 @@ from . import shared
 OBJECTS_MOST, HANDLES_MOST = 16, 16
 # Up to 31 characters, as device trees name nodes.
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
+
+
+# HandleKind.of of a handle that is of another guest: what that node says it is (VMM's: a_guest).
+GUEST = "partition"
 
 
 @dataclasses.dataclass
@@ -33,7 +37,8 @@ class Object:
 
 @dataclasses.dataclass
 class Handle:
-    """One of a guest's; `to` is None for a kind that refers to nothing."""
+    """One of a guest's; `to` is None for a kind that refers to no object. `guest` is the number of the guest that
+    it is of, None for all other kinds."""
 
     kind: str
     name: str
@@ -45,6 +50,7 @@ class Handle:
     address: Optional[int] = None
     doorbell: Optional[list] = None
     where_doorbell: str = ""
+    guest: Optional[int] = None
 
 
 @dataclasses.dataclass
@@ -58,7 +64,8 @@ class ObjectKind:
 
 @dataclasses.dataclass
 class HandleKind:
-    """`reference` is the property that names the object, of the kind `of`; None: it has none. `read` as above."""
+    """`reference` is the property that names the object, of the kind `of`; None: it has none. `read` as above.
+    With `of` = GUEST it names another guest."""
 
     reference: Optional[str]
     of: Optional[str]
@@ -104,6 +111,7 @@ HANDLES = {
     "receive-doorbell-handle": HandleKind("doorbell", "doorbell", _nothing),
     CARD: HandleKind("switch", SWITCH, _virtio_net),
     "shared-memory-handle": HandleKind("memory", "shared-memory", _nothing, shared.fill_handle),
+    "managed-partition": HandleKind("partition", GUEST, _nothing),
 }
 
 
@@ -141,8 +149,26 @@ def read_object(node, reader):
     return found
 
 
-def read_handle(node, reader, objects):
-    """The Handle of a guest's node, or None if it is none."""
+def is_guest(node):
+    """Whether a node of the root is one."""
+    return _kind(node) == GUEST
+
+
+def _guest_of(row, node, reader, guests, own):
+    """The number of the guest that a node refers to, one of the `guests`, nodes of the root; None: that is wrong."""
+    cells = reader.numbers(row.reference, "&rt") or []
+    for number, guest in enumerate(guests):
+        if cells and [_phandle(guest)] == cells:
+            if guest is own:
+                reader.wrong(row.reference, f"'{node.name}': a guest does not manage itself")
+                return None
+            return number
+    reader.wrong(row.reference, f"'{row.reference}' takes a reference to a guest, such as {row.reference} = <&LABEL>")
+    return None
+
+
+def read_handle(node, reader, objects, guests=(), own=None):
+    """The Handle of a node of the guest `own`, or None if it is none. `guests` are the nodes of all."""
     kind = reader.text("compatible", next(iter(HANDLES), ""))
     if kind not in HANDLES:
         near = difflib.get_close_matches(kind or "", HANDLES, 1)
@@ -150,14 +176,16 @@ def read_handle(node, reader, objects):
                                    + (f": did you mean '{near[0]}'?" if near else ""))
         return None
     row = HANDLES[kind]
-    to = None
-    if row.reference:
+    to = other = None
+    if row.of == GUEST:
+        other = _guest_of(row, node, reader, guests, own)
+    elif row.reference:
         cells = reader.numbers(row.reference, f"&{row.of}") or []
         to = next((one for one in objects if [one.phandle] == cells and one.kind == row.of), None)
         if to is None:
             reader.wrong(row.reference, f"'{row.reference}' takes a reference to a node with compatible = "
                                         f'"{row.of}", such as {row.reference} = <&LABEL>')
-    found = Handle(kind, _name(node, reader), node.where, row.read(reader), to)
+    found = Handle(kind, _name(node, reader), node.where, row.read(reader), to, guest=other)
     if row.fill:
         row.fill(found, reader)
     reader.end()
@@ -207,7 +235,7 @@ def lines_of_objects(objects):
 
 
 def lines_of_handles(handles, objects):
-    """A guest's /handles there. `object` is the number of what it refers to."""
+    """A guest's /handles there. `object` is the number of what it refers to, `guest` that of a guest."""
     if not handles:
         return
     yield "handles {"
@@ -215,6 +243,8 @@ def lines_of_handles(handles, objects):
         yield f'{one.name} {{ kind = "{one.kind}";'
         if one.to is not None:
             yield f"object = <{objects.index(one.to)}>;"
+        if one.guest is not None:
+            yield f"guest = <{one.guest}>;"
         yield from one.lines
         yield "};"
     yield "};"

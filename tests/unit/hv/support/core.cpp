@@ -249,6 +249,9 @@ bool replace_ram(u64 hpa, u32 expected, u32 value) {
     if (as_expected) write_ram(hpa, 4, value);
     return as_expected;
 }
+void copy_ram(u64 to, u64 from, u32 bytes) {
+    for (u32 i = 0; i < bytes; ++i) write_ram(to + i, 1, read_ram(from + i, 1));
+}
 void copy_text(u64 to, u64 from) {
     const auto page = the_core().ram[from];
     the_core().ram[to] = page;
