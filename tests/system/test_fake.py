@@ -163,13 +163,31 @@ class Patience(unittest.TestCase):
             two._keep_time()  # pylint: disable=protected-access
             self.assertEqual(two.stopped, "timeout")
 
-    def test_how_long_a_process_has_waited(self):
-        """As its kernel says; of one that is gone, nothing."""
-        one = mock.Mock()
-        one.process.pid = os.getpid()
-        self.assertGreater(qemu.Qemu.delayed(one), 0.0)
-        one.process.pid = 1 << 30
-        self.assertEqual(qemu.Qemu.delayed(one), 0.0)
+    def test_how_long_qemu_has_waited(self):
+        """Whichever of its threads it is that waits, a thread that had waited long before does not hide it."""
+        waited = {"1": 9_000_000_000, "2": 0}
+
+        def opened(path, **_):
+            return mock.mock_open(read_data=f"5 {waited[path.split('/')[4]]} 7\n")()
+
+        with mock.patch.object(qemu.glob, "glob", lambda path: [path.replace("*", one) for one in waited]), \
+             mock.patch("builtins.open", opened):
+            one = qemu.Qemu.__new__(qemu.Qemu)
+            one.process = mock.Mock(pid=77)
+            one._delayed, one._waited = 0.0, {}  # pylint: disable=protected-access
+            self.assertEqual(one.delayed(), 0.0)
+            waited["2"] = 2_000_000_000
+            self.assertEqual(one.delayed(), 2.0)
+            waited["1"] += 500_000_000
+            waited["2"] += 250_000_000
+            self.assertEqual(one.delayed(), 2.5)
+
+    def test_process_that_is_gone(self):
+        """Nothing is known of it."""
+        one = qemu.Qemu.__new__(qemu.Qemu)
+        one.process = mock.Mock(pid=1 << 30)
+        one._delayed, one._waited = 0.0, {}  # pylint: disable=protected-access
+        self.assertEqual(one.delayed(), 0.0)
 
 
 class Output(Fake):

@@ -100,6 +100,7 @@ class Qemu:
         if with_vmm:
             command += self._chardev("vmm", vmm_end)
         self.command = command
+        self._delayed, self._waited = 0.0, {}
         ends = [end for end in (guest_end, vmm_end) if end]
         with open(log_path, "wb") as log:
             try:
@@ -132,15 +133,19 @@ class Qemu:
         return self.process.poll()
 
     def delayed(self):
-        """Seconds that a thread of it has been ready to run so far and the host has given its processors to
-        others: of the one that has waited most (proc(5), schedstat). 0.0 where Linux does not tell."""
-        most = 0
+        """Seconds so far that QEMU was ready to run and the host gave its processors to others, as far as this was
+        asked for again and again: between two times it is that of the thread that has waited most (proc(5),
+        schedstat). 0.0 where Linux does not tell."""
+        grown = 0
         for path in glob.glob(f"/proc/{self.process.pid}/task/*/schedstat"):
             # A thread may end meanwhile.
             with contextlib.suppress(OSError, IndexError, ValueError):
                 with open(path, encoding="ascii") as stat:
-                    most = max(most, int(stat.read().split()[1]))
-        return most / 1e9
+                    now = int(stat.read().split()[1])
+                grown = max(grown, now - self._waited.get(path, now))
+                self._waited[path] = now
+        self._delayed += grown / 1e9
+        return self._delayed
 
     def ask_vmm(self, words):
         """Sends a request to the VMM's console without waiting; False if it did not go."""
