@@ -2,6 +2,7 @@
 // Handles of guests that manage others (docs/partitions.md).
 #include <libfdt.h>
 
+#include <cstdint>
 #include <cstring>
 #include <new>
 
@@ -21,7 +22,8 @@ constexpr u32 tree_room = 64 << 10;
 // Null: there is no room.
 template <typename T>
 T* take(Room& room, u32 bytes = sizeof(T)) {
-    const u32 skew = -reinterpret_cast<u32>(room.at) % alignof(T), all = (skew + bytes + 3) & ~3u;
+    const auto from = static_cast<u32>(reinterpret_cast<std::uintptr_t>(room.at));
+    const u32 skew = -from % alignof(T), all = (skew + bytes + 3) & ~3u;
     if (all > room.size) return nullptr;
     auto* const at = reinterpret_cast<T*>(room.at + skew);
     room.at += all;

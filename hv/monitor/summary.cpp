@@ -84,6 +84,14 @@ void patches(Vcpu& v, u64 now) {
     field("window_ticks", p.windows.ticks, "}");
 }
 
+bool dies(const Vcpu& v) { return v.end == End::guest_died || v.end == End::reset; }
+
+// One that has ended: somebody has asked for it, or its configuration does.
+bool starts_again(const Vcpu& v) {
+    const guest::Guest& g = *v.guest;
+    return g.again || (dies(v) && g.on_death == guest::OnDeath::restart);
+}
+
 }  // namespace
 
 void summary(Vcpu& v, u64 now) {
@@ -96,6 +104,7 @@ void summary(Vcpu& v, u64 now) {
     field("schema", 1);
     if (v.guest->name != nullptr) print("\"guest\":\"{}\",", console::Quoted{v.guest->name});
     print("\"end\":\"{}\",\"reason\":\"{}\",", end_name(v.end), console::Quoted{v.reason});
+    if (guest::machine.shared()) print("\"again\":{},", starts_again(v) ? "true" : "false");
     field("ticks_per_second", guest::machine.timebase_frequency);
     put("\"ticks\":{");
     field("total", total);
@@ -166,8 +175,6 @@ void take_leave(Vcpu& v) {
 
 namespace {
 
-bool dies(const Vcpu& v) { return v.end == End::guest_died || v.end == End::reset; }
-
 // A guest that dies soon after each start would do nothing but be made anew: each time in a row it
 // waits longer, up to some ten seconds.
 void start_again(Vcpu& v) {
@@ -219,7 +226,7 @@ void conclude(Vcpu& v) {
     }
     take_leave(v);
     dev::withdraw(v);
-    if (g.again || (dies(v) && g.on_death == guest::OnDeath::restart)) {
+    if (starts_again(v)) {
         start_again(v);
         sched::yields(v);
         return;

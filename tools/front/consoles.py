@@ -156,12 +156,11 @@ class Consoles:
                 return f"\r\n[guest {one.name}]\r\n".encode() + self._away[one.name]
         return None
 
-    def end(self, name, how):
-        """A guest has ended, `how` is its summary's word. What to show then: who listened to it goes
+    def end(self, name, again):
+        """A guest has ended, and starts again or not. What to show then: who listened to it goes
         on to the next one."""
         for one in self.members:
             if one.name == name:
-                again = one.spec.on_death == "restart" and how not in ("poweroff", "stopped")
                 one.ends, one.ended = one.ends + 1, not again
                 if self._interactive and one is self._focus and not again:
                     return self.turn() or b""

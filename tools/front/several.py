@@ -162,7 +162,7 @@ class Several(Boot):
 
     def guest_ended(self, console, found):
         """A summary has come; what to show then."""
-        return console.end(found.get("guest"), found.get("end"))
+        return console.end(found.get("guest"), found.get("again") is True)
 
     def _panic_resets(self):
         # Each guest's own affair; only if all of them loop the run ends.
