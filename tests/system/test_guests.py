@@ -113,6 +113,14 @@ class Guests(Fake):
         self.assertEqual(kept("console-later.log"), b"late\r\n")
         self.assertIn(b"late", kept("console.log"))
 
+    def test_who_starts_again_goes_on(self):
+        """The run is over when a guest has ended that does not start again."""
+        result = self.two([at(0, BEGIN + "one\r\n"), end("a", end="stopped", again=True),
+                           at(1, BEGIN + DONE % 0), end("b", again=False), ["sleep", 0.5],
+                           at(0, BEGIN + "two\r\n" + DONE % 0), end("a", again=False)], "--run", "x")
+        self.ends(result, 0)
+        self.assertEqual(sorted(result.out.splitlines()), ["a| one", "a| two"])
+
     def test_full_speed(self):
         much = "x" * 63 + "\r\n"
         steps = [at(0, BEGIN), at(1, BEGIN)]

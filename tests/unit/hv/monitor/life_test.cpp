@@ -291,6 +291,22 @@ TEST_F(LifeTest, QuickDeathsWait) {
     EXPECT_FALSE(waits);
 }
 
+// Its summary says so: who waits for its end is not to take it for one.
+TEST_F(LifeTest, SaysThatItStartsAgain) {
+    give_to_b();
+    EXPECT_THAT(ends(b, End::poweroff), HasSubstr("\"again\":false"));
+    EXPECT_EQ(ask("start b").status, 0);
+    yields();
+    EXPECT_EQ(ask("restart b").status, 0);
+    EXPECT_THAT(concludes(b), HasSubstr("\"again\":true"));
+    yields();
+    b.on_death = OnDeath::restart;
+    EXPECT_THAT(ends(b, End::guest_died), HasSubstr("\"again\":true"));
+    EXPECT_EQ(ask("restart b").status, 0);  // at once
+    yields();
+    EXPECT_THAT(ends(b, End::stopped), HasSubstr("\"again\":false"));
+}
+
 // It is made anew in pieces, between which a more urgent guest has the core.
 TEST_F(LifeTest, MadeAnewInPieces) {
     pieces = 4;

@@ -163,6 +163,7 @@ TEST_F(PartitionTest, AManagerIsToldOfAChange) {
     constexpr u32 source = para::edge_source(handle);
     dev::reset_mpic(a.vcpu);
     dev::Openpic& model = a.devices.mpic.model;
+    model.write(0x2'0080, 4, 0, 0);  // task priority
     // Rising edge, priority 8.
     model.write(0x1'0000 + 0x20 * source, 4, 0x0088'0000U | source, 0);
     ASSERT_EQ(model.candidate(0), dev::Openpic::none);
