@@ -114,10 +114,10 @@ class Guests(Fake):
         self.assertIn(b"late", kept("console.log"))
 
     def test_who_starts_again_goes_on(self):
-        """The run is over when a guest has ended that does not start again."""
-        result = self.two([at(0, BEGIN + "one\r\n"), end("a", end="stopped", again=True),
+        """The run is over when a guest has ended that does not start again; what counts is its last life."""
+        result = self.two([at(0, BEGIN + "one\r\n" + DONE % 3), ["sleep", 0.5], end("a", end="stopped", again=True),
                            at(1, BEGIN + DONE % 0), end("b", again=False), ["sleep", 0.5],
-                           at(0, BEGIN + "two\r\n" + DONE % 0), end("a", again=False)], "--run", "x")
+                           at(0, "boots\r\n" + BEGIN + "two\r\n" + DONE % 0), end("a", again=False)], "--run", "x")
         self.ends(result, 0)
         self.assertEqual(sorted(result.out.splitlines()), ["a| one", "a| two"])
 

@@ -78,6 +78,10 @@ class GuestConsole:
         """What is typed, as bytes for the UART."""
         return data
 
+    def start_again(self):
+        """The guest does: its orders begin anew."""
+        self.begun, self.status = False, None
+
     def finish(self):
         """What was held back because it could have become a marker or a line end."""
         return self._take(len(self._held)) + self._newline

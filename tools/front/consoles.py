@@ -162,6 +162,8 @@ class Consoles:
         for one in self.members:
             if one.name == name:
                 one.ends, one.ended = one.ends + 1, not again
+                if again:
+                    one.console.start_again()
                 if self._interactive and one is self._focus and not again:
                     return self.turn() or b""
         return b""
