@@ -97,7 +97,7 @@ bool Kernel::choose(Time now) {
             best = task;
         }
     }
-    if (best == current_) return false;
+    if (best == nullptr || best == current_) return false;  // the idle task is always ready
     current_->account.ran += now - since_;
     since_ = now;
     current_ = best;

@@ -38,8 +38,9 @@ void start(const Links& /*links*/, const Handle& handle, Room& room) {
     para::manage(*managed);
     if (para::partition_of(handle.object) != nullptr) return;
     auto* const partition = take<para::Partition>(room);
-    if (partition == nullptr)
+    if (partition == nullptr) {
         reject("managed-partition: the VMM has no room left for ", handle.name);
+    }
     new (partition) para::Partition{};
     partition->tree = take<u8>(room, tree_room);
     if (partition->tree != nullptr) partition->tree_room = tree_room;

@@ -287,7 +287,7 @@ void take_signals(Vcpu& v) {
     const bool turn = v.core->current == &v;
     u32 kept = 0;
     for (u32 left = bits; left != 0; left &= left - 1) {
-        const unsigned number = static_cast<unsigned>(__builtin_ctz(left));
+        const auto number = static_cast<unsigned>(__builtin_ctz(left));
         const Handle& handle = v.devices->handles[number];
         if (handle.told == nullptr) continue;
         if (handle.in_turn && !turn) {

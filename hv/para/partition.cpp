@@ -26,7 +26,9 @@ constinit struct {
 
 template <typename T>
 T atomic(const T& word) {
-    return __atomic_load_n(&word, __ATOMIC_ACQUIRE);
+    T value;
+    __atomic_load(&word, &value, __ATOMIC_ACQUIRE);
+    return value;
 }
 
 // Handle::told: an edge, as a doorbell's.

@@ -146,8 +146,9 @@ Step step(const Blob& tree, u32 strings, const Wanted& w, Walk& walk, bool node_
             walk.at += 4;
             return Step::on;
         case property: {
-            if (!tree.word(walk.at + 4, bytes) || !tree.word(walk.at + 8, name))
+            if (!tree.word(walk.at + 4, bytes) || !tree.word(walk.at + 8, name)) {
                 return Step::broken;
+            }
             at = walk.at + 12;
             if (at > tree.bytes || bytes > tree.bytes - at) return Step::broken;
             u32 length = 0;

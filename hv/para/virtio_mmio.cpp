@@ -190,15 +190,15 @@ void Transport::write_status(u32 value) {
     if ((before & driver_ok) == 0 && runs()) kind_->started(*this);
 }
 
-const Chain* Transport::pop(unsigned n) {
-    if (!runs() || !queues_[n].ready()) return nullptr;
-    const Fault fault = queues_[n].pop(place_.memory, chain_);
+const Chain* Transport::pop(unsigned queue) {
+    if (!runs() || !queues_[queue].ready()) return nullptr;
+    const Fault fault = queues_[queue].pop(place_.memory, chain_);
     if (fault != Fault::none) fail(fault);
     return fault == Fault::none && chain_.count != 0 ? &chain_ : nullptr;
 }
 
-void Transport::publish(unsigned n) {
-    if (queues_[n].ready() && queues_[n].publish(place_.memory)) interrupt(used_buffer);
+void Transport::publish(unsigned queue) {
+    if (queues_[queue].ready() && queues_[queue].publish(place_.memory)) interrupt(used_buffer);
 }
 
 void Transport::interrupt(u32 why) {

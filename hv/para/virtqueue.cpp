@@ -99,7 +99,7 @@ Fault Virtqueue::pop(const Memory& memory, Chain& chain) {
     const u16 there = static_cast<u16>(load_16(memory, driver + 2) - taken_);
     if (there == 0) return Fault::none;
     if (there > size) return Fault::index;
-    u32 next = load_16(memory, driver + ring_head + available_bytes * (taken_ & (size - 1)));
+    u32 next = load_16(memory, driver + ring_head + u64{available_bytes} * (taken_ & (size - 1)));
     chain.head = static_cast<u16>(next);
     chain.readable = 0;
     u64 readable = 0, writable = 0;
@@ -138,7 +138,7 @@ void Virtqueue::push(const Memory& memory, u16 head, u32 bytes) {
     u8 words[used_bytes];
     put_32(words, head);
     put_32(words + 4, bytes);
-    const u64 at = device + ring_head + used_bytes * (used_ & (size - 1));
+    const u64 at = device + ring_head + u64{used_bytes} * (used_ & (size - 1));
     memory.store(memory.owner, at, words, sizeof words);
     ++used_;
 }
@@ -150,13 +150,13 @@ bool Virtqueue::publish(const Memory& memory) {
     store_16(memory, device + 2, used_);
     shown_ = used_;
     if (!event_index_) return (load_16(memory, driver) & no_interrupt) == 0;
-    const u16 event = load_16(memory, driver + ring_head + available_bytes * size);
+    const u16 event = load_16(memory, driver + ring_head + u64{available_bytes} * size);
     return static_cast<u16>(used_ - event - 1) < static_cast<u16>(used_ - before);
 }
 
 void Virtqueue::ask(const Memory& memory, bool wanted) {
     if (event_index_) {
-        if (wanted) store_16(memory, device + ring_head + used_bytes * size, taken_);
+        if (wanted) store_16(memory, device + ring_head + u64{used_bytes} * size, taken_);
         return;
     }
     if (silent_ == !wanted) return;
