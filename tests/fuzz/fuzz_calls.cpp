@@ -84,8 +84,9 @@ class Run {
         const unsigned n = source_.below(guests);
         vcpu::Vcpu& v = all_.guest(n);
         const u32 token = source_.rarely(8) ? source_.word() : source_.one_of(tokens);
-        for (unsigned r = 3; r < 11; ++r)
+        for (unsigned r = 3; r < 11; ++r) {
             v.gpr[r] = source_.rarely(4) ? source_.word() : source_.below(20);
+        }
         v.gpr[11] = token;
         v.regs.msr &= ~e500::msr::we;
         v.idle_bits = 0;

@@ -64,8 +64,9 @@ class TreeTest : public ManagingTest {
     TreeTest() {
         Tree tree;
         tree.open("").property("model", std::string("board\0", 6));
-        for (int n = 0; n < 200; ++n)
+        for (int n = 0; n < 200; ++n) {
             tree.open("filler@" + std::to_string(n)).property("a", "b").close();
+        }
         tree.open("cpus").open("cpu@0").property("reg", std::string(4, '\0')).close().close();
         tree.open("chosen").property("bootargs", std::string("quiet\0", 6)).property("empty", "");
         tree.property("large", std::string(5000, 'x')).property("page", std::string(4096, 'y'));

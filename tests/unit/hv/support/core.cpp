@@ -240,8 +240,9 @@ void copy_from_ram(void* to, u64 hpa, u32 bytes) {
     }
 }
 void copy_to_ram(u64 hpa, const void* from, u32 bytes) {
-    for (u32 i = 0; i < bytes; ++i)
+    for (u32 i = 0; i < bytes; ++i) {
         write_ram(hpa + i, 1, static_cast<const unsigned char*>(from)[i]);
+    }
 }
 
 bool replace_ram(u64 hpa, u32 expected, u32 value) {
