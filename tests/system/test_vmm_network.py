@@ -81,8 +81,8 @@ class Network(Case):
                 os.path.join(EXAMPLES, "bridged-linux.dts"), "--net", "--run",
                 # The one that is the bridge goes last.
                 f"case $(cat /proc/cmdline) in *net.bridge*) nc -l -p 5001 ;; "
-                f"*) {fetch}; i=0; until echo done | nc 10.0.2.15 5001 2> /dev/null; do i=$((i + 1)); [ $i -lt 60 ] || exit 1; "
-                "sleep 0.5; done ;; esac")
+                f"*) {fetch}; i=0; until echo done | nc 10.0.2.15 5001 2> /dev/null; do "
+                "i=$((i + 1)); [ $i -lt 60 ] || exit 1; sleep 0.5; done ;; esac")
             server.shutdown()
         self.assertEqual(lines["inner"][0].split()[0], hashlib.md5(data).hexdigest())
         self.assertEqual(lines["gate"], ["done"])
@@ -90,16 +90,21 @@ class Network(Case):
     def test_who_is_restarted_comes_back(self):
         """In the middle of a transfer: the other one's link stays up, and the next transfer is whole."""
         config = os.path.join(EXAMPLES, "two-linux-net.dts")
-        alpha = ("mkdir /tmp/www; dd if=/dev/urandom of=/tmp/www/out bs=1M count=12 2> /dev/null; md5sum < /tmp/www/out; "
+        # Its first life takes the file over and over, until it is restarted; alpha knows that it was there.
+        alpha = ("mkdir /tmp/www; echo > /tmp/www/first; (nc -l -p 5002 > /dev/null; rm /tmp/www/first) & "
+                 "dd if=/dev/urandom of=/tmp/www/out bs=1M count=12 2> /dev/null; md5sum < /tmp/www/out; "
                  "httpd -p 5000 -h /tmp/www; echo > /tmp/www/ready; "
                  "until grep -q beta-has-it /tmp/www/said 2> /dev/null; do nc -l -p 5001 >> /tmp/www/said; done; "
                  "cat /sys/class/net/eth0/carrier")
+        again = ("if wget -q -O /dev/null http://10.0.0.1:5000/first 2> /dev/null; then "
+                 "until echo here | nc 10.0.0.1 5002; do sleep 0.3; done; echo starts; "
+                 "while true; do wget -q -O /dev/null http://10.0.0.1:5000/out; done; fi; ")
         beta = ("echo starts; wget -q -O - http://10.0.0.1:5000/out > /tmp/in || exit 1; md5sum < /tmp/in; "
                 "echo beta-has-it | nc 10.0.0.1 5001")
         tries = ("i=0; until wget -q -O /dev/null http://10.0.0.1:5000/ready 2> /dev/null; "
                  "do i=$((i + 1)); [ $i -lt 100 ] || exit 1; sleep 0.5; done; ")
         process = start("boot", "--config", config, "--timeout", "400", "--run",
-                        f"case $(cat /proc/cmdline) in *net.lan=10.0.0.1*) {alpha} ;; *) {tries}{beta} ;; esac")
+                        f"case $(cat /proc/cmdline) in *net.lan=10.0.0.1*) {alpha} ;; *) {tries}{again}{beta} ;; esac")
         try:
             lines, restarted = [], False
             for line in process.stdout:
