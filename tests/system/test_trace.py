@@ -243,7 +243,7 @@ class Front(Fake):
         now = time.monotonic()
         one = session.Session(None, None, VmmLog(lambda text: None), None, None, "none", False)
         one._graceful_end = one._kill_at = one._kill_at_last = now  # pylint: disable=protected-access
-        one.qemu = types.SimpleNamespace(vmm=None)
+        one.qemu = types.SimpleNamespace(vmm=None, delayed=lambda: 0.0)
         for text, later in (("[vmm 1] line\n", False), ("@@trapeze-trace 1 0 1 0\n", True), ("x\n", True)):
             one._receive = lambda end, text=text: text.encode()  # pylint: disable=protected-access
             one._on_vmm(0)  # pylint: disable=protected-access
