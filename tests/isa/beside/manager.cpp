@@ -11,10 +11,9 @@ using namespace isa;
 
 constexpr u32 line_status = 0x4505, uart0 = 0x4500;
 constexpr u32 handle = 0, self = ~0u;
-constexpr u32 get_dtprop = 2, set_dtprop = 3, restart = 4, get_status = 5, start = 6, stop = 7,
-              copy = 8, copy_goes_on = 29;
+constexpr u32 restart = 4, get_status = 5, start = 6, stop = 7, copy = 8, copy_goes_on = 29;
 constexpr u32 freescale = 2u << 16;
-constexpr u32 success = 0, invalid = 8, invalid_state = 11, last_status = 13;
+constexpr u32 success = 0, invalid = 8, last_status = 13;
 
 // What the other one fills with its pattern.
 constexpr u32 filled = 0x20'0000, pattern = 0x9e37'79b9;
