@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Two sides at once, and sides that are killed anywhere.
 #include <gtest/gtest.h>
-#include <signal.h>
 #include <sys/wait.h>
 
+#include <csignal>
 #include <thread>
 
 #include "memory.hpp"

@@ -18,7 +18,7 @@ namespace {
 using test::the_core;
 namespace msr = e500::msr;
 
-constexpr u32 site = 0x3000, system_call = 0x00100800, decrementer = 0x00100a00;
+constexpr u32 site = 0x3000;
 
 TEST(Hypercalls, EachHasOneRow) {
     std::set<u32> tokens;
@@ -33,7 +33,7 @@ TEST(Hypercalls, EachHasOneRow) {
     }
     for (u32 vendor = 0; vendor < 64; ++vendor) {
         for (u32 number = 0; number < 256; ++number) {
-            if (tokens.count(token(vendor, number)) == 0) {
+            if (!tokens.contains(token(vendor, number))) {
                 EXPECT_EQ(find(token(vendor, number)), nullptr);
             }
         }

@@ -6,7 +6,6 @@
 namespace trapeze::test {
 
 using para::Status;
-using vcpu::Vcpu;
 
 namespace {
 

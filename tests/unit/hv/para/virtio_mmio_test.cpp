@@ -29,7 +29,7 @@ enum : u32 {
     interrupt_acknowledge = 0x64,
     status = 0x70,
 };
-constexpr u32 driver_ok = 4, features_ok = 8, needs_reset = 0x40;
+constexpr u32 features_ok = 8, needs_reset = 0x40;
 
 struct Seen {
     std::string calls;
