@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Byte channels and doorbells of the machine image (docs/channels.md).
-#include <libfdt.h>
-
-#include <new>
-
 #include "hv/boot/boot.hpp"
+#include "hv/boot/describe.hpp"
 #include "hv/boot/tree.hpp"
 #include "hv/para/channel.hpp"
 
@@ -18,13 +15,8 @@ constinit void* made[Links::most_objects]{};
 template <typename State>
 State& state_of(const Handle& handle, Room& room) {
     void*& at = made[handle.object];
-    if (at == nullptr) {
-        constexpr u32 size = (sizeof(State) + 3) & ~3u;
-        if (room.size < size) reject("machine image: there is no room for ", handle.name);
-        at = new (room.at) State{};
-        room.at += size;
-        room.size -= size;
-    }
+    if (at == nullptr) at = room.make<State>();
+    if (at == nullptr) reject("there is no room in the VMM's memory for ", handle.name);
     return *static_cast<State*>(at);
 }
 template <typename State>
@@ -56,21 +48,11 @@ void attach_channel(const Links& links, const Handle& handle, guest::Guest& g) {
     para::attach(g.vcpu, state_of<para::Channel>(handle).ends[side(links, handle)]);
 }
 
-// Sense of an interrupt (the controller's binding): an edge, a level.
-constexpr u32 rising = 0, high = 2;
-
-void set_interrupts(void* tree, int node, const u32* cells, unsigned count) {
-    fdt32_t data[4];
-    for (unsigned i = 0; i < count; ++i) data[i] = cpu_to_fdt32(cells[i]);
-    check_tree(fdt_setprop(tree, node, "interrupts", data, static_cast<int>(4 * count)),
-               "device tree: handle: ");
-}
-
 void describe_channel(const Links& /*links*/, const Handle& handle, void* tree) {
     const int node = add_handle_node(tree, handle.name, "epapr,hv-byte-channel", handle.number);
-    const u32 sources[] = {para::receive_source(handle.number), high,
-                           para::send_source(handle.number), high};
-    set_interrupts(tree, node, sources, 4);
+    const Interrupt both[] = {{para::receive_source(handle.number), level_high},
+                              {para::send_source(handle.number), level_high}};
+    set_interrupts(tree, node, both, 2);
 }
 
 void start_bell(const Links& /*links*/, const Handle& handle, Room& room) {
@@ -95,8 +77,8 @@ void describe_sender(const Links& /*links*/, const Handle& handle, void* tree) {
 }
 void describe_receiver(const Links& /*links*/, const Handle& handle, void* tree) {
     const int node = add_handle_node(tree, handle.name, "epapr,hv-receive-doorbell", handle.number);
-    const u32 source[] = {para::edge_source(handle.number), rising};
-    set_interrupts(tree, node, source, 2);
+    const Interrupt edge{para::edge_source(handle.number), rising_edge};
+    set_interrupts(tree, node, &edge, 1);
 }
 
 }  // namespace

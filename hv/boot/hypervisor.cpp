@@ -20,12 +20,6 @@ void set(void* tree, int node, const char* name, const void* data, u32 bytes) {
                "device tree: /hypervisor: ");
 }
 
-// Where interrupts of its nodes go.
-u32 controller(const void* tree) {
-    const int node = fdt_node_offset_by_prop_value(tree, -1, "device_type", "open-pic", 9);
-    return node >= 0 ? fdt_get_phandle(tree, node) : 0;
-}
-
 }  // namespace
 
 void describe_hypervisor(void* tree, const char* guest_name) {
@@ -33,7 +27,6 @@ void describe_hypervisor(void* tree, const char* guest_name) {
     for (int old; (old = fdt_path_offset(tree, "/hypervisor")) >= 0;) {
         check_tree(fdt_del_node(tree, old), "device tree: /hypervisor: ");
     }
-    const u32 parent = controller(tree);
     const int node = add(tree, 0, "hypervisor");
     // Linux makes devices of the nodes in what is a simple-bus.
     constexpr char names[] = "epapr,hypervisor-1.1\0epapr,hypervisor\0simple-bus";
@@ -46,10 +39,6 @@ void describe_hypervisor(void* tree, const char* guest_name) {
                    "device tree: /hypervisor: ");
         check_tree(fdt_setprop_string(tree, node, "label", guest_name),
                    "device tree: /hypervisor: ");
-    }
-    if (parent != 0) {
-        const fdt32_t phandle = cpu_to_fdt32(parent);
-        set(tree, node, "interrupt-parent", &phandle, sizeof phandle);
     }
     const int handles = add(tree, node, "handles");
     constexpr char bus[] = "simple-bus";

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "hv/boot/boot.hpp"
+#include "hv/boot/describe.hpp"
 #include "hv/boot/tree.hpp"
 
 namespace trapeze::boot {
@@ -36,54 +37,15 @@ u32 cell_or(const void* tree, int node, const char* name, u32 absent) {
     return data != nullptr && length == 4 ? fdt32_to_cpu(*data) : absent;
 }
 
-namespace {
-
-constexpr const char* describing = "device tree: a handle's device: ";
-
-// Where handles' devices are: Linux makes devices of the nodes in what is a simple-bus, and of no
-// others of the root.
-int find_bus(void* tree, int address_cells, int size_cells) {
-    const int known = fdt_subnode_offset(tree, 0, "virtio");
-    if (known >= 0) return known;
-    const int bus = fdt_add_subnode(tree, 0, "virtio");
-    check_tree(bus, describing);
-    const auto cells = [&](const char* name, int count) {
-        check_tree(fdt_setprop_u32(tree, bus, name, static_cast<u32>(count)), describing);
-    };
-    check_tree(fdt_setprop_string(tree, bus, "compatible", "simple-bus"), describing);
-    check_tree(fdt_setprop(tree, bus, "ranges", nullptr, 0), describing);
-    cells("#size-cells", size_cells);
-    cells("#address-cells", address_cells);
-    return bus;
-}
-
-}  // namespace
-
 void describe_device(void* tree, const Handle& handle, const char* compatible, u64 at, u64 size) {
-    constexpr fdt32_t level_high = 2;  // of the interrupt controller's binding
-    const int controller = fdt_node_offset_by_compatible(tree, -1, "fsl,mpic");
-    if (controller < 0) reject("device tree: no interrupt controller for the handle ", handle.name);
-    const u32 parent = fdt_get_phandle(tree, controller);
-    const u32 interrupt_cells = cell_or(tree, controller, "#interrupt-cells", 2);
-    const int address_cells = fdt_address_cells(tree, 0), size_cells = fdt_size_cells(tree, 0);
-    if (parent == 0 || interrupt_cells < 2 || interrupt_cells > 4 || address_cells != 2 ||
-        size_cells < 1 || size_cells > 2) {
-        reject("device tree: odd cells, for the handle ", handle.name);
-    }
-    const int bus = find_bus(tree, address_cells, size_cells);
+    const int bus = bus_of(tree, "virtio");
     const int node = fdt_add_subnode(tree, bus, handle.name);
-    check_tree(node, describing);
-    check_tree(fdt_setprop_string(tree, node, "compatible", compatible), describing);
-    fdt32_t reg[4] = {cpu_to_fdt32(static_cast<u32>(at >> 32)), cpu_to_fdt32(static_cast<u32>(at)),
-                      0, cpu_to_fdt32(static_cast<u32>(size))};
-    if (size_cells == 1) reg[2] = reg[3];
-    check_tree(fdt_setprop(tree, node, "reg", reg, 4 * (2 + size_cells)), describing);
-    const fdt32_t interrupt[4] = {cpu_to_fdt32(handle_source(handle.number)),
-                                  cpu_to_fdt32(level_high)};
-    check_tree(
-        fdt_setprop(tree, node, "interrupts", interrupt, static_cast<int>(4 * interrupt_cells)),
-        describing);
-    check_tree(fdt_setprop_u32(tree, node, "interrupt-parent", parent), describing);
+    check_tree(node, "device tree: a handle's device: ");
+    check_tree(fdt_setprop_string(tree, node, "compatible", compatible),
+               "device tree: a handle's device: ");
+    set_registers(tree, bus, node, at, size);
+    const Interrupt interrupt{handle_source(handle.number), level_high};
+    set_interrupts(tree, node, &interrupt, 1);
 }
 
 void read_objects(const void* tree, Links& links) {

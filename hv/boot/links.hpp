@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
+#include <new>
+
 #include "hv/guest/machine.hpp"
 
 // What joins guests, as the machine image says (docs/links.md): objects, which are the machine's,
@@ -14,6 +17,23 @@ using e500::u64;
 struct Room {
     e500::u8* at;
     u32 size;  // bytes
+
+    // Some of it, which is gone then; null if there is not so much. `align` is a power of two.
+    e500::u8* take(u32 bytes, u32 align) {
+        const u32 skew = -static_cast<u32>(reinterpret_cast<std::uintptr_t>(at)) & (align - 1);
+        if (skew > size || bytes > size - skew) return nullptr;
+        const u32 all = (skew + bytes + 3) & ~u32{3};
+        e500::u8* const taken = at + skew;
+        at += all < size ? all : size;
+        size -= all < size ? all : size;
+        return taken;
+    }
+    // The same for an object, made there.
+    template <typename T>
+    T* make() {
+        void* const place = take(sizeof(T), alignof(T));
+        return place != nullptr ? new (place) T{} : nullptr;
+    }
 };
 
 struct HandleKind;

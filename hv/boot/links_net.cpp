@@ -2,9 +2,7 @@
 // Networks: an object "virtual-switch", and handles "virtio-net" (docs/network.md).
 #include <libfdt.h>
 
-#include <cstdint>
 #include <cstring>
-#include <new>
 
 #include "hv/boot/boot.hpp"
 #include "hv/para/virtio.hpp"
@@ -19,17 +17,8 @@ constinit struct {
     para::Device* devices[guest::Machine::most_guests][Links::most_handles];
 } networks{};
 
-void* take(Room& room, u32 bytes, const char* name) {
-    bytes = (bytes + 3) & ~u32{3};
-    constexpr u32 align = 8;
-    const u32 skipped = -static_cast<u32>(reinterpret_cast<std::uintptr_t>(room.at)) % align;
-    if (skipped > room.size || bytes > room.size - skipped) {
-        reject("there is no room in the VMM's memory for the network of ", name);
-    }
-    void* const at = room.at + skipped;
-    room.at += skipped + bytes;
-    room.size -= skipped + bytes;
-    return at;
+[[noreturn]] void reject_room(const Handle& handle) {
+    reject("there is no room in the VMM's memory for the network of ", handle.name);
 }
 
 // The one that the configuration gives, or else 02:54:5a:00:GUEST:HANDLE.
@@ -58,16 +47,22 @@ void start(const Links& links, const Handle& handle, Room& room) {
     para::Switch*& lan = networks.switches[handle.object];
     if (first) {
         const u64 age = u64{para::Switch::age_seconds} * guest::machine.timebase_frequency;
-        lan = new (take(room, sizeof(para::Switch), handle.name)) para::Switch{};
+        lan = room.make<para::Switch>();
+        if (lan == nullptr) reject_room(handle);
         lan->start(para::wake, age);
     }
-    auto* const device = new (take(room, sizeof(para::Device), handle.name)) para::Device{};
+    auto* const device = room.make<para::Device>();
+    if (device == nullptr) reject_room(handle);
     device->net.port = lan->add(device, handle.guest, handle.number, address_of(links, handle));
     if (device->net.port == nullptr) {
         reject("machine image: more than 8 handles refer to the switch of ", handle.name);
     }
     networks.devices[handle.guest][handle.number] = device;
-    if (last) lan->give(take(room, para::Switch::bytes_for(ports), handle.name));
+    if (!last) return;
+    constexpr u32 align = 8;
+    void* const queues = room.take(para::Switch::bytes_for(ports), align);
+    if (queues == nullptr) reject_room(handle);
+    lan->give(queues);
 }
 
 void attach(const Links& /*links*/, const Handle& handle, guest::Guest& g) {

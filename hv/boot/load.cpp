@@ -142,12 +142,10 @@ vcpu::Boot load_guest(const Host& host, u64 ram_hpa, u64 ram_size, Room& room,
     if (!owner) withhold_owned(guest_tree);
 
     const Blob names = find_image(image, images, "symbols");
-    if (names.size != 0 && names.size <= room.size) {
-        memcpy(room.at, names.data, names.size);
-        symbols.set(room.at, names.size);
-        const u32 taken = static_cast<u32>(align_up(names.size, 4));
-        room.at += taken < room.size ? taken : room.size;
-        room.size -= taken < room.size ? taken : room.size;
+    u8* const place = names.size != 0 ? room.take(names.size, 4) : nullptr;
+    if (place != nullptr) {
+        memcpy(place, names.data, names.size);
+        symbols.set(place, names.size);
     }
 
     const u64 entry = cells64(image, config, "entry");

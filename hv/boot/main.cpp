@@ -67,14 +67,11 @@ boot::Room room_behind() {
 
 void start_trace(core::Core& core, boot::Room& room, u32 bytes) {
     constexpr u32 head = sizeof(trace::Record);
-    static_assert(sizeof(trace::Ring) <= head && alignof(Guest) % alignof(trace::Record) == 0);
-    if (head + bytes > room.size) {
-        boot::reject("trace=: there is no room for so much beside the guests");
-    }
-    core.trace_ring = new (room.at) trace::Ring{};
-    core.trace_ring->use(reinterpret_cast<trace::Record*>(room.at + head), bytes / head);
-    room.at += head + bytes;
-    room.size -= head + bytes;
+    static_assert(sizeof(trace::Ring) <= head && alignof(trace::Ring) <= alignof(trace::Record));
+    e500::u8* const at = room.take(head + bytes, alignof(trace::Record));
+    if (at == nullptr) boot::reject("trace=: there is no room for so much beside the guests");
+    core.trace_ring = new (at) trace::Ring{};
+    core.trace_ring->use(reinterpret_cast<trace::Record*>(at + head), bytes / head);
 }
 
 // The first guest's options say how much of it each core's trace gets.

@@ -2,11 +2,10 @@
 // Handles of guests that manage others (docs/partitions.md).
 #include <libfdt.h>
 
-#include <cstdint>
 #include <cstring>
-#include <new>
 
 #include "hv/boot/boot.hpp"
+#include "hv/boot/describe.hpp"
 #include "hv/boot/tree.hpp"
 #include "hv/console/console.hpp"
 #include "hv/para/channel.hpp"
@@ -19,30 +18,16 @@ namespace {
 // Of a guest's tree; a larger one is not kept, and its properties cannot be read.
 constexpr u32 tree_room = 64 << 10;
 
-// Null: there is no room.
-template <typename T>
-T* take(Room& room, u32 bytes = sizeof(T)) {
-    const auto from = static_cast<u32>(reinterpret_cast<std::uintptr_t>(room.at));
-    const u32 skew = -from % alignof(T), all = (skew + bytes + 3) & ~3u;
-    if (all > room.size) return nullptr;
-    auto* const at = reinterpret_cast<T*>(room.at + skew);
-    room.at += all;
-    room.size -= all;
-    return at;
-}
-
 void start(const Links& /*links*/, const Handle& handle, Room& room) {
-    auto* const managed = take<para::Managed>(room);
-    if (managed == nullptr) reject("managed-partition: the VMM has no room left for ", handle.name);
-    new (managed) para::Managed{handle.guest, handle.number, handle.object, nullptr, 0, 0};
+    constexpr const char* full = "there is no room in the VMM's memory for the partition of ";
+    auto* const managed = room.make<para::Managed>();
+    if (managed == nullptr) reject(full, handle.name);
+    *managed = {handle.guest, handle.number, handle.object, nullptr, 0, 0};
     para::manage(*managed);
     if (para::partition_of(handle.object) != nullptr) return;
-    auto* const partition = take<para::Partition>(room);
-    if (partition == nullptr) {
-        reject("managed-partition: the VMM has no room left for ", handle.name);
-    }
-    new (partition) para::Partition{};
-    partition->tree = take<u8>(room, tree_room);
+    auto* const partition = room.make<para::Partition>();
+    if (partition == nullptr) reject(full, handle.name);
+    partition->tree = room.take(tree_room, 4);
     if (partition->tree != nullptr) partition->tree_room = tree_room;
     para::set_partition(handle.object, partition);
 }
@@ -63,9 +48,8 @@ void describe(const Links& links, const Handle& handle, void* tree) {
     check_tree(told, what);
     constexpr char names[] = "fsl,hv-state-change-doorbell\0epapr,hv-receive-doorbell";
     check_tree(fdt_setprop(tree, told, "compatible", names, sizeof names), what);
-    // Rising edge.
-    const fdt32_t interrupt[] = {cpu_to_fdt32(para::edge_source(handle.number)), 0};
-    check_tree(fdt_setprop(tree, told, "interrupts", interrupt, sizeof interrupt), what);
+    const Interrupt edge{para::edge_source(handle.number), rising_edge};
+    set_interrupts(tree, told, &edge, 1);
     // Linux's driver looks for it before it believes that there is a hypervisor: version 1.0 of the
     // calls.
     const int hypervisor = fdt_path_offset(tree, "/hypervisor");

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "hv/boot/boot.hpp"
+#include "hv/boot/describe.hpp"
 #include "hv/boot/tree.hpp"
 #include "hv/para/channel.hpp"
 
@@ -68,23 +69,6 @@ u32 side_of(const Links& links, const Handle& handle) {
     return side;
 }
 
-// Linux makes devices of what is on a bus, and of nothing else.
-int bus_of(void* tree) {
-    constexpr const char* name = "shared-memory";
-    const int there = fdt_subnode_offset(tree, 0, name);
-    if (there >= 0) return there;
-    const auto ac = static_cast<u32>(fdt_address_cells(tree, 0));
-    const auto sc = static_cast<u32>(fdt_size_cells(tree, 0));
-    const int bus = fdt_add_subnode(tree, 0, name);
-    check_tree(bus, "device tree: shared memory: ");
-    int error = fdt_setprop_u32(tree, bus, "#address-cells", ac);
-    if (error == 0) error = fdt_setprop_u32(tree, bus, "#size-cells", sc);
-    if (error == 0) error = fdt_setprop_empty(tree, bus, "ranges");
-    if (error == 0) error = fdt_setprop_string(tree, bus, "compatible", "simple-bus");
-    check_tree(error, "device tree: shared memory: ");
-    return bus;
-}
-
 // NAME@ADDRESS, of 31 characters and 9 digits at most.
 void name_node(char* to, const char* name, u64 address) {
     while (*name != 0) *to++ = *name++;
@@ -100,30 +84,13 @@ void add_interrupt(const Links& links, const Handle& handle, void* tree, int nod
     const u32 bell = cell_or(links.tree, handle.node, "doorbell", Handle::none);
     if (bell == Handle::none) return;
     if (bell >= Links::most_handles) reject("machine image: no such doorbell: ", handle.name);
-    const int controller = fdt_node_offset_by_compatible(tree, -1, "fsl,mpic");
-    if (controller < 0) reject("device tree: no interrupt controller for ", handle.name);
-    constexpr u32 rising = 0;  // the controller's binding
-    const fdt32_t source[] = {cpu_to_fdt32(para::edge_source(bell)), cpu_to_fdt32(rising)};
-    int error = fdt_setprop(tree, node, "interrupts", source, sizeof source);
-    if (error == 0) {
-        error = fdt_setprop_u32(tree, node, "interrupt-parent", fdt_get_phandle(tree, controller));
-    }
-    check_tree(error, "device tree: shared memory: ");
+    const Interrupt edge{para::edge_source(bell), rising_edge};
+    set_interrupts(tree, node, &edge, 1);
 }
 
 void describe(const Links& links, const Handle& handle, void* tree) {
     const u64 address = address_of(links, handle), bytes = links.objects[handle.object].bytes;
-    const int bus = bus_of(tree);
-    fdt32_t reg[4];
-    int n = 0;
-    if (fdt_address_cells(tree, bus) == 2) reg[n++] = cpu_to_fdt32(static_cast<u32>(address >> 32));
-    if (n == 0 && address >> 32 != 0) {
-        reject("a device tree with #address-cells = <1> has no shared memory above 4G: ",
-               handle.name);
-    }
-    reg[n++] = cpu_to_fdt32(static_cast<u32>(address));
-    if (fdt_size_cells(tree, bus) == 2) reg[n++] = 0;
-    reg[n++] = cpu_to_fdt32(static_cast<u32>(bytes));
+    const int bus = bus_of(tree, "shared-memory");
     char name[64];
     if (strlen(handle.name) > 31) reject("machine image: too long a name: ", handle.name);
     name_node(name, handle.name, address);
@@ -131,13 +98,13 @@ void describe(const Links& links, const Handle& handle, void* tree) {
     check_tree(node, "device tree: shared memory: ");
     constexpr char compatible[] = "trapeze,shared-memory\0generic-uio";
     int error = fdt_setprop(tree, node, "compatible", compatible, sizeof compatible);
-    if (error == 0) error = fdt_setprop(tree, node, "reg", reg, n * 4);
     if (error == 0) error = fdt_setprop_string(tree, node, "label", handle.name);
     if (error == 0) error = fdt_setprop_u32(tree, node, "trapeze,side", side_of(links, handle));
     if (error == 0 && is_read_only(links, handle)) {
         error = fdt_setprop_empty(tree, node, "read-only");
     }
     check_tree(error, "device tree: shared memory: ");
+    set_registers(tree, bus, node, address, bytes);
     add_interrupt(links, handle, tree, node);
 }
 
