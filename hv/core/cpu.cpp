@@ -305,10 +305,12 @@ unsigned find_word(u64 hpa, unsigned from, u32 mask, u32 value) {
     return words;
 }
 
-bool is_zero_page(u64 hpa) {
+bool is_zero(u64 hpa, unsigned from, unsigned end) {
     const auto* const words = reinterpret_cast<const u32*>(window(first, hpa));
     u32 any = 0;
-    for (unsigned i = 0; i < 1024 && any == 0; ++i) any = words[i];
+    for (unsigned i = from; i < end && any == 0; i += 4) {
+        any = words[i] | words[i + 1] | words[i + 2] | words[i + 3];
+    }
     return any == 0;
 }
 

@@ -100,8 +100,8 @@ void copy_ram(u64 to, u64 from, u32 bytes);
 void copy_text(u64 to, u64 from);
 // Number of the first word of the page, from `from` on, that is `value` under `mask`; 1024: none.
 unsigned find_word(u64 hpa, unsigned from, u32 mask, u32 value);
-// Whether the page holds nothing but zeroes.
-bool is_zero_page(u64 hpa);
+// Whether words `from` to `end` of the page, multiples of 4, are all zero.
+bool is_zero(u64 hpa, unsigned from, unsigned end);
 // Makes a word that was written an instruction.
 void sync_text(u64 hpa);
 

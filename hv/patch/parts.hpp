@@ -88,8 +88,13 @@ void release(Vcpu& v, MirrorFrame& frame, unsigned page);
 void unmirror_all(Vcpu& v, Reason reason);
 void drop_text(Vcpu& v);
 
-// stolen.cpp: room for a stub; steals a page if it must. Null: there is none in reach.
-tcache::Entry* place_stub(Vcpu& v, u32 site, unsigned words);
+// stolen.cpp: room for a stub of a site in `frame`; steals a page if it must. Null: there is none
+// in reach, or the search for one is not over (searches()).
+tcache::Entry* place_stub(Vcpu& v, MirrorFrame& frame, u32 site, unsigned words);
+// Whether a search for a page in reach of the frame's sites goes on when the next site asks.
+inline bool searches(const MirrorFrame& frame) { return frame.searched != 0; }
+// No stub stands anywhere: what is no stub traps.
+void clear_stubs(Patcher& p);
 u32* memory_of(Patcher& p, const tcache::Entry& entry);
 void release_stub(Vcpu& v, tcache::Entry& entry);
 void unpatch_stub(Vcpu& v, const tcache::Entry& entry, Reason reason);

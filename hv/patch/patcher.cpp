@@ -112,7 +112,7 @@ Reason reach(Vcpu& v, Site& site, MirrorFrame*& frame) {
 }
 
 // The word that stands for a guest's word at `text`, its stub placed if it needs one; 0: `why` not.
-u32 replacement(Vcpu& v, const Text& text, u32 own, Reason& why) {
+u32 replacement(Vcpu& v, MirrorFrame& frame, const Text& text, u32 own, Reason& why) {
     Patcher& p = *v.patcher;
     const dbt::Plan plan = dbt::plan(own, p.map);
     why = Reason::no_template;
@@ -127,7 +127,7 @@ u32 replacement(Vcpu& v, const Text& text, u32 own, Reason& why) {
     if (dbt::needs_reads_patched(plan.stub) && !p.cover) return 0;
     const auto words = static_cast<unsigned>(dbt::stub_words(plan.stub));
     why = Reason::no_page;
-    tcache::Entry* const entry = place_stub(v, text.ea, words);
+    tcache::Entry* const entry = place_stub(v, frame, text.ea, words);
     if (entry == nullptr) return 0;
     entry->word = own;
     entry->kind = static_cast<u8>(plan.stub);
@@ -188,6 +188,7 @@ void start(Vcpu& v, Patcher* patcher, const Config& config) {
     p.overlay.cache.reset();
     p.overlay.mirror_hpa = config.mirror_hpa;
     p.overlay.stub_hpa = core::own_hpa(p.stubs);
+    clear_stubs(p);
     p.overlay.on = p.overlay.present = false;
     p.overlay.low = p.overlay.bytes = 0;
     p.overlay.whole = false;
@@ -268,6 +269,8 @@ void consider(Vcpu& v) {
             site.lasting = true;
         } else if (reason == Reason::reads) {
             wait_for_cover(v, site);
+        } else if (reason == Reason::no_page && searches(*frame)) {
+            site.arm(1);
         } else {
             site.arm(p.threshold * patience);
         }
@@ -292,7 +295,7 @@ Reason patch_word(Vcpu& v, MirrorFrame& frame, const Text& text) {
     Patcher& p = *v.patcher;
     const u32 own = core::read_ram(text.own, 4);
     Reason why = Reason::none;
-    const u32 word = replacement(v, text, own, why);
+    const u32 word = replacement(v, frame, text, own, why);
     if (word == 0) return why;
     commit(text.copy, word);
     ++p.made;

@@ -50,51 +50,57 @@ bool free_for_registers(Vcpu& v, u32 ea) {
     return true;
 }
 
-struct BlockMap {
-    u32 bits[blocks / 32];
-    u32 base;
-
-    // Marks what [ea, ea + bytes) overlaps. Addresses wrap round, as branches do.
-    void mark(u32 ea, u64 bytes) {
-        const u32 from = ea - base;
-        for (unsigned i = 0; i < blocks; ++i) {
-            const u32 block = i * block_bytes;
-            const bool inside = block - from < bytes || from - block < block_bytes;
-            if (inside) bits[i / 32] |= 1u << i % 32;
-        }
-    }
-    bool marked(unsigned i) const { return (bits[i / 32] >> i % 32 & 1u) != 0; }
-};
-
 bool avoided(const Patcher& p, u32 now, u32 ea) {
     return std::ranges::any_of(p.avoided, [&](const Patcher::Avoided& a) {
         return a.until > now && a.ea / block_bytes == ea / block_bytes;
     });
 }
 
-void mark_guest(Vcpu& v, BlockMap& map) {
+// Whether the guest has a small page in the block at `ea`.
+bool small_entries_in(Vcpu& v, u32 ea) {
+    for (u32 page = ea; page != ea + block_bytes; page += page_bytes) {
+        const mmu::VirtualEntry* const set = v.tlb.set(page);
+        for (unsigned way = 0; way < mmu::VirtualTlb::ways; ++way) {
+            const mmu::VirtualEntry& entry = set[way];
+            if (entry.covers(page) && v.tlb.valid(entry, 0) && !entry.space()) return true;
+        }
+    }
+    return false;
+}
+
+bool overlaps(u32 ea, u32 other, u64 bytes) {
+    return ea - other < bytes || other - ea < block_bytes;
+}
+
+// Blocks from `ea` on that are of no use to the search, for the guest or the VMM has something
+// there: at least one, or 0 if this one is free. Those behind a large entry are counted at once.
+unsigned taken_blocks(Vcpu& v, u32 ea) {
     for (unsigned i = 0; i < mmu::VirtualTlb::tlb1_entries; ++i) {
         const mmu::VirtualEntry& entry = v.tlb.tlb1(i);
         if (!v.tlb.valid(entry, 1) || entry.space()) continue;
         if (entry.size() <= block_bytes) {
-            map.mark(entry.epn(), entry.size());
+            if (overlaps(ea, entry.epn(), entry.size())) return 1;
             continue;
         }
         // Where there is nothing behind it, nobody looks.
-        for (unsigned b = 0; b < blocks; ++b) {
-            const u32 ea = map.base + b * block_bytes;
-            if (entry.covers(ea) && memory_behind(v, entry, ea)) map.bits[b / 32] |= 1u << b % 32;
+        const u64 gpa = entry.gpa(ea);
+        const mmu::Region* const region = entry.covers(ea) ? v.memory->find(gpa) : nullptr;
+        if (region == nullptr) continue;
+        const u64 rest =
+            std::min(entry.size() - (ea - entry.epn()), region->size - (gpa - region->gpa));
+        return rest < block_bytes ? 1 : static_cast<unsigned>(rest / block_bytes);
+    }
+    if (ea == 0 || ea == 0xffff'0000) return 1;
+    if (v.shadow.hole().overlaps(ea, block_bytes)) return 1;
+    const Patcher& p = *v.patcher;
+    for (unsigned i = 0; i < Cache::max_pages; ++i) {
+        if (p.overlay.cache.page(i) / block_bytes == ea / block_bytes &&
+            p.overlay.cache.page(i) != Cache::no_page) {
+            return 1;
         }
     }
-    for (u32 set = 0; set < v.tlb.sets(); ++set) {
-        const mmu::VirtualEntry* const entries = v.tlb.set(set * page_bytes);
-        for (unsigned way = 0; way < mmu::VirtualTlb::ways; ++way) {
-            const mmu::VirtualEntry& entry = entries[way];
-            if (!v.tlb.valid(entry, 0) || entry.space()) continue;
-            const u32 block = (entry.epn() - map.base) / block_bytes;
-            if (block < blocks) map.bits[block / 32] |= 1u << block % 32;
-        }
-    }
+    if (small_entries_in(v, ea)) return 1;
+    return avoided(p, epoch(v), ea) ? 1 : 0;
 }
 
 // Where the cache's pages lie, once these have changed.
@@ -138,70 +144,74 @@ void take_page(Vcpu& v, u32 ea) {
     if (!p.overlay.cache.add_page(ea)) return;
     const unsigned slot = p.overlay.cache.slot(ea);
     p.stolen[slot] = {};
-    for (u32& word : p.stubs[slot]) word = unused_word;
-    core::sync_own_text(p.stubs[slot], page_bytes / 4);
 }
 
-bool steal_unused(Vcpu& v, u32 site) {
-    Patcher& p = *v.patcher;
-    BlockMap map{};
-    // Not at the very edge of its reach: its neighbours' sites should find room there too.
-    map.base = (site & ~(static_cast<u32>(MirrorFrame::bytes) - 1)) - reach;
-    mark_guest(v, map);
-    map.mark(0, block_bytes);
-    map.mark(0xffff'0000, block_bytes);
-    map.mark(v.shadow.hole().base, v.shadow.hole().size);
-    for (unsigned i = 0; i < Cache::max_pages; ++i) {
-        const u32 ea = p.overlay.cache.page(i);
-        if (ea != Cache::no_page) map.mark(ea, page_bytes);
-    }
-    constexpr unsigned edge = (8u << 20) / block_bytes;
-    const unsigned room = Cache::max_pages - p.overlay.cache.pages();
-    for (unsigned b = edge; b < blocks - edge; ++b) {
-        const u32 ea = map.base + b * block_bytes;
-        if (map.marked(b) || avoided(p, epoch(v), ea)) continue;
+// A search for a page goes over places: first the blocks in reach of all of a frame, not at the
+// very edge of it, for its neighbours' sites should find room there too; then over the guest's own
+// pages, from the farthest on. One attempt looks at a few, and the frame remembers where the next
+// one goes on.
+constexpr unsigned edge = (8u << 20) / block_bytes;
+constexpr unsigned last_block = blocks - edge;
+constexpr u32 span = reach - static_cast<u32>(MirrorFrame::bytes);
+constexpr unsigned last_place = last_block + 2 * (span / page_bytes);
+constexpr unsigned most_blocks = 4, most_pages = 8;  // in one attempt
+
+enum class Theft : u8 { taken, later, none };
+
+Theft steal_unused(Vcpu& v, MirrorFrame& frame, u32 base) {
+    const Cache& cache = v.patcher->overlay.cache;
+    unsigned block = std::max<unsigned>(frame.searched, edge);
+    for (unsigned looks = 0; block < last_block && looks < most_blocks; ++looks) {
+        const u32 ea = base - reach + block * block_bytes;
+        if (const unsigned taken = taken_blocks(v, ea); taken != 0) {
+            block = std::min(block + taken, last_block);
+            continue;
+        }
+        const unsigned room = Cache::max_pages - cache.pages();
         for (unsigned i = 0; i < block_pages && i < room; ++i) take_page(v, ea + i * page_bytes);
         v.shadow.drop_range(ea, block_bytes);
-        return true;
+        return Theft::taken;
     }
-    return false;
+    frame.searched = static_cast<u16>(block);
+    return Theft::later;
 }
 
-// Whether nobody will miss the address of a page of the guest's, for fetches or at all.
-bool idle(const Vcpu& v, const mmu::VirtualEntry& entry, u64 hpa) {
+// Whether nobody will miss the address of a page of the guest's, for fetches or at all. `looked`:
+// all of the page was looked at.
+bool idle(const Vcpu& v, const mmu::VirtualEntry& entry, u64 hpa, bool& looked) {
     const bool others = (entry.mas3 & (mas3::ux | mas3::ur | mas3::uw)) != 0;
     // Where the guest kernel's data goes elsewhere, any page will do that it may not execute.
     if (!v.shadow.own_layout().beside_text(false) && !mmu::Overlay::executable(entry)) {
         return !others;
     }
-    // Not in use as far as one can see.
-    return core::is_zero_page(hpa);
+    // Not in use as far as one can see. Most that are show it at once.
+    constexpr unsigned words = page_bytes / 4, begin = 16;
+    if (!core::is_zero(hpa, 0, begin)) return false;
+    looked = true;
+    return core::is_zero(hpa, begin, words);
 }
 
-bool steal_mapped(Vcpu& v, u32 site) {
+Theft steal_mapped(Vcpu& v, MirrorFrame& frame, u32 base) {
     Patcher& p = *v.patcher;
-    constexpr unsigned most_tries = 2048;
-    constexpr u32 span = reach - (4u << 20);
-    unsigned tries = 0;
-    for (u32 away = span; away >= page_bytes && tries < most_tries; away -= page_bytes) {
-        for (const bool above : {true, false}) {
-            const u32 ea = page_of(above ? site + away : site - away);
-            const auto hit = v.tlb.find(ea, false, v.regs.pid);
-            if (hit.entry == nullptr || hit.tlb != 1 || !mmu::Overlay::steady(*hit.entry)) continue;
-            const u64 gpa = hit.entry->gpa(ea);
-            u64 hpa = 0;
-            if (!v.memory->ram_range(gpa, page_bytes, hpa)) continue;
-            ++tries;
-            if (p.overlay.mirror.page(gpa) != nullptr || avoided(p, epoch(v), ea) ||
-                p.overlay.cache.slot(ea) != Cache::max_pages || !idle(v, *hit.entry, hpa)) {
-                continue;
-            }
-            take_page(v, ea);
-            v.shadow.drop_range(ea, page_bytes);
-            return true;
+    bool looked = false;
+    for (unsigned i = 0; i < most_pages && frame.searched < last_place && !looked; ++i) {
+        const unsigned place = frame.searched++ - last_block;
+        const u32 away = span - place / 2 * page_bytes;
+        const u32 ea = place % 2 == 0 ? base + away : base - away;
+        const auto hit = v.tlb.find(ea, false, v.regs.pid);
+        if (hit.entry == nullptr || hit.tlb != 1 || !mmu::Overlay::steady(*hit.entry)) continue;
+        const u64 gpa = hit.entry->gpa(ea);
+        u64 hpa = 0;
+        if (!v.memory->ram_range(gpa, page_bytes, hpa)) continue;
+        if (p.overlay.mirror.page(gpa) != nullptr || avoided(p, epoch(v), ea) ||
+            p.overlay.cache.slot(ea) != Cache::max_pages || !idle(v, *hit.entry, hpa, looked)) {
+            continue;
         }
+        take_page(v, ea);
+        v.shadow.drop_range(ea, page_bytes);
+        return Theft::taken;
     }
-    return false;
+    return frame.searched < last_place ? Theft::later : Theft::none;
 }
 
 // Pages that hold nothing, and did not help: their room is wanted elsewhere.
@@ -217,13 +227,23 @@ void return_empty(Vcpu& v) {
     pin_stubs(v);
 }
 
-bool steal(Vcpu& v, u32 site) {
+Theft steal(Vcpu& v, MirrorFrame& frame, u32 site) {
+    constexpr u32 pause = 64;  // epochs, after a search for nothing
     if (v.patcher->overlay.cache.pages() == Cache::max_pages) return_empty(v);
-    if (v.patcher->overlay.cache.pages() == Cache::max_pages) return false;
-    if (!steal_unused(v, site) && !steal_mapped(v, site)) return false;
+    if (v.patcher->overlay.cache.pages() == Cache::max_pages) return Theft::none;
+    if (frame.no_search_before > epoch(v)) return Theft::none;
+    const u32 base = site & ~(static_cast<u32>(MirrorFrame::bytes) - 1);
+    const Theft theft =
+        frame.searched < last_block ? steal_unused(v, frame, base) : steal_mapped(v, frame, base);
+    if (theft == Theft::later) return theft;
+    frame.searched = 0;
+    if (theft == Theft::none) {
+        frame.no_search_before = epoch(v) + pause;
+        return theft;
+    }
     note_range(v);
     pin_stubs(v);
-    return true;
+    return theft;
 }
 
 // The guest kernel may execute what it has mapped: no fetch would tell its own text from a stub.
@@ -237,19 +257,37 @@ void make_way_for_text(Vcpu& v, const mmu::VirtualEntry& entry) {
 
 }  // namespace
 
+namespace {
+
+// Takes the stub's patch away if it is on this page.
+bool unpatch_there(Vcpu& v, const tcache::Entry& entry, MirrorFrame& frame, unsigned page,
+                   Reason reason) {
+    const u32 site = entry.site;
+    if (!frame.is_mirrored(page) || frame.page[page].ea != page_of(site)) return false;
+    const Text text = text_at(v, frame, page, site % page_bytes / 4);
+    if (dbt::branch_target(site, core::read_ram(text.copy, 4)) != entry.ea) return false;
+    unpatch(v, frame, text, State::back, reason);
+    return true;
+}
+
+}  // namespace
+
 void unpatch_stub(Vcpu& v, const tcache::Entry& entry, Reason reason) {
     auto& mirror = v.patcher->overlay.mirror;
-    const u32 site = entry.site;
+    // Where the guest has it, most likely; there are thousands of pages to look at else.
+    const auto hit = v.tlb.find(entry.site, false, v.regs.pid);
+    if (hit.entry != nullptr) {
+        const u64 gpa = hit.entry->gpa(entry.site);
+        MirrorFrame* const frame = mirror.find(gpa);
+        if (frame != nullptr && unpatch_there(v, entry, *frame, MirrorFrame::index(gpa), reason)) {
+            return;
+        }
+    }
     for (unsigned f = 0; f < mirror.capacity(); ++f) {
         MirrorFrame& frame = mirror.frame(f);
         if (!frame.used) continue;
         for (unsigned i = 0; i < MirrorFrame::pages; ++i) {
-            if (!frame.is_mirrored(i) || frame.page[i].ea != page_of(site)) continue;
-            const Text text = text_at(v, frame, i, site % page_bytes / 4);
-            if (dbt::branch_target(site, core::read_ram(text.copy, 4)) == entry.ea) {
-                unpatch(v, frame, text, State::back, reason);
-                return;
-            }
+            if (unpatch_there(v, entry, frame, i, reason)) return;
         }
     }
 }
@@ -258,10 +296,12 @@ u32* memory_of(Patcher& p, const tcache::Entry& entry) {
     return &p.stubs[entry.page][entry.ea % page_bytes / 4];
 }
 
-tcache::Entry* place_stub(Vcpu& v, u32 site, unsigned words) {
+tcache::Entry* place_stub(Vcpu& v, MirrorFrame& frame, u32 site, unsigned words) {
     Cache& cache = v.patcher->overlay.cache;
     if (auto* const entry = cache.allocate(site, words)) return entry;
-    if (steal(v, site)) return cache.allocate(site, words);
+    const Theft theft = steal(v, frame, site);
+    if (theft == Theft::taken) return cache.allocate(site, words);
+    if (theft == Theft::later) return nullptr;
     // Old ones make way; they come back if they are still hot.
     for (unsigned i = 0; i < Cache::units; ++i) {
         tcache::Entry* const old = cache.victim(site);
@@ -271,6 +311,13 @@ tcache::Entry* place_stub(Vcpu& v, u32 site, unsigned words) {
         if (auto* const entry = cache.allocate(site, words)) return entry;
     }
     return nullptr;
+}
+
+void clear_stubs(Patcher& p) {
+    for (auto& page : p.stubs) {
+        for (u32& word : page) word = unused_word;
+        core::sync_own_text(page, page_bytes / 4);
+    }
 }
 
 void release_stub(Vcpu& v, tcache::Entry& entry) {

@@ -37,6 +37,8 @@ struct MirrorFrame {
     std::uint32_t opened;      ///< When, in time of the user's own.
     std::uint32_t not_before;  ///< Time before which none of it is mirrored, and
     std::uint8_t strikes;      ///< how often that was so.
+    std::uint16_t searched;    ///< The user's own: how far it has looked for a page of stubs,
+    std::uint32_t no_search_before;   ///< and when it may begin anew.
     std::uint32_t bits[pages / 32];   ///< Mirrored pages, from the least significant bit.
     std::uint32_t plain[pages / 32];  ///< Pages that are executed as they are, see set_plain.
     MirrorPage page[pages];

@@ -222,7 +222,8 @@ void PatchOracle::stolen_pages() {
             EXPECT_EQ(guest->tid(), 0U);
             EXPECT_GT(guest->size(), 0x1000U) << "a small page of the guest's";
             EXPECT_EQ(region->kind, mmu::RegionKind::ram);
-            EXPECT_TRUE(data || core::is_zero_page(region->hpa + (gpa - region->gpa))) << "in use";
+            EXPECT_TRUE(data || core::is_zero(region->hpa + (gpa - region->gpa), 0, 1024))
+                << "in use";
             EXPECT_EQ(p.overlay.mirror.page(gpa), nullptr) << "text that has a copy";
         }
     }

@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "core.hpp"
-#include "hv/patch/patcher.hpp"
+#include "hv/patch/parts.hpp"
 #include "hv/profile/profile.hpp"
 
 // The fresh guest (core.hpp) with a profile and a patcher, for the tests of the patcher.
@@ -91,14 +91,27 @@ class PatchTest : public testing::Test {
     dbt::Site& heat(u32 ea, u32 word, u64 gpa) {
         write(gpa, word);
         for (unsigned i = 1; i < threshold; ++i) exit(ea, word);
-        return exit(ea, word);
+        exit(ea, word);
+        return found(ea, word, gpa);
+    }
+    bool searches(u64 gpa) const {
+        const auto* const frame = patcher->overlay.mirror.find(gpa);
+        return frame != nullptr && patch::searches(*frame);
+    }
+    // As many more as a search for a page of stubs takes.
+    dbt::Site& found(u32 ea, u32 word, u64 gpa) {
+        constexpr unsigned most = 3000;
+        for (unsigned i = 0; i < most && searches(gpa); ++i) exit(ea, word);
+        EXPECT_FALSE(searches(gpa));
+        return *profile->sites.find(ea, word);
     }
     dbt::Site& heat(u32 ea, u32 word) { return heat(ea, word, ea); }
     // One more exit when whoever was told to wait is asked again.
     dbt::Site& again(u32 ea, u32 word) {
         dbt::Site& site = exit(ea, word);
         site.arm(0);
-        return exit(ea, word);
+        exit(ea, word);
+        return found(ea, word, site.gpa);
     }
     static void expect(const dbt::Site& site, State state, Reason reason) {
         EXPECT_STREQ(patch::name(static_cast<State>(site.state)), patch::name(state));

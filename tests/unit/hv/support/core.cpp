@@ -262,7 +262,11 @@ unsigned find_word(u64 hpa, unsigned from, u32 mask, u32 value) {
     while (from < 1024 && (read_ram(hpa + 4 * u64{from}, 4) & mask) != value) ++from;
     return from;
 }
-bool is_zero_page(u64 hpa) { return the_core().ram[hpa] == std::array<unsigned char, 4096>{}; }
+bool is_zero(u64 hpa, unsigned from, unsigned end) {
+    ++the_core().zero_checks;
+    for (; from < end && read_ram(hpa + 4 * u64{from}, 4) == 0; ++from) ++the_core().words_checked;
+    return from == end;
+}
 void sync_text(u64 hpa) { the_core().synced.push_back(hpa); }
 void sync_own_text(const u32* /*words*/, unsigned /*count*/) {}
 u64 own_hpa(const void* /*at*/) { return test::own_memory; }

@@ -68,6 +68,7 @@ struct Core {
     bool pci_bridge = false;                  // whether the PCI bridge's CONFIG_DATA works
     std::map<u32, u32> guest_words;
     std::map<u64, std::array<unsigned char, 4096>> ram;  // pages that were touched, by HPA
+    unsigned zero_checks = 0, words_checked = 0;         // core::is_zero, and words that were
     std::vector<u64> synced;                             // words made instructions, by HPA
     std::string console;
     unsigned requests = 0;  // looks for one on the console
