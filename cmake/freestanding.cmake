@@ -6,8 +6,9 @@ function(trapeze_freestanding target)
     target_compile_options(${target} PRIVATE
         $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions -fno-rtti -fno-threadsafe-statics>)
     if(DEFINED TRAPEZE_TARGET)
+        # GCC would have a packed word loaded a byte at a time; the core loads it as it lies (manual 3.1).
         target_compile_options(${target} PRIVATE -ffreestanding -fno-pic -fno-stack-protector
-            -fno-asynchronous-unwind-tables -msoft-float -mno-sdata -ffunction-sections
+            -fno-asynchronous-unwind-tables -msoft-float -mno-strict-align -mno-sdata -ffunction-sections
             -fdata-sections)
     endif()
 endfunction()

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hv/para/channel.hpp"
 
+#include <bit>
+
 #include "hv/dev/devices.hpp"
 #include "hv/para/calls.hpp"
 
@@ -8,12 +10,33 @@ namespace trapeze::para {
 
 using vcpu::Vcpu;
 
+namespace {
+
+// Wherever they lie: the core moves a misaligned word too (manual 3.3.3.1), as the host does.
+void copy(u8* to, const u8* from, u32 bytes) {
+    constexpr u32 word = sizeof(u32);
+    for (; bytes >= word; bytes -= word, to += word, from += word) {
+        __builtin_memcpy(to, from, word);
+    }
+    for (; bytes != 0; --bytes) *to++ = *from++;
+}
+
+// Of bytes from `at` on, those before the memory's end.
+u32 before_the_end(u32 at, u32 bytes) {
+    const u32 left = ByteQueue::capacity - at;
+    return bytes < left ? bytes : left;
+}
+
+}  // namespace
+
 // Whoever moves bytes says so first and then looks where the other one is, and the other one does
 // the same: of two that meet one at least sees what the other has done.
 ByteQueue::Moved ByteQueue::put(const u8* from, u32 count) {
     const u32 head = head_, room = capacity - (head - load(tail_));
     const u32 bytes = count < room ? count : room;
-    for (u32 i = 0; i < bytes; ++i) bytes_[(head + i) % capacity] = from[i];
+    const u32 at = head % capacity, first = before_the_end(at, bytes);
+    copy(bytes_ + at, from, first);
+    copy(bytes_, from + first, bytes - first);
     __atomic_store_n(&head_, head + bytes, __ATOMIC_RELEASE);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     return {bytes, bytes != 0 && load(tail_) == head};
@@ -23,7 +46,9 @@ ByteQueue::Moved ByteQueue::take(u8* to, u32 count) {
     const u32 tail = tail_, used = load(head_) - tail;
     const u32 bytes = count < used ? count : used;
     if (to != nullptr) {
-        for (u32 i = 0; i < bytes; ++i) to[i] = bytes_[(tail + i) % capacity];
+        const u32 at = tail % capacity, first = before_the_end(at, bytes);
+        copy(to, bytes_ + at, first);
+        copy(to + first, bytes_, bytes - first);
     }
     __atomic_store_n(&tail_, tail + bytes, __ATOMIC_RELEASE);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -64,10 +89,15 @@ State* named(const Vcpu& v, void (*told)(Vcpu&, unsigned)) {
     return handle.told == told ? static_cast<State*>(handle.state) : nullptr;
 }
 
-// A register's bytes, the first one its highest.
-u8 byte_of(const u32* words, u32 index) {
-    return static_cast<u8>(words[index / 4] >> (24 - 8 * (index % 4)));
+// A register, and its bytes in memory, the first one its highest.
+u32 big_endian(u32 word) {
+    return std::endian::native == std::endian::big ? word : __builtin_bswap32(word);
 }
+// The bytes of a message, as they lie in registers.
+struct Message {
+    u32 words[most_bytes / 4] = {};
+    u8* bytes() { return reinterpret_cast<u8*>(words); }
+};
 
 }  // namespace
 
@@ -76,9 +106,10 @@ Status send_bytes(Vcpu& v) {
     const u32 count = v.gpr[count_register];
     v.gpr[count_register] = 0;
     if (end == nullptr || count > most_bytes) return Status::invalid;
-    u8 bytes[most_bytes];
-    for (u32 i = 0; i < count; ++i) bytes[i] = byte_of(&v.gpr[data_register], i);
-    const ByteQueue::Moved moved = end->out().put(bytes, count);
+    Message message;
+    u32* const registers = &v.gpr[data_register];
+    for (u32 i = 0; i < most_bytes / 4; ++i) message.words[i] = big_endian(registers[i]);
+    const ByteQueue::Moved moved = end->out().put(message.bytes(), count);
     if (moved.tell) tell(v, end->other());
     follow(v, send_source(end->number), end->out().room() != 0);
     v.gpr[count_register] = moved.bytes;
@@ -90,15 +121,13 @@ Status receive_bytes(Vcpu& v) {
     const u32 count = v.gpr[count_register];
     v.gpr[count_register] = 0;
     if (end == nullptr || count > most_bytes) return Status::invalid;
-    u8 bytes[most_bytes] = {};
-    const ByteQueue::Moved moved = end->in().take(bytes, count);
+    Message message;
+    const ByteQueue::Moved moved = end->in().take(message.bytes(), count);
     if (moved.tell) tell(v, end->other());
     follow(v, receive_source(end->number), end->in().used() != 0);
     v.gpr[count_register] = moved.bytes;
-    for (u32 word = 0; word < most_bytes / 4; ++word) {
-        const u8* const at = bytes + 4 * word;
-        v.gpr[data_register + word] = u32{at[0]} << 24 | u32{at[1]} << 16 | u32{at[2]} << 8 | at[3];
-    }
+    u32* const registers = &v.gpr[data_register];
+    for (u32 i = 0; i < most_bytes / 4; ++i) registers[i] = big_endian(message.words[i]);
     return Status::success;
 }
 
