@@ -5,6 +5,8 @@
 #include "layout.h"
 #include "tree.hpp"
 
+extern "C" char vectors[], bare_noting_external[];
+
 namespace bare {
 
 using namespace isa;
@@ -233,5 +235,11 @@ void failed(const char* workload, const char* why) {
     (line << "@@bench-failed " << workload << " " << why).print();
     reset();
 }
+
+void note_external() {
+    constexpr u32 ivor4 = 404;
+    mtspr<ivor4>(static_cast<u32>(bare_noting_external - vectors));
+}
+u32 noted_time() { return *reinterpret_cast<volatile u32*>(BARE_NOTED); }
 
 }  // namespace bare

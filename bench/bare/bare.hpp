@@ -109,6 +109,11 @@ void report(const ExitCounters& counters, const char* workload, const char* metr
             u32 ticks, const Exits& exits);
 [[noreturn]] void failed(const char* workload, const char* why);
 
+// External interrupts go to the hook as ever, and the time of the handler's first instruction is
+// noted: what the support library saves before the hook is the guest's business.
+void note_external();
+u32 noted_time();
+
 inline constexpr unsigned samples = 5;
 
 }  // namespace bare

@@ -60,14 +60,14 @@ void lengths() {
 }
 
 void on_external(Frame&) {
-    const u32 now = timebase();
+    if (heard < rings) times[heard++] = noted_time();
     static_cast<void>(u32{io32(acknowledge)});
-    if (heard < rings) times[heard++] = now;
     io32(end_of_interrupt) = 0;
 }
 
 void hear() {
     set_hook(Vector::external, on_external);
+    note_external();
     io32(task_priority) = 0;
     io32(sources + 32 * edge_source + 16) = 1;
     io32(sources + 32 * edge_source) = 8U << 16 | edge_source;

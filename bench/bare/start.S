@@ -43,3 +43,10 @@ bare_start:
     handler bare_on_debug
     mtspr   304, 26
     blr
+// An external interrupt: notes the time, and goes on with the handler of tests/isa/support.
+    handler bare_noting_external
+    stw     31, BARE_SAVED(0)
+    mfspr   31, 268
+    stw     31, BARE_NOTED(0)
+    lwz     31, BARE_SAVED(0)
+    b       vectors + 16 * 4

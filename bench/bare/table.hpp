@@ -65,6 +65,28 @@ class Table {
             .print();
     }
 
+    // What `operation` takes, which may be any number of exits, all of this cause, or of none, what
+    // calls it included. Once before, for what is slow the first time.
+    template <typename Operation>
+    void work(const char* name, const char* cause, u32 operations, const Operation& operation) {
+        const unsigned i = counters_.find(cause), beats = counters_.find("heartbeat");
+        for (unsigned attempt = 0; attempt < 8; ++attempt) {
+            operation();
+            counters_.start();
+            const u32 from = isa::timebase();
+            for (u32 n = 0; n < operations; ++n) operation();
+            const u32 ticks = isa::timebase() - from;
+            const Exits exits = counters_.stop();
+            if (counters_.present() && exits.count[beats] != 0) continue;
+            const u64 inside = i == counters_.causes() ? 0 : exits.ticks[i];
+            (Line() << "@@path " << name << " " << tenths(ticks, operations) << " "
+                    << tenths(inside, operations) << " " << cause)
+                .print();
+            return;
+        }
+        failed(workload_, "every measurement was hit by a heartbeat");
+    }
+
     // Measures until no heartbeat of the VMM is in it.
     Measured undisturbed(const Loop& loop, u32 n, u32 warming) {
         for (unsigned attempt = 0; attempt < 8; ++attempt) {

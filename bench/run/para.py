@@ -13,6 +13,8 @@ _PATH = re.compile(r"^a\| (@@path .*)$", re.M)
 _TIME = re.compile(r"^([ab])\| @@(rung|heard) (\d+)$", re.M)
 INSTRUCTIONS_PER_TICK = 2.5
 TIMEOUT = 120
+# Without patches, which would replace the paths.
+OPTIONS = "patch=off mapping=straight"
 CONFIG = """/dts-v1/;
 / {{
     compatible = "trapeze,config";
@@ -26,7 +28,7 @@ CONFIG = """/dts-v1/;
         ring {{ compatible = "send-doorbell-handle"; doorbell = <&bell>; }};
     }};
     b {{
-        compatible = "partition"; cpus = <{core} 1>; memory = "16M"; kernel = "{program}"; bootargs = "hears";
+        compatible = "partition"; cpus = <0 1>; memory = "16M"; kernel = "{program}"; bootargs = "hears";
         options = "{options}"; priority = <2>;
         rung {{ compatible = "receive-doorbell-handle"; doorbell = <&bell>; }};
     }};
@@ -48,16 +50,22 @@ def ways(output):
     return [heard - rung for rung, heard in zip(times["rung"], times["heard"])]
 
 
-def measure(program=PROGRAM, options="patch=off mapping=straight", core=0, clock=("--icount",)):
-    """(lines `@@path ...` of calls, median ticks from a doorbell's call to the handler). Raises Failed."""
+def boot(config, clock=("--icount",)):
+    """The output of a boot of this configuration, as text. Raises Failed if it does not end well."""
     with tempfile.TemporaryDirectory(prefix="trapeze-para-") as folder:
         source = os.path.join(folder, "para.dts")
         with open(source, "w", encoding="utf-8") as file:
-            file.write(CONFIG.format(program=os.path.abspath(program), options=options, core=core))
+            file.write(config)
         done = subprocess.run(
             [os.path.join(ROOT, "trapeze"), "boot", "--config", source, "--quiet", *clock,
              "--timeout", str(TIMEOUT)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
             errors="replace", check=False)
     if done.returncode != 0:
         raise Failed(f"the guests ended with status {done.returncode}: {done.stderr.strip()[-2000:]}")
-    return _PATH.findall(done.stdout), statistics.median(ways(done.stdout))
+    return done.stdout
+
+
+def measure(program=PROGRAM, options=OPTIONS):
+    """(lines `@@path ...` of calls, median ticks from a doorbell's call to the handler). Raises Failed."""
+    text = boot(CONFIG.format(program=os.path.abspath(program), options=options))
+    return _PATH.findall(text), statistics.median(ways(text))

@@ -18,7 +18,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 
-from run import para, turns  # noqa: E402  pylint: disable=wrong-import-position
+from run import para, peers, turns  # noqa: E402  pylint: disable=wrong-import-position
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 TABLE = os.path.join(ROOT, "bench", "paths.json")
@@ -73,6 +73,17 @@ def hypercalls(program):
             "doorbell": {"cause": "none", "last": round(way, 1), "vmm": 0.0}}
 
 
+def exchanged(program):
+    """Paths as of parse(): what guests exchange by rings, copies and a manager's calls."""
+    try:
+        ways, lines = peers.measure(program)
+    except para.Failed as why:
+        raise Wrong(f"guests that exchange something: {why}") from None
+    return {**parse("\n".join([*lines, "isa: done"])),
+            **{name: {"cause": "none", "last": round(way, 1), "vmm": 0.0}
+               for name, way in ways.items()}}
+
+
 def measure(program=PROGRAM):
     """Boots the guest with --icount and without patches, which would replace the paths, and
     returns parse() of its console, and then two guests beside each other. Straight, where a fetch that is forbidden meets the entry that
@@ -86,6 +97,7 @@ def measure(program=PROGRAM):
         raise Wrong(f"the guest ended with status {done.returncode}: {done.stderr.strip()[-2000:]}")
     folder = os.path.dirname(program)
     return {**parse(done.stdout), **hypercalls(os.path.join(folder, "para.elf")),
+            **exchanged(os.path.join(folder, "peers.elf")),
             **between_guests(os.path.join(folder, "turns.elf"))}
 
 
@@ -155,11 +167,11 @@ def render(table):
 def show(table, measured):
     """The table for people: total and the VMM's share now, the last value, the bound."""
     rows = {row["name"]: row for row in table["paths"]}
-    print(f"{'path':<18} {'cause':<12} {'total':>9} {'in VMM':>9} {'last':>9} {'bound':>7}")
+    print(f"{'path':<22} {'cause':<12} {'total':>9} {'in VMM':>9} {'last':>9} {'bound':>7}")
     for name, now in measured.items():
         row = rows.get(name)
         last, bound = (f"{row['last']:.1f}", f"{row['bound']:g}") if row else ("-", "-")
-        print(f"{name:<18} {now['cause']:<12} {now['last']:>9.1f} {now['vmm']:>9.1f} "
+        print(f"{name:<22} {now['cause']:<12} {now['last']:>9.1f} {now['vmm']:>9.1f} "
               f"{last:>9} {bound:>7}")
 
 

@@ -9,7 +9,7 @@ from support import ROOT
 
 sys.path.insert(0, os.path.join(ROOT, "bench"))
 
-from run import paths, turns  # noqa: E402  (the path had to be set first)
+from run import para, paths, peers, turns  # noqa: E402  (the path had to be set first)
 
 TABLE = {"schema": 1, "paths": [
     {"name": "one", "cause": "syscall", "bound": 104, "last": 100.0, "vmm": 60.0},
@@ -69,6 +69,29 @@ class Turns(unittest.TestCase):
         self.assertEqual(turns.turns({"a": [(0, 100)], "b": [(90, 110), (190, 200)]}), [])
         # Two stretches in one gap: it missed a turn of its own.
         self.assertEqual(turns.turns({"a": [(0, 100)], "b": [(5, 10), (20, 30), (40, 50)]}), [])
+
+
+class Peers(unittest.TestCase):
+    """What guests that exchange something have noted."""
+
+    TEXT = ("b| noise\na| @@message 0 40 140 200 500\na| @@message 1000 1040 1142 1210 1520\n"
+            "a| @@message 4294967290 4 94 204 494\na| @@restart 10 20 70 90\na| @@restart 5 25 65 90\n")
+
+    def test_medians_in_instructions(self):
+        # 100, 102, 90 ticks from the bell; 200, 210, 210 to the message; 500, 520, 500 there and back.
+        self.assertEqual(peers.messages(self.TEXT), [250, 525, 1250])
+        self.assertEqual(peers.restarts(self.TEXT), [37.5, 112.5])
+
+    def test_nothing_told(self):
+        for read in (peers.messages, peers.restarts):
+            with self.subTest(read=read), self.assertRaises(para.Failed):
+                read("a| @@message 1 2 3\na| @@restart x 1 2 3\n")
+
+    def test_who_is_managed_is_there_only_for_calls(self):
+        alone, managing = (peers.config("x.elf", calls, 1) for calls in (False, True))
+        self.assertNotIn("managed-partition", alone)
+        self.assertIn("managed-partition", managing)
+        self.assertIn('cpus = <1 1>; memory = "16M"; kernel = "', alone)
 
 
 class Update(unittest.TestCase):
