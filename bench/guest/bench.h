@@ -49,6 +49,10 @@ void bench_report(const char* workload);
 // the ticks of OPS operations alone, and the time base before the first and after the last one.
 void bench_beside(const struct metric* metric, uint32_t milliseconds);
 
+// Answers another guest's tcp_net until it says that it is through, which net_end() does.
+void net_serve(void);
+void net_end(void);
+
 // Nanoseconds in ticks of the time base, whose frequency /proc/cpuinfo tells.
 uint64_t bench_ticks_of(uint64_t nanoseconds);
 

@@ -3,6 +3,7 @@
 //   bench WORKLOAD quick|full          each metric of the workload in a process of its own
 //   bench WORKLOAD quick|full METRIC   one metric, in this process
 //   bench WORKLOAD for=MS [METRIC]     the same for so many milliseconds, beside another guest
+//   bench --serve | --end              answers another guest's tcp_net; has it end
 //   bench --guard WORKLOAD PROGRAM...  any program, with the time limit and failure lines of those
 #define _GNU_SOURCE
 #include <errno.h>
@@ -144,6 +145,16 @@ static int run_all(char* program, char* workload, char* size) {
 }
 
 int main(int argc, char** argv) {
+    if (argc == 2 && strcmp(argv[1], "--serve") == 0) {
+        bench_name("tcp_net");
+        net_serve();
+        return 0;
+    }
+    if (argc == 2 && strcmp(argv[1], "--end") == 0) {
+        bench_name("tcp_net");
+        net_end();
+        return 0;
+    }
     if (argc >= 4 && strcmp(argv[1], "--guard") == 0) {
         const int status = guard(argv[2], argv + 3);
         if (status != 0) bench_fail("ended with status %d", status);

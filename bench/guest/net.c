@@ -1,19 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-// TCP over the loopback interface, between this process and a child.
+// TCP over the loopback interface, between this process and a child; and between two guests, of
+// which one serves (bench/run/between.py).
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bench.h"
 
 enum { block = 16 * 1024 };
+// The guest that serves, and its ports, one for each thing that it does.
+static const char server[] = "10.9.0.2";
+enum { first_port = 5001, echo_service = 0, take_service, end_service, services };
+enum { tries = 100, try_ms = 100 };
 static int connection;
 static uint32_t answers;
 
@@ -55,6 +62,42 @@ static void echo(int end) {
         ++byte;
         if (write(end, &byte, 1) != 1) return;
     }
+}
+
+static void serve_with(int listener, void (*serve)(int end)) {
+    const int end = accept(listener, NULL, NULL);
+    bench_require(end >= 0, "accept");
+    no_delay(end);
+    serve(end);
+    close(end);
+}
+
+static int listen_at(uint16_t port) {
+    const struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+    const int listener = socket(AF_INET, SOCK_STREAM, 0);
+    bench_require(listener >= 0 &&
+                      bind(listener, (const struct sockaddr*)&address, sizeof address) == 0 &&
+                      listen(listener, 1) == 0,
+                  "listening for the other guest");
+    return listener;
+}
+
+// To the other guest, which may not be there yet.
+static void connect_service(int service) {
+    const struct sockaddr_in address = {.sin_family = AF_INET,
+                                        .sin_port = htons((uint16_t)(first_port + service)),
+                                        .sin_addr = {.s_addr = inet_addr(server)}};
+    for (int i = 0; i < tries; ++i) {
+        connection = socket(AF_INET, SOCK_STREAM, 0);
+        bench_require(connection >= 0, "socket");
+        if (connect(connection, (const struct sockaddr*)&address, sizeof address) == 0) {
+            no_delay(connection);
+            return;
+        }
+        close(connection);
+        nanosleep(&(struct timespec){.tv_nsec = try_ms * 1000000L}, NULL);
+    }
+    bench_require(false, "connecting to the other guest");
 }
 
 static void echo_setup(uint32_t ops) {
@@ -122,6 +165,33 @@ static void stream_check(uint32_t ops) {
     if (answers != ops) bench_fail("data was lost or damaged");
 }
 
+static void far_echo_setup(uint32_t ops) {
+    (void)ops;
+    connect_service(echo_service);
+}
+
+static void far_stream_setup(uint32_t ops) {
+    (void)ops;
+    for (uint32_t i = 0; i < block; ++i) buffer[i] = (uint8_t)(i >> 6);
+    connect_service(take_service);
+}
+
+void net_end(void) { connect_service(end_service); }
+
+void net_serve(void) {
+    struct pollfd listeners[services];
+    for (int i = 0; i < services; ++i) {
+        listeners[i] =
+            (struct pollfd){.fd = listen_at((uint16_t)(first_port + i)), .events = POLLIN};
+    }
+    for (;;) {
+        bench_require(poll(listeners, services, -1) > 0, "poll");
+        if (listeners[echo_service].revents) serve_with(listeners[echo_service].fd, echo);
+        if (listeners[take_service].revents) serve_with(listeners[take_service].fd, take);
+        if (listeners[end_service].revents) return;
+    }
+}
+
 const struct metric net_metrics[] = {
     {.workload = "tcp_lo",
      .metric = "round_trip",
@@ -135,6 +205,20 @@ const struct metric net_metrics[] = {
      .quick = 200,
      .full = 800,
      .setup = stream_setup,
+     .work = stream,
+     .after = stream_check},
+    {.workload = "tcp_net",
+     .metric = "round_trip",
+     .quick = 150,
+     .full = 600,
+     .setup = far_echo_setup,
+     .work = round_trip,
+     .after = round_trip_check},
+    {.workload = "tcp_net",
+     .metric = "throughput_16k",
+     .quick = 200,
+     .full = 800,
+     .setup = far_stream_setup,
      .work = stream,
      .after = stream_check},
     {0},

@@ -16,7 +16,7 @@ from bench.run import compare, host, results, runner  # noqa: E402
 from bench.run.arms import ARMS, CLOCKS  # noqa: E402
 from bench.run.workloads import WORKLOADS  # noqa: E402
 
-from . import beside, build, measure, output, qemu, setup  # noqa: E402
+from . import beside, between, build, measure, output, qemu, setup  # noqa: E402
 from .boot import Boot  # noqa: E402
 from .cli import boot_options  # noqa: E402
 from .common import (BUILD, GUEST_FAILED, INTERRUPTED, OK, ROOT, VMM_ELF,  # noqa: E402
@@ -46,9 +46,10 @@ examples:
   ./trapeze bench --list                   arms, clocks and workloads by name
   ./trapeze bench compare old.json new.json
   ./trapeze bench beside                   two guests side by side, and one alone
+  ./trapeze bench between                  TCP between two guests, and within one
 
-./trapeze bench compare --help tells how two results are compared, ./trapeze bench beside --help how
-several guests are measured."""
+./trapeze bench compare --help tells how two results are compared, ./trapeze bench beside --help and
+./trapeze bench between --help how several guests are measured."""
 
 END = """exit status: 0 all was measured, 1 a workload failed, hung or printed nonsense (its row
 says why; the others are there), 2 usage, 3 the build failed, 130 Ctrl-C (what was measured is reported).
@@ -345,8 +346,8 @@ def add(commands, seconds):
     """Adds the subcommand; `seconds` is the type of a number of seconds."""
     form = argparse.RawDescriptionHelpFormatter
     parser = commands.add_parser("bench", description=HELP, epilog=END, allow_abbrev=False,
-                                 usage="./trapeze bench [options] | beside [options] | compare OLD.json "
-                                       "NEW.json",
+                                 usage="./trapeze bench [options] | beside [options] | between [options] | "
+                                       "compare OLD.json NEW.json",
                                  formatter_class=form)
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--quick", action="store_true", help="under 4 minutes")
@@ -364,6 +365,7 @@ def add(commands, seconds):
     parser.set_defaults(handler=run)
     inner = parser.add_subparsers(dest="inner", prog="./trapeze bench", help=argparse.SUPPRESS, metavar="")
     beside.add(inner, seconds, _runs)
+    between.add(inner, seconds, _runs)
     one = inner.add_parser("compare", description=COMPARE_HELP, allow_abbrev=False,
                            formatter_class=form)
     one.add_argument("old", metavar="OLD.json")
