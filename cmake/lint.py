@@ -18,7 +18,7 @@ import sys
 FOLDERS = ("dbt", "tcache", "hv", "tools", "bench", "tests", "guest-linux")
 # What GCC takes and clang does not, and what only matters for code.
 DROPPED = ("-fno-tree-loop-distribute-patterns", "-mno-sdata", "-msoft-float", "-mcpu=8548",
-           "-Werror", "-fsanitize=bounds-strict")
+           "-Werror", "-fsanitize=bounds-strict", "-Winvalid-pch")
 TARGET = ["--target=powerpc-linux-gnu", "-mcpu=e500"]
 
 
@@ -39,7 +39,8 @@ def command_of(entry, root):
     for word in words[1:]:
         if skip:
             skip = False
-        elif word in ("-o", "-MF", "-MT", "-MQ"):
+        elif word in ("-o", "-MF", "-MT", "-MQ", "-include"):
+            # What is included so is GCC's precompiled header, of what the file includes itself.
             skip = True
         elif word not in ("-c", "-S") and not word.endswith((".cpp", ".o")):
             flags.append(word)
