@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Byte channels and doorbells of the machine image (docs/channels.md).
+#include <libfdt.h>
+
 #include "hv/boot/boot.hpp"
 #include "hv/boot/describe.hpp"
 #include "hv/boot/tree.hpp"
@@ -55,6 +57,36 @@ void describe_channel(const Links& /*links*/, const Handle& handle, void* tree) 
     set_interrupts(tree, node, both, 2);
 }
 
+// A channel to the guest's own console has no object: there is one of a guest at most.
+constinit para::Channel* consoles[guest::Machine::most_guests]{};
+
+void start_console(const Links& /*links*/, const Handle& handle, Room& room) {
+    if (consoles[handle.guest] != nullptr) {
+        reject("machine image: a guest's second channel to its console: ", handle.name);
+    }
+    auto* const channel = room.make<para::Channel>();
+    if (channel == nullptr) reject("there is no room in the VMM's memory for ", handle.name);
+    channel->ends[0] = {channel, handle.guest, handle.number};
+    channel->ends[1] = {channel, para::ChannelEnd::console, 0};
+    consoles[handle.guest] = channel;
+}
+
+void attach_console(const Links& /*links*/, const Handle& handle, guest::Guest& g) {
+    para::attach_console(g.vcpu, consoles[handle.guest]->ends[0]);
+}
+
+void describe_console(const Links& links, const Handle& handle, void* tree) {
+    describe_channel(links, handle, tree);
+    // Linux's driver of byte channels is its console only if the tree says so.
+    constexpr char folder[] = "/hypervisor/handles/";
+    char path[sizeof folder + 32];
+    const int node = fdt_subnode_offset(tree, fdt_path_offset(tree, folder), handle.name);
+    check_tree(fdt_get_path(tree, node, path, sizeof path), "device tree: stdout-path: ");
+    const int chosen = fdt_path_offset(tree, "/chosen");
+    check_tree(chosen, "device tree: /chosen: ");
+    check_tree(fdt_setprop_string(tree, chosen, "stdout-path", path), "device tree: /chosen: ");
+}
+
 void start_bell(const Links& /*links*/, const Handle& handle, Room& room) {
     state_of<para::Doorbell>(handle, room);
 }
@@ -85,6 +117,8 @@ void describe_receiver(const Links& /*links*/, const Handle& handle, void* tree)
 
 const HandleKind byte_channel{"byte-channel-handle", "byte-channel", start_channel, attach_channel,
                               describe_channel};
+const HandleKind console_channel{"console-channel-handle", nullptr, start_console, attach_console,
+                                 describe_console};
 const HandleKind doorbell_sender{"send-doorbell-handle", "doorbell", start_bell, attach_sender,
                                  describe_sender};
 const HandleKind doorbell_receiver{"receive-doorbell-handle", "doorbell", start_receiver,

@@ -14,8 +14,10 @@ namespace trapeze::boot {
 namespace {
 
 // All kinds. A new one is a row here and one of the front door's (HANDLES in tools/front/links.py).
-constexpr const HandleKind* handle_kinds[] = {&byte_channel, &doorbell_sender, &doorbell_receiver,
-                                              &virtio_net,   &shared_memory,   &managed_partition};
+constexpr const HandleKind* handle_kinds[] = {
+    &byte_channel, &console_channel, &doorbell_sender,   &doorbell_receiver,
+    &virtio_net,   &shared_memory,   &managed_partition,
+};
 
 const HandleKind& kind_of(const void* tree, int node) {
     const char* const name = text_of(tree, node, "kind");

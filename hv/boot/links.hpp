@@ -84,10 +84,11 @@ struct HandleKind {
 };
 
 // All kinds but what links.cpp has itself.
-extern const HandleKind byte_channel, doorbell_sender, doorbell_receiver;  // channels.cpp
-extern const HandleKind virtio_net;                                        // links_net.cpp
-extern const HandleKind managed_partition;                                 // partitions.cpp
-extern const HandleKind shared_memory;                                     // shared_memory.cpp
+extern const HandleKind byte_channel, console_channel;       // channels.cpp
+extern const HandleKind doorbell_sender, doorbell_receiver;  // channels.cpp
+extern const HandleKind virtio_net;                          // links_net.cpp
+extern const HandleKind managed_partition;                   // partitions.cpp
+extern const HandleKind shared_memory;                       // shared_memory.cpp
 
 // At most so many bytes of the machine's RAM are needed for memory that guests share.
 u64 shared_bytes(const Links& links);

@@ -88,6 +88,18 @@ struct Handle {
     const char* kind;
 };
 
+// A console that a guest has besides its UART: it gets what is typed for the guest, and what it
+// sends is printed with the rest. Who holds board::uart0_lock moves its bytes (uart.cpp).
+struct ConsoleLine {
+    void* state;  // null: the guest has none
+    bool (*sends)(const void* state);
+    u8 (*next)(void* state);  // takes the byte that goes next
+    bool (*has_room)(const void* state);
+    void (*receive)(void* state, u8 byte);
+    // On the guest's core, which need not hold the lock: bytes may have come or gone.
+    void (*moved)(vcpu::Vcpu& v, const void* state);
+};
+
 // The board's devices, of which the VMM makes its guests' (mpic.cpp, uart.cpp).
 struct Board {
     static constexpr unsigned most_guests = 26;
@@ -115,6 +127,7 @@ class DeviceTable {
     ExitCounters exits = {};
     Mpic mpic = {};
     Uart16550 uart = {};
+    ConsoleLine console = {};
     static constexpr unsigned most_handles = 16;
     Handle handles[most_handles] = {};
     u32 later = 0;     // handles that are to be told (tell_later),

@@ -59,6 +59,8 @@ void signal(Board& board, const core::Core& here, unsigned to, unsigned number);
 void tell_later(vcpu::Vcpu& v, unsigned number);
 // The guest has got its core: it is told what had to wait for that (Vcpu::to_tell).
 void take_signals(vcpu::Vcpu& v);
+// The guest's ConsoleLine has bytes to send, or room again.
+void serve_console(vcpu::Vcpu& v);
 // Waits until all that the guest has printed is with the host: before the board goes.
 void flush_uart(vcpu::Vcpu& v);
 

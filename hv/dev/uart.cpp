@@ -33,11 +33,35 @@ constexpr u8 mark = 0x10, first_guest = 'A';
 Board& board_of(const Vcpu& v) { return *v.devices->board; }
 bool framed(const Board& b) { return b.count > 1; }
 
+// What a guest prints comes from its UART and from its ConsoleLine, if it has one.
+bool sends(const DeviceTable& devices) {
+    const ConsoleLine& line = devices.console;
+    return devices.uart.sends() || (line.state != nullptr && line.sends(line.state));
+}
+u8 take_next(DeviceTable& devices) {
+    if (!devices.uart.sends()) return devices.console.next(devices.console.state);
+    const u8 byte = devices.uart.next_sent();
+    devices.uart.taken();
+    return byte;
+}
+// What is typed for it goes to the one, or to the other.
+bool has_room(const DeviceTable& devices) {
+    const ConsoleLine& line = devices.console;
+    return line.state != nullptr ? line.has_room(line.state) : devices.uart.room() != 0;
+}
+void give(DeviceTable& devices, u8 byte) {
+    if (devices.console.state != nullptr) {
+        devices.console.receive(devices.console.state, byte);
+    } else {
+        devices.uart.receive(byte);
+    }
+}
+
 void ask(Board& b) {
     SerialPort& port = b.serial;
-    bool sends = false;
-    for (unsigned n = 0; n < b.count && !sends; ++n) sends = b.guests[n]->devices->uart.sends();
-    const u32 enables = (port.full ? 0 : ask_received) | (sends ? ask_empty : 0);
+    bool any = false;
+    for (unsigned n = 0; n < b.count && !any; ++n) any = sends(*b.guests[n]->devices);
+    const u32 enables = (port.full ? 0 : ask_received) | (any ? ask_empty : 0);
     if (enables == port.enables) return;
     port.enables = static_cast<u8>(enables);
     write_real(interrupt_enable, enables);
@@ -48,13 +72,13 @@ void put(SerialPort& port, u8 byte) {
     write_real(data, byte);
 }
 
-// From a guest's transmitter into the board's, as much as that takes. When it is empty it takes a
-// FIFO's worth without another look.
+// What a guest sends, into the board's transmitter, as much as that takes. When it is empty it
+// takes a FIFO's worth without another look.
 void send(Board& b, unsigned number) {
     SerialPort& port = b.serial;
-    Uart16550& model = b.guests[number]->devices->uart;
+    DeviceTable& devices = *b.guests[number]->devices;
     const u8 longest = framed(b) ? 4 : 1;  // a frame, and the byte twice
-    for (; model.sends(); model.taken()) {
+    while (sends(devices)) {
         if (port.space < longest) {
             if (!(read_real(line_status) & holding_empty)) break;
             port.space = Uart16550::fifo_bytes;
@@ -64,7 +88,7 @@ void send(Board& b, unsigned number) {
             put(port, mark);
             put(port, static_cast<u8>(first_guest + number));
         }
-        const u8 byte = model.next_sent();
+        const u8 byte = take_next(devices);
         if (framed(b) && byte == mark) put(port, mark);
         put(port, byte);
     }
@@ -93,6 +117,8 @@ Vcpu* receiver(Board& b, u8 byte) {
 
 // On the guest's own core.
 void state_line(Vcpu& v) {
+    const ConsoleLine& line = v.devices->console;
+    if (line.state != nullptr) line.moved(v, line.state);
     const bool up = v.devices->uart.interrupt();
     if (up != v.devices->mpic.model.line(board::uart_source)) set_line(v, board::uart_source, up);
 }
@@ -113,8 +139,8 @@ void receive(Board& b, const core::Core& here) {
     SerialPort& port = b.serial;
     if (port.full) {
         Vcpu& v = *b.guests[port.in];
-        if (v.devices->uart.room() == 0 && v.end == vcpu::End::running) return;
-        v.devices->uart.receive(port.held);
+        if (!has_room(*v.devices) && v.end == vcpu::End::running) return;
+        give(*v.devices, port.held);
         tell(v, here);
         port.full = false;
     }
@@ -122,12 +148,12 @@ void receive(Board& b, const core::Core& here) {
         const auto byte = static_cast<u8>(read_real(data));
         Vcpu* const v = receiver(b, byte);
         if (v == nullptr) continue;
-        if (v->devices->uart.room() == 0) {
+        if (!has_room(*v->devices)) {
             port.held = byte;
             port.full = true;
             return;
         }
-        v->devices->uart.receive(byte);
+        give(*v->devices, byte);
         tell(*v, here);
     }
 }
@@ -203,7 +229,7 @@ void on_uart(Board& b, const core::Core& here) {
     receive(b, here);
     for (unsigned n = 0; n < b.count; ++n) {
         Vcpu& v = *b.guests[n];
-        if (!v.devices->uart.sends()) continue;
+        if (!sends(*v.devices)) continue;
         send(b, n);
         tell(v, here);
     }
@@ -219,10 +245,19 @@ void take_messages(Board& b, const core::Core& here) {
     }
 }
 
+void serve_console(Vcpu& v) {
+    const core::Held held(board::uart0_lock);
+    Board& b = board_of(v);
+    ++v.signs;
+    if (sends(*v.devices)) send(b, v.guest_number);
+    ask(b);
+    settle(v);
+}
+
 void flush_uart(Vcpu& v) {
     const core::Held held(board::uart0_lock);
     Board& b = board_of(v);
-    while (v.devices->uart.sends()) send(b, v.guest_number);
+    while (sends(*v.devices)) send(b, v.guest_number);
     while (!(read_real(line_status) & all_empty)) {
     }
 }

@@ -69,7 +69,10 @@ void follow(Vcpu& v, const ChannelEnd& end) {
     follow(v, send_source(end.number), end.out().room() != 0);
 }
 
+const ChannelEnd& end_of(const void* state) { return *static_cast<const ChannelEnd*>(state); }
+
 void tell(Vcpu& v, const ChannelEnd& end) {
+    if (end.guest == ChannelEnd::console) return dev::serve_console(v);
     dev::signal(*v.devices->board, *v.core, end.guest, end.number);
 }
 
@@ -77,16 +80,21 @@ void tell(Vcpu& v, const ChannelEnd& end) {
 void channel_moves(Vcpu& v, unsigned number) {
     follow(v, *static_cast<const ChannelEnd*>(v.devices->handles[number].state));
 }
+// Its guest has been made, and what was typed may wait for that.
+void console_waits(Vcpu& v, unsigned /*number*/) { dev::serve_console(v); }
 void rings(Vcpu& v, unsigned number) { dev::pulse(v, edge_source(number)); }
 void sender_is_told(Vcpu& /*v*/, unsigned /*number*/) {}
 
-// What the first argument names, or null.
-template <typename State>
-State* named(const Vcpu& v, void (*told)(Vcpu&, unsigned)) {
+// The state of what the first argument names, or null.
+template <typename... Told>
+void* named(const Vcpu& v, Told... told) {
     const u32 number = v.gpr[first_argument];
     if (number >= dev::DeviceTable::most_handles) return nullptr;
     const dev::Handle& handle = v.devices->handles[number];
-    return handle.told == told ? static_cast<State*>(handle.state) : nullptr;
+    return ((handle.told == told) || ...) ? handle.state : nullptr;
+}
+ChannelEnd* named_end(const Vcpu& v) {
+    return static_cast<ChannelEnd*>(named(v, channel_moves, console_waits));
 }
 
 // A register, and its bytes in memory, the first one its highest.
@@ -102,7 +110,7 @@ struct Message {
 }  // namespace
 
 Status send_bytes(Vcpu& v) {
-    const auto* const end = named<ChannelEnd>(v, channel_moves);
+    const ChannelEnd* const end = named_end(v);
     const u32 count = v.gpr[count_register];
     v.gpr[count_register] = 0;
     if (end == nullptr || count > most_bytes) return Status::invalid;
@@ -117,7 +125,7 @@ Status send_bytes(Vcpu& v) {
 }
 
 Status receive_bytes(Vcpu& v) {
-    const auto* const end = named<ChannelEnd>(v, channel_moves);
+    const ChannelEnd* const end = named_end(v);
     const u32 count = v.gpr[count_register];
     v.gpr[count_register] = 0;
     if (end == nullptr || count > most_bytes) return Status::invalid;
@@ -132,14 +140,14 @@ Status receive_bytes(Vcpu& v) {
 }
 
 Status poll_bytes(Vcpu& v) {
-    const auto* const end = named<ChannelEnd>(v, channel_moves);
+    const ChannelEnd* const end = named_end(v);
     v.gpr[count_register] = end != nullptr ? end->in().used() : 0;
     v.gpr[data_register] = end != nullptr ? end->out().room() : 0;
     return end != nullptr ? Status::success : Status::invalid;
 }
 
 Status send_doorbell(Vcpu& v) {
-    const auto* const bell = named<Doorbell>(v, sender_is_told);
+    const auto* const bell = static_cast<Doorbell*>(named(v, sender_is_told));
     if (bell == nullptr) return Status::invalid;
     for (u32 i = 0; i < bell->count; ++i) {
         dev::signal(*v.devices->board, *v.core, bell->receivers[i].guest,
@@ -153,6 +161,25 @@ void attach(Vcpu& v, ChannelEnd& end) {
     v.devices->handles[end.number].state = &end;
     if (end.in().drop().tell) tell(v, end.other());
     follow(v, end);
+}
+
+void attach_console(Vcpu& v, ChannelEnd& end) {
+    v.devices->handles[end.number].told = console_waits;
+    v.devices->handles[end.number].state = &end;
+    end.in().drop();
+    v.devices->console = {
+        &end,
+        [](const void* state) { return end_of(state).out().used() != 0; },
+        [](void* state) {
+            u8 byte = 0;
+            end_of(state).out().take(&byte, 1);
+            return byte;
+        },
+        [](const void* state) { return end_of(state).in().room() != 0; },
+        [](void* state, u8 byte) { end_of(state).in().put(&byte, 1); },
+        [](Vcpu& guest, const void* state) { follow(guest, end_of(state)); },
+    };
+    dev::tell_later(v, end.number);
 }
 
 void attach_receiver(Vcpu& v, u32 number, Doorbell& bell) {

@@ -42,6 +42,8 @@ struct Channel;
 
 // An end of a channel: dev::Handle::state of its guest's handle.
 struct ChannelEnd {
+    static constexpr u32 console = ~0u;  // as guest: the end is the console's
+
     Channel* channel;
     u32 guest, number;  // whose handle it is
     ByteQueue& in() const;
@@ -78,6 +80,8 @@ constexpr u32 edge_source(u32 number) { return dev::Openpic::first_edge + number
 // The guest has been made, perhaps anew: its handle is there from now on. What had been sent to it
 // is gone, what it had sent is not.
 void attach(vcpu::Vcpu& v, ChannelEnd& end);
+// The same for an end whose other one is the guest's console.
+void attach_console(vcpu::Vcpu& v, ChannelEnd& end);
 void attach_receiver(vcpu::Vcpu& v, u32 number, Doorbell& bell);
 void attach_sender(vcpu::Vcpu& v, u32 number, Doorbell& bell);
 

@@ -4,11 +4,12 @@ import unittest
 
 from test_config import HEAD, Config
 
-from front import machine
+from front import links, machine
 
 PIPE = 'pipe: pipe { compatible = "byte-channel"; };\n'
 BELL = 'bell: bell { compatible = "doorbell"; };\n'
 END = '%s { compatible = "byte-channel-handle"; channel = <&pipe>; };'
+CONSOLE = '%s { compatible = "console-channel-handle"; };'
 RING = '%s { compatible = "send-doorbell-handle"; doorbell = <&bell>; };'
 HEAR = '%s { compatible = "receive-doorbell-handle"; doorbell = <&bell>; };'
 
@@ -38,6 +39,14 @@ class Channels(Config):
                 self.mistake(4, words, HEAD + PIPE + guests + "};\n")
         for guests in (partition("a", END % "one", END % "two"), partition("a", END % "x") + partition("b", END % "x")):
             self.guests(guests, PIPE)
+
+    def test_the_channel_to_the_console_is_the_first(self):
+        pair = partition("a", END % "one", CONSOLE % "own") + partition("b", END % "two")
+        one, two = self.guests(pair, PIPE)
+        self.assertEqual([[handle.name for handle in spec.handles] for spec in (one, two)], [["own", "one"], ["two"]])
+        self.assertEqual([links.console_of(spec.handles) for spec in (one, two)], ["ttyEHV0", "ttyS0,115200"])
+        self.mistake(5, "'a' has a channel to its console already",
+                     HEAD + "\n" + partition("a", CONSOLE % "one", CONSOLE % "two") + "};\n")
 
     def test_what_a_handle_refers_to(self):
         wrong = END.replace("channel =", "doorbell =") % "one"

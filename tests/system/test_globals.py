@@ -22,6 +22,7 @@ KNOWN = {
     "trapeze::(anonymous namespace)::plan": "machine: constant after the start",
     "trapeze::monitor::(anonymous namespace)::input": "machine: the core that has the console",
     "trapeze::boot::(anonymous namespace)::made": "machine: constant after the start",
+    "trapeze::boot::(anonymous namespace)::consoles": "machine: constant after the start",
     "trapeze::boot::(anonymous namespace)::networks": "machine: constant after the start",
     "trapeze::boot::(anonymous namespace)::calibration": "the core that boots, until its guest runs",
 }

@@ -238,6 +238,8 @@ def _partition(node, machine, folder, mistakes, guests):
             spec.handles.append(handle)
     if len(spec.handles) > links.HANDLES_MOST:
         mistakes.add(node.where, f"'{name}' has more than {links.HANDLES_MOST} handles")
+    for one in [one for one in spec.handles if one.kind == links.CONSOLE][1:]:
+        mistakes.add(one.where, f"'{name}' has a channel to its console already")
     spec.handles = links.in_order(spec.handles)
     shared.place(spec, mistakes)
     return spec, reader

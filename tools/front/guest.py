@@ -112,9 +112,9 @@ def write_initramfs(path, nonce, mode, command, base=None, extra=b""):
             archive.write(extra)
 
 
-def default_bootargs(mode, verbose):
+def default_bootargs(mode, verbose, console="ttyS0,115200"):
     """Linux command line of the default guest: any end of it must end the machine too."""
-    words = ["console=ttyS0,115200", "panic=-1", "oops=panic"]
+    words = [f"console={console}", "panic=-1", "oops=panic"]
     if mode == "run" and not verbose:
         # The console is one stream: keep kernel messages out of the command's output.
         words.append("quiet")

@@ -93,7 +93,7 @@ def _virtio_net(reader):
     return [f"local-mac-address = [{text.replace(':', ' ')}];"]
 
 
-CHANNEL, CHANNEL_END = "byte-channel", "byte-channel-handle"
+CHANNEL, CHANNEL_END, CONSOLE = "byte-channel", "byte-channel-handle", "console-channel-handle"
 SWITCH, CARD = "virtual-switch", "virtio-net"
 # The VMM's: most_ports in hv/para/switch.hpp.
 CARDS_MOST = 8
@@ -107,6 +107,7 @@ OBJECTS = {
 }
 HANDLES = {
     CHANNEL_END: HandleKind("channel", CHANNEL, _nothing),
+    CONSOLE: HandleKind(None, None, _nothing),
     "send-doorbell-handle": HandleKind("doorbell", "doorbell", _nothing),
     "receive-doorbell-handle": HandleKind("doorbell", "doorbell", _nothing),
     CARD: HandleKind("switch", SWITCH, _virtio_net),
@@ -195,7 +196,13 @@ def read_handle(node, reader, objects, guests=(), own=None):
 def in_order(handles):
     """A guest's handles by their numbers: Linux's driver of byte channels takes the one with number 0 for its first,
     and has no room for the last one if there is none."""
-    return sorted(handles, key=lambda one: one.kind != CHANNEL_END)
+    order = (CONSOLE, CHANNEL_END)
+    return sorted(handles, key=lambda one: order.index(one.kind) if one.kind in order else len(order))
+
+
+def console_of(handles):
+    """What Linux calls the console of a guest with these handles."""
+    return "ttyEHV0" if any(one.kind == CONSOLE for one in handles) else "ttyS0,115200"
 
 
 def mistakes(objects, handles):

@@ -4,7 +4,7 @@ import os
 import sys
 import types
 
-from . import (build, config, consoles, dump, guest, judge, live, machine, output, qemu, setup,
+from . import (build, config, consoles, dump, guest, judge, links, live, machine, output, qemu, setup,
                summary)
 from .boot import Boot
 from .common import GUEST, LAST, OK, VMM_ELF, Failure, complain, paint
@@ -106,7 +106,7 @@ class Several(Boot):
                     guest.write_initramfs(initramfs, self.nonce, self.mode, options.run, self.base,
                                           self.extra)
                 initrd = initramfs
-                words = [guest.default_bootargs(self.mode, options.verbose)]
+                words = [guest.default_bootargs(self.mode, options.verbose, links.console_of(spec.handles))]
                 if any(one.address is not None for one in spec.handles):
                     # Linux's driver for memory in its tree asks for the name that it goes by.
                     words.append("uio_pdrv_genirq.of_id=generic-uio")
