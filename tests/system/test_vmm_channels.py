@@ -19,11 +19,12 @@ CONFIG = """/dts-v1/;
 }};
 """
 # Guest a has a shell on its end, and b types into it: a short answer, and one that no queue holds. The shell says nothing
-# before b has turned its echo off, or it would read that again.
+# before b has turned its echo off, or it would read that again. And a stays until b has all: what Linux's driver has not
+# sent yet when its guest powers off is gone.
 COMMAND = r"""
 exec 3<>/dev/ttyEHV0; stty raw -echo <&3
 case $(tr -d '\0' </proc/device-tree/hypervisor/guest-name) in
-a)  read word <&3; sh <&3 >&3 2>&1; echo $word: served $? ;;
+a)  read word <&3; sh <&3 >&3 2>&1; status=$?; read bye <&3; echo $word: served $status, $bye ;;
 b)  echo go >&3
     echo 'echo answer $((6*7)); dd if=/dev/zero bs=1000 count=20 2>/dev/null | tr "\0" x; echo; exit 3' >&3
     while read line <&3; do
@@ -32,6 +33,7 @@ b)  echo go >&3
         *xxxxxxxx*) echo length ${#line}; break ;;
         esac
     done
+    echo bye >&3
     tr '\0' '\n' </proc/device-tree/hypervisor/compatible | head -1
     dmesg | grep -o 'registered /dev/ttyEHV0 for byte channel 0' ;;
 esac
@@ -48,7 +50,7 @@ class Channels(Case):
         self.ends(result, 0)
         lines = {name: [line[3:] for line in result.out.splitlines() if line.startswith(f"{name}| ")]
                  for name in "ab"}
-        self.assertEqual(lines["a"], ["go: served 3"])
+        self.assertEqual(lines["a"], ["go: served 3, bye"])
         self.assertEqual(lines["b"], ["it has answered", "length 20000",
                                       "epapr,hypervisor-1.1", "registered /dev/ttyEHV0 for byte channel 0"])
 
