@@ -20,9 +20,10 @@ constexpr u32 page_bytes = 4096, entry_bytes = 32;
 // Of one execution: bytes that are copied as words, and as bytes; entries that are looked at.
 constexpr u32 most_by_words = 2048, most_by_bytes = 512, most_entries = 8;
 
-// An entry of the list, as it lies in the caller's memory: big-endian, at a multiple of 32.
+// An entry of the list, as it lies in the caller's memory: big-endian, at a multiple of 32. Behind
+// these is a reserved double word, which Linux's driver leaves as it finds it.
 struct Entry {
-    u64 source, target, size, reserved;
+    u64 source, target, size;
 };
 
 // The memory of one of the two.
@@ -51,7 +52,7 @@ bool is_made_anew(const Side& side) {
 bool read_entry(const Vcpu& v, u64 list, Entry& entry) {
     u64 hpa = 0;
     if (!v.memory->ram_range(list, entry_bytes, hpa)) return false;
-    u64* const words[] = {&entry.source, &entry.target, &entry.size, &entry.reserved};
+    u64* const words[] = {&entry.source, &entry.target, &entry.size};
     for (u64* word : words) {
         *word = u64{core::read_ram(hpa, 4)} << 32 | core::read_ram(hpa + 4, 4);
         hpa += 8;
@@ -113,7 +114,7 @@ bool copy_piece(Vcpu& v, const Side& from, const Side& to, List& list, Status& s
     u64 source = 0, target = 0;
     status = Status::bad_address;
     if (!read_entry(v, list.at, entry)) return false;
-    if (entry.reserved != 0 || list.done > entry.size) {
+    if (list.done > entry.size) {
         status = Status::invalid;
         return false;
     }

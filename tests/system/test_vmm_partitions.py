@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Guests that manage others: the partition calls, by a bare-metal guest."""
+"""Guests that manage others: partition calls of a bare-metal guest, and Linux's /dev/fsl-hv."""
+import os
 import unittest
 
 from machines import Machine, isa, pack, write_image
-from support import Case
+from support import ROOT, Case, trapeze
 
 TOLD = "told: starts; 0 words are not zero, PID 0, DEC interrupts no\n"
 HANDLE = 'handles { other { kind = "managed-partition"; guest = <1>; }; };'
@@ -123,6 +124,71 @@ class Bare(Case):
 
     def test_attacks_on_another_core(self):
         self.attack(1)
+
+
+CONFIG = """/dts-v1/;
+/ {
+    compatible = "trapeze,config";
+    manager { compatible = "partition"; memory = "96M"; devices = "pci";
+        a { compatible = "managed-partition"; partition = <&near>; };
+        b { compatible = "managed-partition"; partition = <&far>; }; };
+    far: far { compatible = "partition"; cpus = <1 1>; memory = "64M"; no-autostart; };
+    near: near { compatible = "partition"; memory = "16M"; kernel = "%s"; options = "watchdog=0"; };
+};
+"""
+
+# Runs in each guest of ours: the one without the handles has no device, and waits to be stopped.
+SCRIPT = r"""
+if [ ! -e /proc/device-tree/hypervisor ]; then
+    echo managed: bootargs $(cat /proc/cmdline)
+    dd if=/dev/zero of=/tmp/x bs=64k count=64 2>/dev/null
+    while :; do sleep 1; done
+fi
+set -e
+partman list | sort
+partman status far
+partman start near && echo wrong || echo refused
+partman stop near; partman wait near stopped
+echo near is stopped
+partman start near; partman wait near running
+partman restart near; partman wait near running
+partman setprop far /chosen bootargs "$(partman getprop far /chosen bootargs | tr -d '\0') told=1"
+partman start far; partman wait far running
+partman getprop far /chosen bootargs | tr '\0' '\n' | grep -o told=1
+partman getprop far / nothing || echo none
+partman getprop near /cpus/PowerPC,8544@0 device_type | tr '\0' '\n'
+partman read near 0 1048576 > /tmp/near; wc -c < /tmp/near
+head -c 70000 /dev/urandom > /tmp/data
+partman write near 0x900003 < /tmp/data
+partman read near 0x900003 70000 | cmp - /tmp/data && echo the same
+partman read near 0xfffffe 3 > /dev/null || echo outside
+sleep 3
+partman stop far; partman wait far stopped
+partman write far 0x3000001 < /tmp/data
+partman read far 0x3000001 70000 | cmp - /tmp/data && echo the same
+partman start far 0x0
+partman wait far stopped 60
+echo done
+"""
+
+
+class Linux(Case):
+    """Linux's own driver, and a program that uses it."""
+
+    def test_linux_manages_two(self):
+        beat = os.path.join(ROOT, "build", "hv", "tests", "isa", "beside", "beat.elf")
+        config = self.path("config.dts", (CONFIG % beat).encode())
+        result = trapeze("boot", "--config", config, "--timeout", "300", "--run", SCRIPT)
+        said = [line[len("manager| "):] for line in result.out.splitlines()
+                if line.startswith("manager| ")]
+        self.assertEqual(
+            said, ["far                   1  stopped", "near                  0  running", "stopped",
+                   "partman: start: not in this state (11)", "refused", "near is stopped", "told=1",
+                   "partman: getprop: no such entry (2)", "none", "cpu", "1048576", "the same",
+                   "partman: copy: bad address (6)", "outside", "the same", "done"], str(result))
+        # The last start of `far` was at an address where nothing is.
+        self.assertIn("trapeze: far: the guest died", result.err)
+        self.assertIn("far    | managed: bootargs console=ttyS0,115200 panic=-1 oops=panic quiet told=1\n", result.out)
 
 
 if __name__ == "__main__":

@@ -122,7 +122,7 @@ TEST_F(CopyTest, ListsThatAreNone) {
     EXPECT_EQ(call(copy_call, {handle, self, 0xffff'ffe0U, 0xffff'ffffU, 2}), Status::bad_address);
     EXPECT_EQ(call(copy_call, {self, self, list_gpa, 0, 1}), Status::invalid);
     EXPECT_EQ(call(copy_call, {handle, handle, list_gpa, 0, 1}), Status::invalid);
-    EXPECT_EQ(out({{0, local_gpa, 4, 1}}), Status::invalid);
+    EXPECT_EQ(out({{0, local_gpa, 4, 1}}), Status::success) << "what is reserved is anything";
     // Longer than the guest's memory: it ends where that does.
     const u32 last = (64U << 20U) - 64;
     put_list({{0, local_gpa, 0}, {0, local_gpa, 0}}, last);
