@@ -245,14 +245,17 @@ bool hold_back(Vcpu& v) {
 
 bool on_timer(Vcpu& v) {
     core::clear_tsr(tsr::dis);
-    const Moment m = moment();
+    Moment m = moment();
     const bool heartbeat = m.now >= v.next_heartbeat;
     if (heartbeat) plan_heartbeat(v, m.now);
     if (m.now >= v.core->deadline) {
         v.core->reconsider = true;
         if (!heartbeat) ++v.turn_ends;
     }
-    if (m.now >= v.next_sample) v.patch_events->sample(v, m.now);
+    if (m.now >= v.next_sample) {
+        v.patch_events->sample(v, m.now);
+        m = moment();  // that takes long, and what comes next is not to be late by it
+    }
     if (v.device_waits && m.now >= v.device_deadline) v.on_device_deadline(v);
     refresh(v, m);
     schedule(v, m);

@@ -43,6 +43,33 @@ class TimersTest : public testing::Test {
     vcpu::Vcpu& v;
 };
 
+// What the VMM does at a sample takes long: who is due after it does not wait as long again.
+TEST_F(TimersTest, ASampleDoesNotPutOffWhatIsDueNext) {
+    constexpr u64 takes = 10'000, turn = 25'000, own = 30'000;
+    PatchEvents events{};
+    events.sample = [](Vcpu& sampled, u64 now) {
+        pass(takes);
+        sampled.next_sample = now + 1'000'000;
+    };
+    v.patch_events = &events;
+    v.core->deadline = core::now() + turn;
+    write_tcr(v, die);
+    write_decrementer(v, static_cast<u32>(own));
+    v.next_sample = core::now();
+    on_timer(v);
+    EXPECT_EQ(the_core().decrementer, turn - takes);
+    // Nor the guest's own timer; what has come due meanwhile is seen at once.
+    v.core->deadline = core::never;
+    v.next_sample = core::now();
+    on_timer(v);
+    EXPECT_EQ(the_core().decrementer, own - 2 * takes);
+    v.next_sample = core::now();
+    on_timer(v);
+    EXPECT_EQ(read_tsr(v) & dis, dis);
+    v.next_sample = core::never;
+    v.patch_events = nullptr;
+}
+
 TEST_F(TimersTest, DecrementerCountsDownAndStopsAtZero) {
     write_decrementer(v, 5000);
     EXPECT_EQ(the_core().decrementer, read_decrementer(v) < 5000 ? 0 : the_core().decrementer);
