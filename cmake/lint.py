@@ -18,7 +18,7 @@ import sys
 FOLDERS = ("dbt", "tcache", "hv", "tools", "bench", "tests", "guest-linux")
 # What GCC takes and clang does not, and what only matters for code.
 DROPPED = ("-fno-tree-loop-distribute-patterns", "-mno-sdata", "-msoft-float", "-mcpu=8548",
-           "-Werror", "-fsanitize=bounds-strict", "-Winvalid-pch")
+           "-Werror", "-fsanitize=bounds-strict", "-Winvalid-pch", "-mno-strict-align")
 TARGET = ["--target=powerpc-linux-gnu", "-mcpu=e500"]
 
 

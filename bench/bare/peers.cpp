@@ -170,9 +170,13 @@ void asks(bool waits) {
 u32 own_ring[2][1024];
 
 void ring_alone(Table& t) {
-    trapeze_ring sender, receiver;
-    trapeze_ring_open(&sender, own_ring[0], own_ring[1], sizeof own_ring[0]);
-    trapeze_ring_open(&receiver, own_ring[1], own_ring[0], sizeof own_ring[1]);
+    trapeze_ring sender{}, receiver{};
+    if (trapeze_ring_open(&sender, own_ring[0], own_ring[1], sizeof own_ring[0]) !=
+            TRAPEZE_RING_OK ||
+        trapeze_ring_open(&receiver, own_ring[1], own_ring[0], sizeof own_ring[1]) !=
+            TRAPEZE_RING_OK) {
+        failed(workload, "a ring does not open");
+    }
     u32 message[message_bytes / 4] = {}, bytes = 0;
     t.work("ring_message", "none", 1000, [&] {
         trapeze_ring_send(&sender, message, sizeof message);
