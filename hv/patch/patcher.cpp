@@ -269,7 +269,7 @@ void consider(Vcpu& v) {
             site.lasting = true;
         } else if (reason == Reason::reads) {
             wait_for_cover(v, site);
-        } else if (reason == Reason::no_page && searches(*frame)) {
+        } else if (frame != nullptr && reason == Reason::no_page && searches(*frame)) {
             site.arm(1);
         } else {
             site.arm(p.threshold * patience);
