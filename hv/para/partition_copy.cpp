@@ -75,9 +75,15 @@ void tell(Vcpu& v, const Side& to, u64 gpa, u32 bytes) {
         if (v.patcher != nullptr) patch::written(v, gpa, bytes);
         return;
     }
+    // A guest of this core can be looked at from here. Mostly there is nothing to be done, and it
+    // need not have the core for that.
+    const u32 number = to.managed->guest;
+    const Vcpu& other = machine.guests[number]->vcpu;
+    const bool here = v.devices->board->homes[number] == v.core;
+    if (here && (other.patcher == nullptr || !patch::executes_copy(other, gpa))) return;
     to.managed->written_gpa = gpa;
     __atomic_store_n(&to.managed->written_bytes, bytes, __ATOMIC_RELEASE);
-    ask(v, to.managed->guest, guest::ask_written);
+    ask(v, number, guest::ask_written);
 }
 
 // Whether the core of the guest that has been written to has yet to look at that. It is asked once

@@ -199,6 +199,8 @@ void trace(Vcpu& v, u32 word, u32 ea, bool store);
 // Somebody else has changed the guest's memory in [gpa, gpa + bytes), which lies in a page: what it
 // executes is that.
 void written(Vcpu& v, u64 gpa, u32 bytes);
+// Whether it executes a copy of this page, so that `written` has something to do.
+bool executes_copy(const Vcpu& v, u64 gpa);
 // What such an exit counts as.
 inline vcpu::Cause cause_of_trace(const Vcpu& v, u32 ea, bool store) {
     const bool text = store && !v.patcher->overlay.stolen(ea);

@@ -111,11 +111,15 @@ void store_ram(Vcpu& v, u64 gpa, u64 hpa, unsigned size, u32 value) {
     follow_store(v, gpa, size, false);
 }
 
+bool executes_copy(const Vcpu& v, u64 gpa) {
+    const MirrorFrame* const frame = v.patcher->overlay.mirror.find(gpa);
+    return frame != nullptr && frame->is_mirrored(MirrorFrame::index(gpa));
+}
+
 void written(Vcpu& v, u64 gpa, u32 bytes) {
+    if (bytes == 0 || !executes_copy(v, gpa)) return;
     MirrorFrame* const frame = v.patcher->overlay.mirror.find(gpa);
-    const unsigned i = MirrorFrame::index(gpa);
-    if (bytes == 0 || frame == nullptr || !frame->is_mirrored(i)) return;
-    unmirror(v, *frame, i, 1, false, Reason::written);
+    unmirror(v, *frame, MirrorFrame::index(gpa), 1, false, Reason::written);
 }
 
 void trace(Vcpu& v, u32 word, u32 ea, bool store) {

@@ -161,6 +161,19 @@ TEST_F(CopyTest, CopiedTextIsExecuted) {
     EXPECT_EQ(own(site_ea), 0x3860'0007U);
 }
 
+// b, which executes nothing of what is written, need not have the core that both are on.
+TEST_F(CopyTest, NobodyIsAskedAboutWhatIsNoText) {
+    put_list({{local_gpa, 0x1000, 4}});
+    v.gpr[3] = self;
+    v.gpr[4] = handle;
+    v.gpr[5] = list_gpa;
+    v.gpr[6] = 0;
+    v.gpr[7] = 1;
+    ASSERT_EQ(para::partition_memcpy(v), Status::unfinished);
+    EXPECT_EQ(b.vcpu.asked, 0U);
+    EXPECT_EQ(para::partition_memcpy_on(v), Status::success);
+}
+
 // And b's core is told, and waited for.
 TEST_F(CopyTest, TheOthersCoreLooksAtWhatWasWritten) {
     move_away();
