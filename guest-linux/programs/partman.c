@@ -40,6 +40,7 @@ static int usage(void) {
     fprintf(stderr,
             "usage: partman list\n"
             "       partman status | stop | restart NAME\n"
+            "       partman ring DOORBELL             one that this guest may send\n"
             "       partman start NAME [ENTRY]      with ENTRY: its memory stays as it is\n"
             "       partman wait NAME STATE [SECONDS]\n"
             "       partman read NAME ADDRESS BYTES   to standard output\n"
@@ -154,6 +155,21 @@ static int restart(uint32_t handle) {
     return told("restart", call.ret);
 }
 
+// By the name of its handle's node.
+static int ring(const char* node) {
+    char compatible[64] = "";
+    struct fsl_hv_ioctl_doorbell call = {0};
+    if (strchr(node, '/') != NULL ||
+        property(node, "compatible", compatible, sizeof compatible - 1) <= 0 ||
+        strcmp(compatible, "epapr,hv-send-doorbell") != 0 ||
+        property(node, "hv-handle", &call.doorbell, sizeof call.doorbell) != 4) {
+        fprintf(stderr, "partman: '%s' is no doorbell that this guest may send\n", node);
+        return 1;
+    }
+    if (ioctl(hv, FSL_HV_IOCTL_DOORBELL, &call) != 0) return failed("ring");
+    return told("ring", call.ret);
+}
+
 // The device is readable when some partition's state has changed; once a second it is looked at
 // all the same.
 static int wait_for(uint32_t handle, const char* wanted, unsigned seconds) {
@@ -238,6 +254,7 @@ int main(int argc, char** argv) {
     hv = open(device, O_RDWR);
     if (hv < 0) return failed(device);
     if (list) return each_partition(show, NULL);
+    if (argc == 3 && strcmp(command, "ring") == 0) return ring(argv[2]);
     if (strcmp(search.label, "self") == 0) {
         search.handle = self;
     } else if (!each_partition(matches, &search)) {

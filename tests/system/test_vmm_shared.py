@@ -73,6 +73,30 @@ class Linux(Case):
         self.assertEqual(said["beta"], ["board /dev/uio0 16 KiB side 1 read-only", "ring /dev/uio1 64 KiB side 1",
                                         "root:x:0:", "0x1234", "0x1234", "0x1", "0x00001234", "0x00001234"])
 
+    def test_a_doorbell_beside_it(self):
+        # Who may ring from Linux is a manager. The word is written before the doorbell is rung, and read after.
+        path = self.path("bell.dts", b"""/dts-v1/; / { compatible = "trapeze,config";
+            memory: memory { compatible = "shared-memory"; size = "64K"; };
+            bell: bell { compatible = "doorbell"; };
+            sender { compatible = "partition"; memory = "64M"; devices = "pci";
+                memory { compatible = "shared-memory-handle"; memory = <&memory>; };
+                wake { compatible = "send-doorbell-handle"; doorbell = <&bell>; };
+                waiter { compatible = "managed-partition"; partition = <&waiter>; }; };
+            waiter: waiter { compatible = "partition"; memory = "64M"; cpus = <1 1>;
+                woken { compatible = "receive-doorbell-handle"; doorbell = <&bell>; };
+                memory { compatible = "shared-memory-handle"; memory = <&memory>; doorbell = <&bell>; }; }; };""")
+        run = """if [ -e /dev/fsl-hv ]; then
+                until [ $(ring peek memory 4) = 0x1 ]; do sleep 1; done; ring poke memory 8 0x55; partman ring wake
+                partman ring woken; until [ $(ring peek memory 4) = 0x2 ]; do sleep 1; done
+            else exec 3</dev/uio0; ring poke memory 4 1; dd bs=4 count=1 <&3 2>/dev/null | hexdump -e '"rung %d\\n"'
+                ring peek memory 8; ring poke memory 4 2; fi"""
+        result = trapeze("boot", "--config", path, "--timeout", "300", "--run", run)
+        self.ends(result, 0)
+        lines = result.out.splitlines()
+        self.assertEqual([line[8:] for line in lines if line.startswith("waiter| ")], ["0x1", "rung 1", "0x55", "0x2"])
+        self.assertEqual([line[8:] for line in lines if line.startswith("sender| ")],
+                         ["0x55", "partman: 'woken' is no doorbell that this guest may send"])
+
     def torture(self, changes=(), count=2000):
         """Both sides send and receive."""
         words = f"ring torture ring {count}"
