@@ -107,10 +107,15 @@ void attach_receiver(const Links& /*links*/, const Handle& handle, guest::Guest&
 void describe_sender(const Links& /*links*/, const Handle& handle, void* tree) {
     add_handle_node(tree, handle.name, "epapr,hv-send-doorbell", handle.number);
 }
-void describe_receiver(const Links& /*links*/, const Handle& handle, void* tree) {
+void describe_receiver(const Links& links, const Handle& handle, void* tree) {
     const int node = add_handle_node(tree, handle.name, "epapr,hv-receive-doorbell", handle.number);
     const Interrupt edge{para::edge_source(handle.number), rising_edge};
     set_interrupts(tree, node, &edge, 1);
+    if (fdt_getprop(links.tree, handle.node, "shutdown", nullptr) == nullptr) return;
+    // Linux's driver of Freescale's hypervisor powers off by it.
+    constexpr char names[] = "fsl,hv-shutdown-doorbell\0epapr,hv-receive-doorbell";
+    check_tree(fdt_setprop(tree, node, "compatible", names, sizeof names), "device tree: handle: ");
+    set_freescale_version(tree);
 }
 
 }  // namespace

@@ -54,4 +54,9 @@ int add_handle_node(void* tree, const char* name, const char* compatible, u32 ha
     return node;
 }
 
+void set_freescale_version(void* tree) {
+    const fdt32_t version[] = {cpu_to_fdt32(1), cpu_to_fdt32(0)};
+    set(tree, fdt_path_offset(tree, "/hypervisor"), "fsl,hv-version", version, sizeof version);
+}
+
 }  // namespace trapeze::boot

@@ -50,11 +50,7 @@ void describe(const Links& links, const Handle& handle, void* tree) {
     check_tree(fdt_setprop(tree, told, "compatible", names, sizeof names), what);
     const Interrupt edge{para::edge_source(handle.number), rising_edge};
     set_interrupts(tree, told, &edge, 1);
-    // Linux's driver looks for it before it believes that there is a hypervisor: version 1.0 of the
-    // calls.
-    const int hypervisor = fdt_path_offset(tree, "/hypervisor");
-    const fdt32_t version[] = {cpu_to_fdt32(1), cpu_to_fdt32(0)};
-    check_tree(fdt_setprop(tree, hypervisor, "fsl,hv-version", version, sizeof version), what);
+    set_freescale_version(tree);
 }
 
 // The log's line for what a manager has set and the tree cannot take.

@@ -27,6 +27,8 @@ void withhold_devices(void* tree);
 void describe_hypervisor(void* tree, const char* guest_name);
 // A node there, which is no other's. Rejects the input where there is no room.
 int add_handle_node(void* tree, const char* name, const char* compatible, u32 handle);
+// The version of Freescale's calls there, 1.0, without which Linux's driver does not look further.
+void set_freescale_version(void* tree);
 
 // Removes what one guest of several has alone: PCI, flash, I2C.
 void withhold_owned(void* tree);

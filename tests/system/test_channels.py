@@ -55,6 +55,14 @@ class Channels(Config):
         self.mistake(5, "'doorbell' takes a reference",
                      HEAD + BELL + partition("a", RING.replace("&bell", "7") % "ring") + "};\n")
 
+    def test_a_doorbell_may_ask_to_power_off(self):
+        made, mistakes = self.parsed(HEAD + BELL + partition("a", RING % "ring", HEAR % "hear")
+                                     + partition("b", HEAR.replace(" }", " shutdown; }") % "off") + "};\n")
+        self.assertEqual(mistakes, [])
+        source = machine.source(made, [(0x10000, 1)] * 2)
+        self.assertIn('off { kind = "receive-doorbell-handle";\nobject = <0>;\nshutdown;', source)
+        self.assertEqual(source.count("shutdown"), 1)
+
     def test_hypercalls(self):
         one, two = self.guests('a { compatible = "partition"; hypercalls; };\n' + partition("b"))
         self.assertEqual((one.hypercalls, two.hypercalls), (True, False))

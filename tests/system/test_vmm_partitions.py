@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Guests that manage others: partition calls of a bare-metal guest, and Linux's /dev/fsl-hv."""
+import json
 import os
 import unittest
 
 from machines import Machine, isa, pack, write_image
-from support import ROOT, Case, trapeze
+from support import LAST, ROOT, Case, trapeze
 
 TOLD = "told: starts; 0 words are not zero, PID 0, DEC interrupts no\n"
 HANDLE = 'handles { other { kind = "managed-partition"; guest = <1>; }; };'
@@ -189,6 +190,25 @@ class Linux(Case):
         # The last start of `far` was at an address where nothing is.
         self.assertIn("trapeze: far: the guest died", result.err)
         self.assertIn("far    | managed: bootargs console=ttyS0,115200 panic=-1 oops=panic quiet told=1\n", result.out)
+
+    def test_a_guest_is_asked_to_power_off(self):
+        config = self.path("config.dts", b"""/dts-v1/; / { compatible = "trapeze,config"; ask: ask { compatible = "doorbell"; };
+            manager { compatible = "partition"; memory = "64M"; devices = "pci";
+                worker { compatible = "managed-partition"; partition = <&worker>; };
+                end { compatible = "send-doorbell-handle"; doorbell = <&ask>; }; };
+            worker: worker { compatible = "partition"; memory = "64M"; cpus = <1 1>;
+                power { compatible = "receive-doorbell-handle"; doorbell = <&ask>; shutdown; }; }; };""")
+        # It is asked until it can hear it: its driver and its /init come some time after its start.
+        script = """if [ ! -e /proc/device-tree/hypervisor/handles/end ]; then echo here; while :; do sleep 1; done; fi
+            i=0; until partman wait worker stopped 3 2>/dev/null || [ $((i+=1)) = 30 ]; do partman ring end; done
+            partman status worker"""
+        result = trapeze("boot", "--config", config, "--timeout", "300", "--run", script)
+        said = [line[9:] for line in result.out.splitlines() if line.startswith("manager| ")]
+        self.assertEqual(said, ["stopped"], str(result))
+        with open(os.path.join(LAST, "summary.json"), encoding="utf-8") as handle:
+            ends = {one["guest"]: one["end"] for one in json.load(handle)["guests"]}
+        self.assertEqual(ends, {"manager": "poweroff", "worker": "poweroff"})
+        self.assertIn("worker: the guest ended before it was done", result.err)
 
 
 if __name__ == "__main__":

@@ -77,6 +77,11 @@ def _nothing(_reader):
     return []
 
 
+def _receiver(reader):
+    """`shutdown`: who rings asks the guest to end."""
+    return ["shutdown;"] if reader.flag("shutdown") else []
+
+
 # An address of a network card that is one card's alone: the lowest bit of the first byte says "group".
 MAC = re.compile(r"[0-9a-fA-F][02468aceACE](:[0-9a-fA-F]{2}){5}")
 
@@ -109,7 +114,7 @@ HANDLES = {
     CHANNEL_END: HandleKind("channel", CHANNEL, _nothing),
     CONSOLE: HandleKind(None, None, _nothing),
     "send-doorbell-handle": HandleKind("doorbell", "doorbell", _nothing),
-    "receive-doorbell-handle": HandleKind("doorbell", "doorbell", _nothing),
+    "receive-doorbell-handle": HandleKind("doorbell", "doorbell", _receiver),
     CARD: HandleKind("switch", SWITCH, _virtio_net),
     "shared-memory-handle": HandleKind("memory", "shared-memory", _nothing, shared.fill_handle),
     "managed-partition": HandleKind("partition", GUEST, _nothing),
