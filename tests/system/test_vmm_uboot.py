@@ -119,13 +119,27 @@ class Images(Case):
             with self.subTest(way):
                 uboot = Console(self, *WAYS[way], *loads)
                 self.assertIn("Verifying Checksum ... OK", uboot.ask("iminfo 2000000"))
-                uboot.ask("setenv bootargs console=ttyS0,115200 panic=-1 word")
-                uboot.ask("bootm 2000000 4000000 $fdtcontroladdr", b"trapeze:~# ")
-                answer = uboot.ask("cat /proc/cmdline", b"trapeze:~# ")
-                self.assertEqual(answer, "console=ttyS0,115200 panic=-1 word")
-                rest, status = uboot.end("poweroff -f")
-                self.assertIn("Power down", rest)
-                self.assertEqual(status, 0)
+                self.boots_linux(uboot)
+
+    def boots_linux(self, uboot):
+        """Of the kernel and the ramdisk that are in memory."""
+        uboot.ask("setenv bootargs console=ttyS0,115200 panic=-1 word")
+        uboot.ask("bootm 2000000 4000000 $fdtcontroladdr", b"trapeze:~# ")
+        answer = uboot.ask("cat /proc/cmdline", b"trapeze:~# ")
+        self.assertEqual(answer, "console=ttyS0,115200 panic=-1 word")
+        rest, status = uboot.end("poweroff -f")
+        self.assertIn("Power down", rest)
+        self.assertEqual(status, 0)
+
+    def test_linux_over_the_network(self):
+        self.ramdisk()
+        os.symlink(os.path.join(GUEST, "uImage"), self.path("uImage"))
+        uboot = Console(self, *WAYS["crossed"], qemu=[word.format(self.folder) for word in NET])
+        uboot.ask("setenv ipaddr 10.0.2.15; setenv serverip 10.0.2.2")
+        for address, name in (("2000000", "uImage"), ("4000000", "ramdisk")):
+            size = os.path.getsize(self.path(name))
+            self.assertIn(f"Bytes transferred = {size} ", uboot.ask(f"tftpboot {address} {name}"))
+        self.boots_linux(uboot)
 
     def test_tftp_through_an_e1000(self):
         data = os.urandom(300_000)
