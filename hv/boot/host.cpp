@@ -2,6 +2,7 @@
 #include <libfdt.h>
 
 #include "hv/boot/boot.hpp"
+#include "hv/boot/place.hpp"
 #include "hv/boot/tree.hpp"
 #include "hv/console/console.hpp"
 #include "hv/core/cpu.hpp"
@@ -117,6 +118,7 @@ u64 place_ram(const Host& host, u64& size, u64& mirror, u64& mirror_size) {
     if (host.image_end > used) used = host.image_end;
     constexpr u64 smallest = u64{4} << 20;
     constexpr u64 frame = tcache::MirrorFrame::bytes;
+    const u64 largest = wanted_alignment(size);
     mirror = (used + frame - 1) & ~(frame - 1);
     // Rather less patched text than less memory, or memory that is worse aligned.
     const u64 wish = mirror_size;
@@ -124,7 +126,7 @@ u64 place_ram(const Host& host, u64& size, u64& mirror, u64& mirror_size) {
         if (size == 0) break;
         const u64 behind = mirror + mirror_size;
         const auto best = [&](u64 from) {
-            u64 align = u64{256} << 20;
+            u64 align = largest;
             for (; align >= smallest; align /= 4) {
                 if (((from + align - 1) & ~(align - 1)) + size <= host.ram) break;
             }
@@ -144,7 +146,7 @@ u64 place_ram(const Host& host, u64& size, u64& mirror, u64& mirror_size) {
     if (size < smallest || (size & 0xfff) != 0) {
         reject("guest memory must be at least 4 MiB and a multiple of 4 KiB (mem=)");
     }
-    for (u64 align = u64{256} << 20; align >= smallest; align /= 4) {
+    for (u64 align = largest; align >= smallest; align /= 4) {
         const u64 base = (used + align - 1) & ~(align - 1);
         if (base + size <= host.ram) return base;
     }

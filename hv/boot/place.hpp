@@ -50,6 +50,15 @@ constexpr Placement place_parts(const Extent& kernel, u32 tree_size, u32 ramdisk
     return {0, 0, false};
 }
 
+// What a guest's memory of `size` bytes is to be aligned to in the host's, if there is room: the
+// largest page size of TLB1 that fits into it, for its pages become no larger ones of the host's.
+// From 4 to 256 MiB; 0: the size is not known yet.
+constexpr u64 wanted_alignment(u64 size) {
+    u64 align = u64{256} << 20;
+    while (size != 0 && align > size && align > u64{4} << 20) align /= 4;
+    return align;
+}
+
 // Bytes of the mapping from 0 that the guest starts in: a page size of TLB1, more than `end`, the
 // end of the tree.
 constexpr u32 initial_map(u64 end) {

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+
 namespace trapeze::boot {
 namespace {
 
@@ -65,6 +67,22 @@ TEST(Place, TheFirstMappingIsMoreThanWhatItCovers) {
     EXPECT_EQ(initial_map(64 * mib), 256 * mib) << "as QEMU: more, not as much";
     EXPECT_EQ(initial_map(64 * mib - 1), 64 * mib);
     EXPECT_EQ(initial_map(1400 * mib), 1U << 30U) << "its largest page that is not 4 GiB";
+}
+
+// Else patched text of a guest of 128 MiB would have to make way for an alignment that it has
+// nothing of.
+TEST(Place, NoMemoryIsAlignedToMoreThanItsSize) {
+    for (const auto& [size, align] : {std::pair{0 * mib, 256 * mib},
+                                      {1 * mib, 4 * mib},
+                                      {4 * mib, 4 * mib},
+                                      {16 * mib, 16 * mib},
+                                      {63 * mib, 16 * mib},
+                                      {64 * mib, 64 * mib},
+                                      {128 * mib, 64 * mib},
+                                      {256 * mib, 256 * mib},
+                                      {1536 * mib, 256 * mib}}) {
+        EXPECT_EQ(wanted_alignment(size), align) << size / mib;
+    }
 }
 
 }  // namespace
