@@ -152,17 +152,25 @@ void asked(Vcpu& v, u32 what) {
     if (last) end_machine(End::poweroff);
 }
 
+// Its core, without a look at what another core may be writing anew.
+static const core::Core* home_of(const Vcpu& v, const guest::Guest& g) {
+    unsigned number = 0;
+    while (guest::machine.guests[number] != &g) ++number;
+    return v.devices->board->homes[number];
+}
+
 void ask(Vcpu& v, guest::Guest& g, guest::Ask what) {
     constexpr u32 needs_state = guest::ask_report | guest::ask_dump;
-    if (&g.vcpu == &v || (g.vcpu.core == v.core && (what & needs_state) == 0)) {
+    const core::Core* const home = home_of(v, g);
+    if (&g.vcpu == &v || (home == v.core && (what & needs_state) == 0)) {
         asked(g.vcpu, what);
         return;
     }
     __atomic_or_fetch(&g.vcpu.asked, what, __ATOMIC_SEQ_CST);
-    if (g.vcpu.core == v.core) {
+    if (home == v.core) {
         v.core->reconsider = true;
     } else {
-        dev::send_message(*v.core, *g.vcpu.core);
+        dev::send_message(*v.core, *home);
     }
 }
 

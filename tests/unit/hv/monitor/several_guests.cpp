@@ -30,6 +30,7 @@ Guest& second_guest(Guest& first) {
     g.vcpu.devices = &g.devices;
     g.vcpu.core = first.vcpu.core;
     g.devices.board = first.devices.board;
+    g.devices.board->homes[1] = g.vcpu.core;
     g.devices.board->guests[g.devices.board->count++] = &g.vcpu;
     g.memory.add({0, g.ram_size, 0x8000'0000, mmu::RegionKind::ram, 0});
     vcpu::reset(g.vcpu, {0x1000, 0x2000, 64U << 20U, 128}, mmu::straight, no_hole);
@@ -123,7 +124,7 @@ void SeveralTest::bring(Life life) {
 void SeveralTest::move_away() {
     elsewhere = {};
     elsewhere.number = 1;
-    b.vcpu.core = &elsewhere;
+    b.vcpu.core = b.devices.board->homes[1] = &elsewhere;
     sched::queue(1) = {};
     sched::queue(1).policy = &sched::fixed_priorities;
     b.vcpu.entity = sched::queue(1).add(7);

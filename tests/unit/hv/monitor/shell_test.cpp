@@ -283,7 +283,7 @@ TEST_F(ShellTest, GuestsOfAnotherCoreAreAsked) {
         EXPECT_EQ(b.vcpu.asked, row.ask) << row.command;
         EXPECT_EQ(the_core().io[messages], 2U) << row.command;
         b.vcpu.asked = 0;
-        b.vcpu.core = v.core;
+        b.vcpu.core = b.devices.board->homes[1] = v.core;
         b.vcpu.entity = 1;
     }
 }

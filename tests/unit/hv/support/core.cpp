@@ -106,6 +106,7 @@ vcpu::Vcpu& fresh_guest(const mmu::Layout& layout) {
     own_core = {};
     own_core.current = &v;
     board = {};
+    board.homes[0] = v.core;
     board.guests[board.count++] = &v;
     board.owner = &v;
     board.serial.out = dev::SerialPort::nobody;
