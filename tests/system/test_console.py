@@ -53,6 +53,20 @@ class Console(unittest.TestCase):
             self.assertEqual(shown, body.replace(b"\r\n", b"\n"))
             self.assertEqual(status, 3)
 
+    def test_a_guest_that_is_slow_adds_no_empty_line(self):
+        # However long it is quiet between two bytes, as a guest of a busy host may be.
+        for body in (b"", b"a\r\n", b"a\r\n\r\n", b"\r\n", b"a\r\nb\r\n"):
+            console, shown = GuestConsole("n1", only_run=True), b""
+            for number in told(body):
+                shown += console.feed(bytes([number])) + console.idle()
+            self.assertEqual(shown + console.finish(), body.replace(b"\r\n", b"\n"), body)
+
+    def test_a_line_does_not_wait_for_the_next_one(self):
+        console = GuestConsole("n1", only_run=True)
+        shown = console.feed(NOISE + b"\r\n[trapeze:n1] begin\r\nready\r\n")
+        self.assertTrue(console.waiting)
+        self.assertEqual((shown + console.idle(), console.waiting), (b"ready\n", False))
+
     def test_binary_output_comes_back(self):
         random.seed(2)
         for _ in range(20):

@@ -47,6 +47,8 @@ class GuestConsole:
         self._held = b""
         self._line_start = True
         self._newline = b""
+        # Whether what was shown so far ends with a line end.
+        self._fresh = True
         self.begun = False
         self.status = None
         self.panic = Panic(self._prefix)
@@ -88,12 +90,15 @@ class GuestConsole:
 
     @property
     def waiting(self):
-        """True while a line end is held back that nothing has followed yet."""
-        return bool(self._newline)
+        """True while a line end is held back that nothing has followed yet, and that somebody may wait for: an
+        empty line waits unseen, for as long as it takes the guest to say whether it is a marker's."""
+        return bool(self._newline) and not self._fresh
 
     def idle(self):
         """The held line end, once nothing has followed it for so long that no marker will."""
-        newline, self._newline = self._newline, b""
+        if not self.waiting:
+            return b""
+        newline, self._newline, self._fresh = self._newline, b"", True
         return newline
 
     def _find_marker(self):
@@ -127,6 +132,7 @@ class GuestConsole:
         if self._prefix and part.endswith(b"\n"):
             # It may be the one that /init puts before a marker: wait for what follows.
             part, self._newline = part[:-1], b"\n"
+        self._fresh = part.endswith(b"\n") if part else self._fresh
         return part
 
     def _take_marker(self, count):
